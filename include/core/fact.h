@@ -1,0 +1,58 @@
+/*
+ * fact: what an entity's current slots say, as additive facts (S5, S6, S13): «revenue +125 at won_at for rep 42».
+ * A pure function of the store; the difference of the facts before and after an event is all that flows on.
+ */
+#ifndef CORE_FACT_H
+#define CORE_FACT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/decimal.h"
+#include "core/calendar.h"
+#include "core/plan.h"
+#include "core/store.h"
+
+#define FACT_AT_EVER INT64_MIN       /* a stock with a null `at`: it goes to the opening balance */
+
+struct fact {
+	int64_t at_ms;               /* event time that it is booked at, or FACT_AT_EVER */
+	int64_t amount;              /* count: 1 (-1 where a stock ends); sum: 1/10,000; percentile and distinct: 1 or -1 */
+	uint64_t sub;                /* percentile: histogram bin (histogram.h); distinct: the value; else 0 */
+	uint32_t tenant;
+	uint16_t measure;
+	uint32_t currency;           /* intern id for money, else 0 */
+	int64_t count;               /* how many facts: +1, or -1 at a stock's end and in a difference's old side */
+	uint32_t dims[PLAN_MEASURE_DIMS_MAX]; /* intern ids, "(none)" for null; in the order of the measure's dims */
+};
+
+struct fact_set {
+	struct fact *items;          /* owned */
+	size_t count, capacity;
+};
+void fact_set_init(struct fact_set *);
+void fact_set_deinit(struct fact_set *);
+void fact_set_reset(struct fact_set *);
+
+/* Why facts were not made, since start. */
+struct fact_counters {
+	uint64_t null_value, overflow, currency_mismatch, negative_duration, split_overflow;
+};
+
+/* Appends the facts of one entity (none if it is not live). `calendars` by the entity's tenant's class. */
+struct fact_maker;
+struct fact_maker *fact_maker_new(const struct plan *, const struct store *, struct intern *strings);
+void fact_maker_free(struct fact_maker *);
+/* The calendar of a tenant, given once by the shard when the tenant is first seen. Borrowed. */
+void fact_maker_tenant(struct fact_maker *, uint32_t tenant, const struct calendar *);
+void fact_maker_entity(struct fact_maker *, uint32_t entity, struct fact_set *out);
+struct fact_counters fact_maker_counters(const struct fact_maker *);
+
+/*
+ * new minus old as a multiset: appends to `out` what was added (count > 0) and what was taken back (amount and count
+ * negated). Equal facts cancel. Facts of the same key are merged.
+ */
+void fact_difference(struct fact_set *old_facts, struct fact_set *new_facts, struct fact_set *out);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * group: the groups of a shard (tenant, grouping, dimension values) and their cells (measure, currency, sub), each
+ * with one running total per span of its measure. Dense ids; never removed while the shard lives (their totals may be zero).
+ *
+ * Invariant: a cell's totals equal the sum of the ledger's entries inside each span (shard_check proves it).
+ * Distinct and percentile measures have one cell per value or bin (`sub`); `live` counts per span how many of a
+ * parent's cells have a count > 0, which is the distinct count.
+ */
+#ifndef CORE_GROUP_H
+#define CORE_GROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "base/decimal.h"
+#include "core/plan.h"
+
+#define GROUP_NONE UINT32_MAX
+#define CELL_NONE UINT32_MAX
+
+struct total {
+	i128 sum;                    /* 1/10,000 for sums; the count for counts */
+	int64_t count;               /* facts inside: sample size */
+};
+
+struct group {
+	uint32_t tenant;
+	uint16_t grouping;
+	uint16_t tail;               /* unused, zero */
+	uint32_t dims[PLAN_GROUP_DIMS_MAX]; /* intern ids; 0 behind the grouping's dim_count */
+	uint32_t *cells;             /* [grouping.measure_count]: first cell of each measure's chain, or CELL_NONE */
+	uint64_t dirty;              /* bitmap of plan windows whose values may have changed since they were collected */
+	bool is_queued;              /* in the dirty queue */
+};
+
+struct cell {
+	uint32_t group;
+	uint16_t measure;
+	uint32_t currency;
+	uint64_t sub;
+	uint32_t next;               /* next cell of the same group and measure, CELL_NONE at the end */
+	struct total *totals;        /* [measure.span_count] */
+};
+
+struct group_table;
+
+struct group_limits {
+	uint32_t groups_max;
+	uint32_t cells_max;
+};
+
+struct group_table *group_table_new(const struct plan *, struct group_limits);
+void group_table_free(struct group_table *);
+
+/* The group of this key, made if absent; GROUP_NONE when the limit is hit (counted). */
+uint32_t group_get(struct group_table *, uint32_t tenant, uint16_t grouping, const uint32_t *dims);
+uint32_t group_find(const struct group_table *, uint32_t tenant, uint16_t grouping, const uint32_t *dims);
+uint32_t cell_get(struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub);
+
+uint32_t group_count(const struct group_table *);
+uint32_t cell_count(const struct group_table *);
+struct group *group_at(const struct group_table *, uint32_t);
+struct cell *cell_at(const struct group_table *, uint32_t);
+uint64_t group_refused(const struct group_table *);
+
+/* Adds to one running total, and marks the group dirty in the windows that this place belongs to. */
+void cell_add(struct group_table *, uint32_t cell, uint16_t place, i128 sum, int64_t count);
+
+/* Dirty groups, in the order they became so. NONE when there is none. The caller reads and clears group->dirty. */
+uint32_t group_dirty_pop(struct group_table *);
+void group_dirty_push(struct group_table *, uint32_t group, uint64_t windows);
+uint32_t group_dirty_count(const struct group_table *);
+
+/* A measure's total in a group at a place, over all sub cells, of one currency (0: of all that have none).
+ * For AGG_DISTINCT the sum is the number of different values. */
+struct total group_total(const struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, int16_t place);
+/* Percentile: the value at q; false when there is nothing. */
+bool group_quantile(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t q_bp, int64_t *ret);
+/* The currencies of a group's money cells with a fact in `place`, at most `max`; returns how many. */
+uint32_t group_currencies(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t *ret, uint32_t max);
+
+/* Sets every running total to zero (before they are recomputed from the ledger). */
+void group_totals_clear(struct group_table *);
+size_t group_bytes(const struct group_table *);
+
+/* Checkpoint: groups and cells from `first_*` on (they are append-only). */
+void group_save(const struct group_table *, uint32_t first_group, uint32_t first_cell, struct buffer *out);
+int group_restore(struct group_table *, struct reader *);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * metric: totals -> value and state. A metric's formula is compiled to a program over its inputs; a ratio or a linear
+ * combination is computed exactly (128-bit 1/10,000), anything else in long double and said so (numerator null).
+ * Pure: the totals are given.
+ */
+#ifndef CORE_METRIC_H
+#define CORE_METRIC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/decimal.h"
+#include "core/definition.h"
+#include "core/expr.h"
+#include "core/plan.h"
+
+enum metric_state {
+	METRIC_OK, METRIC_NO_DATA, METRIC_ZERO_DENOMINATOR, METRIC_NO_BASE, METRIC_FX_MISSING, METRIC_LOW_SAMPLE,
+	METRIC_PARTIAL, METRIC_CAPPED,
+};
+const char *metric_state_name(enum metric_state);
+
+struct metric_input {
+	i128 sum;            /* 1/10,000; counts are scaled by 10,000 too; durations in seconds * 10,000 */
+	int64_t count;       /* sample size */
+	bool is_null;
+};
+
+struct metric_value {
+	bool has_value, has_exact, has_parts;
+	double value;
+	i128 exact;          /* value in 1/10,000, half-even */
+	i128 numerator, denominator;
+	int64_t sample_size; /* facts behind the denominator of a ratio, else behind the whole */
+	enum metric_state state;
+};
+
+/*
+ * Compiles the AST of `value:`. `resolve` turns a measure name and a read into an input index (adding it), or -1.
+ * A top-level a / b is a ratio. 0, or 1 with *ret_error. Checks money against money: adding money and a count is refused.
+ */
+struct metric_resolve {
+	void *ctx;
+	int (*input)(void *ctx, struct slice measure, enum input_read read, uint16_t quantile_bp, enum value_type *ret_type);
+	const char *(*nearest)(void *ctx, struct slice measure);
+	bool (*param)(void *ctx, struct slice name, i128 *ret);
+};
+int metric_compile(struct arena *, const struct expr_node *, const struct metric_resolve *, struct metric_program **ret,
+	enum value_type *ret_type, struct expr_error *ret_error);
+
+/* Evaluates. min_sample: below it LOW_SAMPLE with parts, no value. */
+struct metric_value metric_run(const struct metric_program *, const struct metric_input *inputs, int64_t min_sample);
+
+/* Functions of formulas: p50(m) p90(m) percentile(m, 0.9) previous(m) opening(m) abs(x) least greatest, and + - * / . */
+
+/* Competition ranks (1, 2, 2, 4) of `count` values, greatest first; nulls last, unranked (0). order: scratch of count. */
+struct metric_rank_item {
+	i128 exact;
+	bool has_value;
+	uint32_t group;
+	uint32_t rank;       /* result; ties share */
+};
+void metric_rank(struct metric_rank_item *items, uint32_t count);
+
+#endif

@@ -1,0 +1,244 @@
+/*
+ * store_inside: what the files store*.c share. An entity is a node: its public part, its raw links (S3: kept at the raw
+ * target), its children per relation, its raw merge edge. A change is a trail of copies of what was touched.
+ *
+ * Invariant: within store_apply every write to a node's public part comes after store_touch of that node.
+ * Private to store*.c.
+ */
+#ifndef CORE_STORE_INSIDE_H
+#define CORE_STORE_INSIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/index.h"
+#include "core/registers.h"
+#include "core/store.h"
+
+enum store_inside_limit {
+	STORE_CHUNK_BITS = 10,            /* nodes per chunk: 1,024; chunks never move, so pointers stay good */
+	STORE_LINKS_MAX = 6,              /* relations of which one type is the child */
+	STORE_HEADS_MAX = 8,              /* relations of which one type is the parent */
+};
+
+struct store_link {
+	uint32_t target;                  /* the raw target, ENTITY_NONE without one */
+	uint32_t prev, next;              /* siblings of the same target; ENTITY_NONE at the ends */
+};
+
+struct store_node {
+	struct entity entity;             /* first: a pointer to it is a pointer to the node */
+	struct store_link *links;         /* per relation of the type as child */
+	uint32_t *heads;                  /* per relation of the type as parent: its first raw child */
+	uint32_t link_count;              /* raw links of images that point here; chosen ones do not count */
+	uint32_t merge_target;            /* raw merge edge as linked; equals the register's target */
+	uint32_t merge_prev, merge_next;  /* siblings that are merged into the same target */
+	uint32_t merge_head;              /* first of those whose raw merge edge points here */
+	uint32_t trail;                   /* its place in the trail of change `serial` */
+	uint64_t serial;                  /* change that touched it last */
+	uint64_t affected;                /* change that has it in `affected` */
+	uint64_t mark;                    /* of the walk that saw it last */
+	bool dirty, saving;               /* checkpoint: changed since the cut, written by the cut in hand */
+};
+
+/* The old side of a touched node; with the other side showing, the new one. */
+struct store_touch {
+	uint32_t node;
+	struct entity other;
+};
+
+struct u32_list {
+	uint32_t *items;
+	uint32_t count, cap;
+};
+void u32_list_add(struct u32_list *, uint32_t);
+
+struct store_tenant {
+	uint32_t id;                      /* intern id */
+	uint64_t streams;                 /* bit per entity type that has delivered */
+};
+
+/* Slots that store*.c use themselves, looked up once. */
+struct store_slots {
+	uint8_t lead_created_at, lead_opportunity;
+	uint8_t opp_status, opp_won_at, opp_lost_at, opp_closed_at, opp_owner_id, opp_team_id, opp_stage_id,
+		opp_pipeline_id, opp_stage_order, opp_stage_entered_at, opp_amount, opp_currency, opp_probability;
+	uint8_t opp_close_owner_id, opp_close_team_id, opp_close_at, opp_visits, opp_versions, opp_lead_by_id, opp_lead;
+	uint8_t deal_won_at, deal_owner_id, deal_team_id, deal_owner_at_win_id, deal_team_at_win_id, deal_amount, deal_splits,
+		deal_account_id, deal_contact_id, deal_customer_id, deal_win_owner_id, deal_win_team_id, deal_credit, deal_opportunity,
+		deal_lead_by_id, deal_lead;
+	uint8_t split_rep_id, split_role, split_credit_pct; /* columns of deal.splits */
+};
+
+/* Symbols that store*.c compare with or write, interned once. */
+struct store_words {
+	uint32_t open, won, lost, revenue, owner, primary;
+	uint32_t advanced, back, moved_pipeline;
+};
+
+/* What a derived value reads of its child. */
+struct store_reads {
+	uint64_t slots[2];                /* the relation's slot and those of the programs */
+	bool ext;
+};
+
+struct store {
+	const struct plan *plan;          /* borrowed */
+	struct intern *strings;           /* borrowed */
+	struct store_limits limits;
+	struct store_slots slot;
+	struct store_words word;
+	uint8_t link_place[RELATION_STORED_COUNT], head_place[RELATION_STORED_COUNT];
+	uint8_t link_count[ENTITY_TYPE_COUNT], head_count[ENTITY_TYPE_COUNT];
+	int16_t link_field[RELATION_STORED_COUNT]; /* slot of the id that a relation follows; -1: chosen */
+	struct store_reads *reads;        /* per plan->derived */
+	uint64_t zero_slots[ENTITY_TYPE_COUNT][2]; /* derived slots that are 0, not null, without children */
+	struct u32_list dependents[ENTITY_TYPE_COUNT]; /* plan->dependents by the type that changed */
+	int8_t relation_of_slot[ENTITY_TYPE_COUNT][ATTRIBUTE_SLOTS_MAX]; /* stored relation of a reference slot, or -1 */
+	struct u32_list ext_declared;     /* keys that definitions read: these survive an ERASE */
+
+	struct store_node **chunks;
+	uint32_t count, chunk_count, chunk_cap;
+	struct index index;
+	struct arena memory;              /* nodes' slots, links, heads: never freed one by one */
+	struct store_tenant *tenants;
+	uint32_t tenant_count, tenant_cap;
+
+	/* the open change */
+	bool open, old_side, differs;
+	uint64_t serial, mark;
+	struct arena trail_memory;
+	struct store_touch *touched;
+	uint32_t touched_count, touched_cap;
+	struct u32_list affected;
+	void **graveyard;                 /* lists and ext that were replaced: freed at close */
+	uint32_t graveyard_count, graveyard_cap;
+
+	/* scratch, kept for its memory */
+	struct u32_list stack, found, parents, frontier;
+	struct buffer scratch;
+	enum entity_type image_type;
+	int64_t *image_slots;             /* the event's image, slots as the entity's */
+	uint64_t image_present[2];
+	uint32_t image_customer;          /* of a deal; 0 = none */
+	const struct ext_cells *image_ext;
+
+	struct u32_list dirty, saving;
+	struct string_map restore_map;
+	struct store_counters counters;
+	size_t list_bytes, register_bytes;
+};
+
+static inline struct store_node *store_node(const struct store *s, uint32_t index)
+{
+	return &s->chunks[index >> STORE_CHUNK_BITS][index & ((1u << STORE_CHUNK_BITS) - 1)];
+}
+
+static inline bool slot_present(const struct entity *e, uint32_t slot)
+{
+	return e->present[slot >> 6] >> (slot & 63) & 1;
+}
+
+/* The entity that the slot refers to, or ENTITY_NONE. */
+static inline uint32_t slot_ref(const struct entity *e, uint32_t slot)
+{
+	return slot_present(e, slot) ? (uint32_t)e->slots[slot] : ENTITY_NONE;
+}
+
+/* The intern id in a STRING slot, or 0. */
+static inline uint32_t slot_string(const struct entity *e, uint32_t slot)
+{
+	return slot_present(e, slot) ? (uint32_t)e->slots[slot] : 0;
+}
+
+/* The end of its merges: itself if it is not merged. */
+static inline uint32_t store_root(const struct store *s, uint32_t index)
+{
+	uint32_t into = store_node(s, index)->entity.merged_into;
+
+	return into == ENTITY_NONE ? index : into;
+}
+
+/* ---- store.c ---- */
+/* Finds, or makes an entity that is known by reference only. */
+uint32_t store_find_or_add(struct store *, uint32_t tenant, enum entity_type, uint32_t id);
+/* Flags, erasure and own attributes from the registers. */
+void store_show_registers(struct store *, uint32_t index);
+void store_mark_dirty(struct store *, uint32_t index);
+/* Throws a replaced list or ext away when the change closes. NULL is taken. */
+void store_bury(struct store *, const void *);
+
+/* ---- store_save.c ---- */
+/* Everything that is shown, from the registers alone. */
+void store_recompute(struct store *);
+
+/* ---- store_change.c ---- */
+void store_change_begin(struct store *);
+void store_touch(struct store *, uint32_t index);
+/* The old side of a node in the open change, NULL if untouched. */
+const struct entity *store_old(const struct store *, uint32_t index);
+void store_set(struct store *, uint32_t index, uint32_t slot, bool present, int64_t value);
+void store_set_known(struct store *, uint32_t index);
+/* Fills `affected` from the trail: who differs, and who reads it. */
+void store_collect_affected(struct store *);
+/* A fresh mark for one walk. */
+uint64_t store_new_mark(struct store *);
+/* Appends to `out` the node and all that are merged into it, if it is a root. */
+void store_merge_tree(struct store *, uint32_t root, struct u32_list *out);
+
+/* ---- store_image.c ---- */
+/* The event's fields as slots in s->image_*. False: the strings' limit is hit. */
+bool store_prepare_image(struct store *, const struct event *, bool erased);
+void store_drop_image(struct store *);
+/* Takes the prepared image as the entity's; its lists and ext move over. */
+void store_take_image(struct store *, uint32_t index);
+/* Removes what ERASE removes. */
+void store_erase(struct store *, uint32_t index);
+/* Only the ext of an event; false: the strings' limit. */
+bool store_set_ext(struct store *, uint32_t index, const struct event *);
+/* New zeroed block. */
+struct list_cells *store_list_new(struct store *, uint32_t count, uint32_t columns);
+void store_list_free(struct store *, const void *);
+bool list_cells_equal(const struct list_cells *, const struct list_cells *);
+/* Sets a LIST slot to `list` (owned; NULL = null); an equal one that is there stays, and `list` is freed. */
+void store_set_list(struct store *, uint32_t index, uint32_t slot, struct list_cells *list);
+
+/* ---- store_attributes.c ---- */
+/* Feeds stages, closings and versions from the prepared image. Whether any register changed. */
+bool store_feed_sets(struct store *, uint32_t index, const struct order_key *);
+/* Attributes of an entity that come from its own slots and registers alone. */
+void store_own_attributes(struct store *, uint32_t index);
+
+/* ---- store_credit.c ---- */
+struct list_cells *store_credit(struct store *, const struct entity *);
+
+/* ---- store_links.c ---- */
+/* Raw links and references from the entity's own ids. May add entities. */
+void store_relink(struct store *, uint32_t index);
+void store_link_set(struct store *, enum relation, uint32_t child, uint32_t target);
+/* The reference slots of all raw children of this node, after its root changed. */
+void store_children_rereference(struct store *, uint32_t index);
+/* Chosen leads of all that the trail may have changed. */
+void store_choose_leads(struct store *);
+/* Of one; an opportunity's before its deals'. */
+void store_choose_of_opportunity(struct store *, uint32_t index);
+void store_choose_of_deal(struct store *, uint32_t index);
+
+/* ---- store_merge.c ---- */
+/* One MERGE that names `loser`, or with target ENTITY_NONE its own UNDELETE. Whether the register changed. */
+bool store_merge(struct store *, uint32_t loser, uint32_t target, const struct merge_key *);
+/* Links a restored register's edge without resolving. */
+void store_merge_link(struct store *, uint32_t loser, uint32_t target);
+/* The root from the raw edges alone. */
+uint32_t store_resolve(struct store *, uint32_t index, bool *ret_cycle);
+
+/* ---- store_derive.c ---- */
+void store_derive_init(struct store *);
+/* All derived values, from the trail. */
+void store_derive(struct store *);
+/* One value of one parent, from all its children; for restore and check. */
+struct value store_derive_scan(struct store *, uint32_t derived, uint32_t parent);
+void store_derive_put(struct store *, uint32_t derived, uint32_t parent, struct value);
+
+#endif

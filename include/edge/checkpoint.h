@@ -1,0 +1,94 @@
+/*
+ * checkpoint: one shard's state and its input offsets, kept in a storage and changed together (S17, S18, S21, S22, S24).
+ * A state machine turned by the pipeline; storage is touched only by a writer (a thread in production, inline in tests).
+ *
+ *      IDLE --due--> cut: shard_save + positions --writer: segments--> WRITTEN --all produced before the cut is settled-->
+ *      writer: swap --> IDLE (offsets committed to Kafka)
+ *
+ * shard_saved is called at the cut; a checkpoint that fails at any step makes the next one a whole base. A slow or absent storage
+ * never blocks a turn: a checkpoint that is due while one is under way is skipped and counted; its age is exported.
+ * FENCED: the shard is lost: it publishes and writes nothing any more.
+ */
+#ifndef EDGE_CHECKPOINT_H
+#define EDGE_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buffer.h"
+#include "core/shard.h"
+#include "edge/source.h"
+#include "edge/storage.h"
+
+struct checkpoint_writer;   /* executes storage calls: a thread, or inline */
+struct checkpoint_writer *checkpoint_writer_thread(struct storage *);
+struct checkpoint_writer *checkpoint_writer_inline(struct storage *);
+void checkpoint_writer_free(struct checkpoint_writer *);
+
+struct checkpoint_settings {
+	int64_t interval_ms;         /* 5000 */
+	uint32_t segment_bytes_max;  /* 1 MiB; segments are at least 64 KiB when there is that much */
+	double fold_ratio;           /* a new base when deltas outgrow base * this; 1.0 */
+	bool compress;               /* lz4 */
+	uint64_t writer_id;          /* random, in segment names */
+	uint64_t fingerprint;        /* of the definitions (plan->fingerprint), written into every segment */
+};
+
+enum checkpoint_state { CHECKPOINT_RESTORING, CHECKPOINT_IDLE, CHECKPOINT_WRITING, CHECKPOINT_WRITTEN, CHECKPOINT_SWAPPING, CHECKPOINT_FENCED };
+
+struct checkpoint_status {
+	enum checkpoint_state state;
+	uint64_t epoch, manifest_id;
+	int64_t last_success_monotone_ms;   /* 0: never */
+	uint64_t written_count, skipped_count, failed_count, rebase_count, bytes_written;
+	bool storage_down;
+};
+
+struct checkpoint;
+
+struct checkpoint *checkpoint_new(struct checkpoint_writer *, const struct checkpoint_settings *, int32_t shard_index);
+void checkpoint_free(struct checkpoint *);
+
+/* What a manifest holds beside segments: saved with the state, so that they change together. */
+struct checkpoint_cut {
+	const struct source_position *positions;
+	size_t position_count;
+	struct slice extra;          /* the clock's state (clock_save), opaque here */
+	uint64_t sink_sequence;      /* last record produced before the cut (S21) */
+};
+
+enum checkpoint_restore_answer {
+	CHECKPOINT_PENDING = 1,      /* not finished: turn again (storage slow or absent: retried for ever, said once) */
+	CHECKPOINT_RESTORED = 2,     /* shard filled; positions and extra in the out parameters */
+	CHECKPOINT_EMPTY = 3,        /* nothing stored: a first start, or a lost Redis: the caller compares with committed offsets */
+	CHECKPOINT_MISMATCH = 4,     /* partition count differs from the stored one (S25); text says the remedy */
+};
+struct checkpoint_restored {
+	struct source_position *positions; /* borrowed from the checkpoint until its next cut */
+	size_t position_count;
+	struct slice extra;          /* borrowed likewise */
+	bool rebuilt;                /* definitions changed: ledger rebuilt (S15) */
+	char text[256];
+};
+/* Takes the epoch, then reads the newest usable manifest (a damaged one: the one before, said). Negative errno: fatal. */
+int checkpoint_restore(struct checkpoint *, struct shard *, int32_t partition_count, struct checkpoint_restored *ret);
+
+/* True when a cut should be made now (due and idle, or `force`). */
+bool checkpoint_is_due(const struct checkpoint *, int64_t monotone_ms, bool force);
+/* Makes the cut: saves the shard's changes and hands them to the writer. */
+void checkpoint_begin(struct checkpoint *, struct shard *, const struct checkpoint_cut *, int64_t monotone_ms);
+/*
+ * Advances without blocking. `sink_settled`: sink_ops.settled. Answers 1 when a manifest was just swapped in: its positions
+ * (borrowed until the next cut) are then to be committed to Kafka, metadata by checkpoint_metadata. 0 otherwise.
+ */
+int checkpoint_turn(struct checkpoint *, uint64_t sink_settled, int64_t monotone_ms, const struct source_position **ret_positions,
+	size_t *ret_count);
+/* True while a cut is between its making and its swap, or a restore is under way. */
+bool checkpoint_is_busy(const struct checkpoint *);
+/* "epoch=…;checkpoint=…" for the group's offset metadata. */
+void checkpoint_metadata(const struct checkpoint *, char *ret, size_t cap);
+uint64_t checkpoint_epoch(const struct checkpoint *);
+struct checkpoint_status checkpoint_status(const struct checkpoint *);
+bool checkpoint_is_fenced(const struct checkpoint *);
+
+#endif

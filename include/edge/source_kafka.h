@@ -1,0 +1,26 @@
+/*
+ * source_kafka: the consumer group as a source. Eager `range` assignment with static membership; every partition has its own
+ * queue, so that alignment is not serving a queue (S27). A revocation is completed only when every shard was released, so
+ * that the last checkpoint comes first (S24). In `single` mode the group is joined on the lock topic's one
+ * partition, and its owner reads all partitions of all topics as shard 0 (S25).
+ */
+#ifndef EDGE_SOURCE_KAFKA_H
+#define EDGE_SOURCE_KAFKA_H
+
+#include <stdint.h>
+
+#include "edge/settings.h"
+#include "edge/source.h"
+
+struct source_kafka_settings {
+	const struct settings *settings;     /* borrowed */
+	const char *const *topics;           /* names, by index; borrowed */
+	uint16_t topic_count;
+	int32_t partition_count;             /* of every topic (kafka_admin_prepare found it) */
+	const char *lock_topic;              /* single mode; NULL: partition mode */
+};
+
+/* NULL: refused; err_message says why. */
+struct source *source_kafka_new(const struct source_kafka_settings *);
+
+#endif

@@ -1,0 +1,350 @@
+/*
+ * From slots to facts. Per measure of the entity's type: where, at, value, by; once, or once per row of a list. A stock is
+ * a pair, at its beginning and its end; an opportunity's stock follows the record's versions (S13): what changed of its
+ * worth is taken back and given anew when it changed, so that a re-scoring at night restates no closed day.
+ */
+#include "core/fact.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/expr.h"
+#include "core/fact_frame.h"
+#include "core/histogram.h"
+
+struct fact_maker {
+	const struct plan *plan;           /* borrowed, as the three below */
+	const struct store *store;
+	struct intern *strings;
+	const struct calendar **calendars; /* owned array by tenant; NULL: not given yet */
+	uint32_t calendar_count;
+	bool counting;                     /* the new side: what is lost is counted once */
+	struct fact_counters counters;
+	uint8_t version_slots[VERSION_COLUMNS]; /* opportunity's slot of each column of a version */
+	uint32_t versions_slot;
+	uint64_t overlay_set[2];
+	int64_t overlay[ATTRIBUTE_SLOTS_MAX];
+};
+
+struct fact_maker *fact_maker_new(const struct plan *plan, const struct store *store, struct intern *strings)
+{
+	static const char *const names[VERSION_COLUMNS] = {
+		[VERSION_AMOUNT] = "amount", [VERSION_PROBABILITY] = "probability", [VERSION_OWNER_ID] = "owner_id",
+		[VERSION_TEAM_ID] = "team_id", [VERSION_STAGE_ID] = "stage_id", [VERSION_PIPELINE_ID] = "pipeline_id",
+		[VERSION_CURRENCY] = "currency",
+	};
+	struct fact_maker *m = x_calloc(1, sizeof(*m));
+
+	m->plan = plan;
+	m->store = store;
+	m->strings = strings;
+	m->versions_slot = attribute_slot(ENTITY_OPPORTUNITY, "versions");
+	for (int i = 0; i < VERSION_COLUMNS; i++) {
+		if (!names[i])
+			continue;
+		m->version_slots[i] = (uint8_t)attribute_slot(ENTITY_OPPORTUNITY, names[i]);
+		m->overlay_set[m->version_slots[i] >> 6] |= UINT64_C(1) << (m->version_slots[i] & 63);
+	}
+	return m;
+}
+
+void fact_maker_free(struct fact_maker *m)
+{
+	if (!m)
+		return;
+	free(m->calendars);
+	free(m);
+}
+
+void fact_maker_tenant(struct fact_maker *m, uint32_t tenant, const struct calendar *calendar)
+{
+	if (tenant >= m->calendar_count) {
+		uint32_t count = tenant + 1 + tenant / 2;
+
+		m->calendars = x_realloc_array(m->calendars, count, sizeof(*m->calendars));
+		memset(m->calendars + m->calendar_count, 0, (count - m->calendar_count) * sizeof(*m->calendars));
+		m->calendar_count = count;
+	}
+	m->calendars[tenant] = calendar;
+}
+
+struct fact_counters fact_maker_counters(const struct fact_maker *m)
+{
+	struct fact_counters counters = m->counters;
+
+	counters.split_overflow = store_counters(m->store).splits_scaled;
+	return counters;
+}
+
+/* ---- one fact ------------------------------------------------------------------------------------------- */
+
+/* What one run of a measure works on. */
+struct making {
+	struct fact_maker *m;
+	const struct plan_measure *measure;
+	struct fact_frame frame;
+	struct expr_frame expr;
+	struct fact_set *out;
+};
+
+static struct value run(struct making *k, const struct expr_program *program)
+{
+	struct value value;
+
+	k->expr.overflow_count = 0;
+	value = expr_run(program, &k->expr);
+	if (k->m->counting)
+		k->m->counters.overflow += k->expr.overflow_count;
+	return value;
+}
+
+static bool scale(struct making *k, int64_t value, int64_t factor, int64_t *ret)
+{
+	if (!__builtin_mul_overflow(value, factor, ret))
+		return true;
+	k->m->counters.overflow += k->m->counting;
+	return false;
+}
+
+/* The value in the ledger's units: false if it does not fit. */
+static bool set_amount(struct making *k, struct value value, struct fact *fact)
+{
+	int64_t units = value.i;
+
+	fact->amount = 1;
+	switch (k->measure->agg) {
+	case AGG_COUNT:
+		return true;
+	case AGG_DISTINCT:
+		/* An entity's index is of this run only; its id stays. */
+		fact->sub = value.type == VALUE_REF ? store_entity(k->m->store, (uint32_t)value.i)->id : (uint64_t)value.i;
+		return true;
+	case AGG_SUM:
+		if (value.type == VALUE_INT && !scale(k, value.i, DECIMAL_SCALE, &units))
+			return false;
+		if (value.type == VALUE_DURATION && !scale(k, value.i, DECIMAL_SCALE / 1000, &units))
+			return false;
+		fact->amount = units;
+		break;
+	case AGG_PERCENTILE:
+		if (value.type == VALUE_INT && !scale(k, value.i, DECIMAL_SCALE, &units))
+			return false;
+		fact->sub = (uint32_t)histogram_bin(units);
+		break;
+	}
+	fact->currency = value.type == VALUE_MONEY ? value.currency : 0;
+	return true;
+}
+
+/* Everything but the time, from the frame as it stands. False: no fact. */
+static bool describe(struct making *k, struct fact *ret)
+{
+	const struct plan_measure *measure = k->measure;
+	struct value value = {.type = VALUE_INT, .i = 1};
+
+	memset(ret, 0, sizeof(*ret));
+	ret->tenant = k->frame.entity->tenant;
+	ret->measure = measure->index;
+	ret->count = 1;
+	if (measure->value) {
+		value = run(k, measure->value);
+		if (value.is_null) {
+			k->m->counters.null_value += k->m->counting;
+			return false;
+		}
+	}
+	if (!set_amount(k, value, ret))
+		return false;
+	for (uint8_t i = 0; i < measure->dim_count; i++) {
+		struct value by = run(k, measure->by[i]);
+
+		ret->dims[i] = by.is_null ? k->m->plan->none_id : (uint32_t)by.i;
+	}
+	return true;
+}
+
+static bool holds(struct making *k)
+{
+	struct value value;
+
+	if (!k->measure->where)
+		return true;
+	value = run(k, k->measure->where);
+	return !value.is_null && value.i;
+}
+
+static void emit(struct making *k, const struct fact *fact, int64_t at_ms, int sign)
+{
+	struct fact *place;
+
+	X_GROW(k->out->items, k->out->count, k->out->capacity);
+	place = &k->out->items[k->out->count++];
+	*place = *fact;
+	place->at_ms = at_ms;
+	if (sign < 0) {
+		place->amount = fact->amount == INT64_MIN ? INT64_MAX : -fact->amount;
+		place->count = -fact->count;
+	}
+}
+
+/* ---- stocks --------------------------------------------------------------------------------------------- */
+
+/* The beginning and the end of a stock; false: it never is. */
+static bool span_of(struct making *k, int64_t *ret_at_ms, int64_t *ret_until_ms)
+{
+	struct value at = run(k, k->measure->at), until = run(k, k->measure->until);
+
+	if (at.is_null && !k->measure->at_is_null)
+		return false;
+	*ret_at_ms = at.is_null ? FACT_AT_EVER : at.i;
+	*ret_until_ms = until.is_null ? INT64_MAX : until.i;
+	if (*ret_until_ms < *ret_at_ms)
+		k->m->counters.negative_duration += k->m->counting;
+	return *ret_until_ms > *ret_at_ms;
+}
+
+static void make_stock(struct making *k)
+{
+	int64_t at_ms, until_ms;
+	struct fact fact;
+
+	if (!holds(k) || !span_of(k, &at_ms, &until_ms) || !describe(k, &fact))
+		return;
+	emit(k, &fact, at_ms, 1);
+	if (until_ms != INT64_MAX)
+		emit(k, &fact, until_ms, -1);
+}
+
+static void show_version(struct making *k, const struct list_cells *versions, uint32_t row)
+{
+	struct fact_maker *m = k->m;
+
+	k->frame.overlay_present[0] = k->frame.overlay_present[1] = 0;
+	for (uint32_t column = 0; column < VERSION_COLUMNS; column++) {
+		uint8_t slot = m->version_slots[column];
+
+		if (column == VERSION_FROM_AT || !(versions->present[row] >> column & 1))
+			continue;
+		m->overlay[slot] = versions->cells[(size_t)row * versions->columns + column];
+		k->frame.overlay_present[slot >> 6] |= UINT64_C(1) << (slot & 63);
+	}
+	k->frame.overlay = m->overlay;
+}
+
+static int64_t version_from(const struct list_cells *versions, uint32_t row)
+{
+	return versions->cells[(size_t)row * versions->columns + VERSION_FROM_AT];
+}
+
+static bool is_same_worth(const struct fact *a, const struct fact *b)
+{
+	return a->amount == b->amount && a->sub == b->sub && a->currency == b->currency &&
+	       !memcmp(a->dims, b->dims, sizeof(a->dims));
+}
+
+/* The first version reaches back to `at`; of those before `at` only the last is seen; the last one lasts until `until`. */
+static void make_versioned_stock(struct making *k, const struct list_cells *versions)
+{
+	int64_t at_ms, until_ms, from_ms;
+	struct fact shown, next;
+	bool is_shown = false, is_next;
+
+	if (!span_of(k, &at_ms, &until_ms))
+		return;
+	for (uint32_t row = 0; row < versions->count; row++) {
+		if (row + 1 < versions->count && version_from(versions, row + 1) <= at_ms)
+			continue;
+		from_ms = row == 0 || version_from(versions, row) < at_ms ? at_ms : version_from(versions, row);
+		if (from_ms >= until_ms)
+			break;
+		show_version(k, versions, row);
+		is_next = holds(k) && describe(k, &next);
+		if (is_shown && is_next && is_same_worth(&shown, &next))
+			continue;
+		if (is_shown)
+			emit(k, &shown, from_ms, -1);
+		if (is_next)
+			emit(k, &next, from_ms, 1);
+		is_shown = is_next;
+		shown = next;
+	}
+	k->frame.overlay = NULL;
+	if (is_shown && until_ms != INT64_MAX)
+		emit(k, &shown, until_ms, -1);
+}
+
+/* ---- all of an entity ----------------------------------------------------------------------------------- */
+
+static void make_flow(struct making *k)
+{
+	struct value at;
+	struct fact fact;
+
+	if (!holds(k))
+		return;
+	at = run(k, k->measure->at);
+	if (at.is_null || !describe(k, &fact))
+		return;
+	emit(k, &fact, at.i, 1);
+}
+
+static const struct list_cells *list_in(const struct entity *e, uint32_t slot)
+{
+	if (!(e->present[slot >> 6] >> (slot & 63) & 1))
+		return NULL;
+	return (const struct list_cells *)(intptr_t)e->slots[slot];
+}
+
+static void make(struct making *k)
+{
+	const struct entity *e = k->frame.entity;
+	const struct list_cells *list = NULL;
+
+	if (k->measure->each_slot >= 0) {
+		list = list_in(e, (uint32_t)k->measure->each_slot);
+		k->frame.list = list;
+		for (k->frame.row = 0; list && k->frame.row < list->count; k->frame.row++)
+			if (k->measure->stock)
+				make_stock(k);
+			else
+				make_flow(k);
+		k->frame.list = NULL;
+		k->frame.row = 0;
+		return;
+	}
+	if (!k->measure->stock) {
+		make_flow(k);
+		return;
+	}
+	if (e->type == ENTITY_OPPORTUNITY)
+		list = list_in(e, k->m->versions_slot);
+	if (list && list->count)
+		make_versioned_stock(k, list);
+	else
+		make_stock(k);
+}
+
+void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *out)
+{
+	const struct entity *e = store_entity(m->store, entity);
+	struct making k = {.m = m, .out = out};
+
+	if (!entity_is_live(e))
+		return;
+	assert(e->tenant < m->calendar_count && m->calendars[e->tenant]);
+	m->counting = !store_change_shows_old(m->store);
+	k.frame.calendar = m->calendars[e->tenant];
+	k.frame.store = m->store;
+	k.frame.entity = e;
+	k.frame.overlay_set[0] = m->overlay_set[0];
+	k.frame.overlay_set[1] = m->overlay_set[1];
+	k.expr.ctx = &k.frame;
+	k.expr.load = store_frame_load;
+	k.expr.strings = m->strings;
+	for (uint16_t i = 0; i < m->plan->measures_on_count[e->type]; i++) {
+		k.measure = &m->plan->measures[m->plan->measures_on[e->type][i]];
+		make(&k);
+	}
+}

@@ -1,0 +1,484 @@
+#include "core/registers.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+
+struct registers *registers_new(void)
+{
+	struct registers *r = x_calloc(1, sizeof(*r));
+
+	r->merge_target = UINT32_MAX;
+	return r;
+}
+
+void registers_free(struct registers *r)
+{
+	if (!r)
+		return;
+	free(r->stages);
+	free(r->closings);
+	free(r->versions);
+	free(r);
+}
+
+bool registers_event_has_body(const struct event *event, uint32_t field_count)
+{
+	switch (event->op) {
+	case EVENT_CREATE:
+	case EVENT_UPDATE:
+	case EVENT_SNAPSHOT:
+	case EVENT_MERGE:
+		return true;
+	case EVENT_UNDELETE:
+		for (uint32_t i = 0; i < field_count; i++)
+			if (!event->fields[i].is_null)
+				return true;
+		return false;
+	default:
+		return false;
+	}
+}
+
+struct merge_key merge_key_of(const struct order_key *key)
+{
+	struct merge_key merge = {.occurred_at_ms = key->occurred_at_ms, .hash = key->hash};
+
+	memcpy(merge.id, key->id, sizeof(merge.id));
+	return merge;
+}
+
+int merge_key_compare(const struct merge_key *a, const struct merge_key *b)
+{
+	int order;
+
+	if (a->occurred_at_ms != b->occurred_at_ms)
+		return a->occurred_at_ms < b->occurred_at_ms ? -1 : 1;
+	order = memcmp(a->id, b->id, sizeof(a->id));
+	if (order)
+		return order < 0 ? -1 : 1;
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	return 0;
+}
+
+enum registers_image registers_image_order(const struct registers *r, const struct order_key *key)
+{
+	int order;
+
+	if (!r || !r->has_image)
+		return REGISTERS_NEWER;
+	order = order_compare(key, &r->image_key);
+	return order > 0 ? REGISTERS_NEWER : order < 0 ? REGISTERS_OLDER : REGISTERS_SAME;
+}
+
+bool registers_put_image(struct registers *r, const struct order_key *key, bool excluded)
+{
+	if (registers_image_order(r, key) != REGISTERS_NEWER)
+		return false;
+	r->has_image = true;
+	r->image_key = *key;
+	r->excluded = excluded;
+	return true;
+}
+
+bool registers_put_last(struct registers *r, const struct order_key *key, bool is_delete)
+{
+	if (r->has_last && order_compare(key, &r->last_key) <= 0)
+		return false;
+	r->has_last = true;
+	r->last_key = *key;
+	r->last_is_delete = is_delete;
+	return true;
+}
+
+bool registers_put_erased(struct registers *r)
+{
+	bool changed = !r->erased;
+
+	r->erased = true;
+	return changed;
+}
+
+bool registers_put_merge(struct registers *r, const struct merge_key *key, uint32_t target)
+{
+	if (r->has_merge && merge_key_compare(key, &r->merge_key) < 0)
+		return false;
+	if (r->has_merge && target == r->merge_target && !merge_key_compare(key, &r->merge_key))
+		return false;
+	r->has_merge = true;
+	r->merge_key = *key;
+	r->merge_target = target;
+	return true;
+}
+
+/* Room for one more of `size` bytes; grows by halves up to the limit that the caller keeps. */
+static void *grow(void *items, uint16_t count, uint16_t *cap, size_t size)
+{
+	if (count < *cap)
+		return items;
+	*cap = (uint16_t)(*cap < 4 ? *cap + 2 : *cap + *cap / 2);
+	return x_realloc(items, *cap * size);
+}
+
+/* ---- stages --------------------------------------------------------------------------------------------- */
+
+static void stage_sort_last_changed(struct registers *r, uint16_t at)
+{
+	struct register_stage moved = r->stages[at];
+
+	while (at + 1 < r->stage_count &&
+	       order_compare(&r->stages[at + 1].greatest, &moved.greatest) < 0) {
+		r->stages[at] = r->stages[at + 1];
+		at++;
+	}
+	while (at > 0 && order_compare(&r->stages[at - 1].greatest, &moved.greatest) > 0) {
+		r->stages[at] = r->stages[at - 1];
+		at--;
+	}
+	r->stages[at] = moved;
+}
+
+/* Which of two entries falls out first: the earlier entered, then the lesser text. Ids are no order: they depend on arrival. */
+static int stage_age_compare(const struct register_stage *a, const struct register_stage *b, const struct intern *in)
+{
+	if (a->entered_at_ms != b->entered_at_ms)
+		return a->entered_at_ms < b->entered_at_ms ? -1 : 1;
+	if (a->stage_id == b->stage_id)
+		return 0;
+	return slice_compare(intern_text(in, a->stage_id), intern_text(in, b->stage_id));
+}
+
+static bool stage_join(struct registers *r, uint16_t at, const struct register_stage *entry)
+{
+	struct register_stage *stage = &r->stages[at];
+	bool changed = false;
+
+	if (order_compare(&entry->least, &stage->least) < 0) {
+		stage->least = entry->least;
+		stage->owner_id = entry->owner_id;
+		stage->team_id = entry->team_id;
+		changed = true;
+	}
+	if (order_compare(&entry->greatest, &stage->greatest) > 0) {
+		stage->greatest = entry->greatest;
+		stage->pipeline_id = entry->pipeline_id;
+		stage->stage_order = entry->stage_order;
+		stage->has_order = entry->has_order;
+		stage_sort_last_changed(r, at);
+		changed = true;
+	}
+	return changed;
+}
+
+bool registers_put_stage(struct registers *r, const struct register_stage *entry, const struct intern *in,
+	bool *ret_folded)
+{
+	uint16_t oldest = 0;
+
+	assert(entry->stage_id);
+	for (uint16_t i = 0; i < r->stage_count; i++)
+		if (r->stages[i].stage_id == entry->stage_id &&
+		    r->stages[i].entered_at_ms == entry->entered_at_ms)
+			return stage_join(r, i, entry);
+	if (r->stage_count == REGISTERS_STAGES_MAX) {
+		*ret_folded = true;
+		for (uint16_t i = 1; i < r->stage_count; i++)
+			if (stage_age_compare(&r->stages[i], &r->stages[oldest], in) < 0)
+				oldest = i;
+		if (stage_age_compare(entry, &r->stages[oldest], in) < 0)
+			return false;
+		memmove(&r->stages[oldest], &r->stages[oldest + 1],
+			(size_t)(r->stage_count - oldest - 1) * sizeof(*r->stages));
+		r->stage_count--;
+	}
+	r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(*r->stages));
+	r->stages[r->stage_count++] = *entry;
+	stage_sort_last_changed(r, (uint16_t)(r->stage_count - 1));
+	return true;
+}
+
+/* ---- closings ------------------------------------------------------------------------------------------- */
+
+static bool closing_join(struct register_closing *closing, const struct register_closing *entry)
+{
+	if (order_compare(&entry->least, &closing->least) >= 0)
+		return false;
+	*closing = *entry;
+	return true;
+}
+
+bool registers_put_closing(struct registers *r, const struct register_closing *entry)
+{
+	uint16_t place = r->closing_count;
+
+	while (place > 0 && r->closings[place - 1].at_ms > entry->at_ms)
+		place--;
+	if (place > 0 && r->closings[place - 1].at_ms == entry->at_ms)
+		return closing_join(&r->closings[place - 1], entry);
+	if (r->closing_count == REGISTERS_CLOSINGS_MAX) {
+		if (place == 0)
+			return false; /* earlier than all that are kept */
+		memmove(r->closings, r->closings + 1, (size_t)(place - 1) * sizeof(*r->closings));
+		r->closings[place - 1] = *entry;
+		return true;
+	}
+	r->closings = grow(r->closings, r->closing_count, &r->closing_cap, sizeof(*r->closings));
+	memmove(&r->closings[place + 1], &r->closings[place],
+		(size_t)(r->closing_count - place) * sizeof(*r->closings));
+	r->closings[place] = *entry;
+	r->closing_count++;
+	return true;
+}
+
+const struct register_closing *registers_closing_at(const struct registers *r, int64_t at_ms)
+{
+	for (uint16_t i = r->closing_count; i > 0; i--)
+		if (r->closings[i - 1].at_ms == at_ms)
+			return &r->closings[i - 1];
+	return NULL;
+}
+
+/* ---- versions ------------------------------------------------------------------------------------------- */
+
+bool registers_put_version(struct registers *r, const struct register_version *entry, bool *ret_folded)
+{
+	uint16_t place = r->version_count;
+	int order = 1;
+
+	while (place > 0) {
+		order = order_compare(&entry->key, &r->versions[place - 1].key);
+		if (order >= 0)
+			break;
+		place--;
+	}
+	if (place > 0 && order == 0)
+		return false; /* one key is one image (S1) */
+	if (r->version_count == REGISTERS_VERSIONS_MAX) {
+		*ret_folded = true;
+		if (place == 0)
+			return false;
+		memmove(r->versions, r->versions + 1, (size_t)(place - 1) * sizeof(*r->versions));
+		r->versions[place - 1] = *entry;
+		return true;
+	}
+	r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(*r->versions));
+	memmove(&r->versions[place + 1], &r->versions[place],
+		(size_t)(r->version_count - place) * sizeof(*r->versions));
+	r->versions[place] = *entry;
+	r->version_count++;
+	return true;
+}
+
+size_t registers_bytes(const struct registers *r)
+{
+	if (!r)
+		return 0;
+	return sizeof(*r) + r->stage_cap * sizeof(*r->stages) + r->closing_cap * sizeof(*r->closings) +
+	       r->version_cap * sizeof(*r->versions);
+}
+
+/* ---- bytes ---------------------------------------------------------------------------------------------- */
+
+enum registers_flag {
+	FLAG_IMAGE = 1, FLAG_LAST = 2, FLAG_MERGE = 4, FLAG_LAST_DELETE = 8, FLAG_EXCLUDED = 16, FLAG_ERASED = 32,
+	FLAGS_ALL = 63,
+};
+
+void order_key_write(const struct order_key *key, struct buffer *out)
+{
+	buffer_put_zigzag(out, key->source_version);
+	buffer_put_zigzag(out, key->occurred_at_ms);
+	buffer_put_u8(out, key->op_rank);
+	buffer_put(out, key->id, sizeof(key->id));
+	buffer_put_u64le(out, key->hash);
+}
+
+static void read_id(struct reader *in, uint8_t id[16])
+{
+	for (int i = 0; i < 16; i++)
+		id[i] = reader_u8(in);
+}
+
+void order_key_read(struct order_key *key, struct reader *in)
+{
+	memset(key, 0, sizeof(*key));
+	key->source_version = reader_zigzag(in);
+	key->occurred_at_ms = reader_zigzag(in);
+	key->op_rank = reader_u8(in);
+	read_id(in, key->id);
+	key->hash = reader_u64le(in);
+}
+
+static void write_sets(const struct registers *r, struct buffer *out)
+{
+	buffer_put_varint(out, r->stage_count);
+	for (uint16_t i = 0; i < r->stage_count; i++) {
+		const struct register_stage *s = &r->stages[i];
+
+		buffer_put_varint(out, s->stage_id);
+		buffer_put_zigzag(out, s->entered_at_ms);
+		order_key_write(&s->least, out);
+		order_key_write(&s->greatest, out);
+		buffer_put_varint(out, s->owner_id);
+		buffer_put_varint(out, s->team_id);
+		buffer_put_varint(out, s->pipeline_id);
+		buffer_put_u8(out, s->has_order);
+		buffer_put_zigzag(out, s->stage_order);
+	}
+	buffer_put_varint(out, r->closing_count);
+	for (uint16_t i = 0; i < r->closing_count; i++) {
+		buffer_put_zigzag(out, r->closings[i].at_ms);
+		order_key_write(&r->closings[i].least, out);
+		buffer_put_varint(out, r->closings[i].owner_id);
+		buffer_put_varint(out, r->closings[i].team_id);
+	}
+	buffer_put_varint(out, r->version_count);
+	for (uint16_t i = 0; i < r->version_count; i++) {
+		const struct register_version *v = &r->versions[i];
+
+		order_key_write(&v->key, out);
+		buffer_put_u8(out, (uint8_t)(v->has_amount | v->has_probability << 1));
+		buffer_put_zigzag(out, v->amount);
+		buffer_put_zigzag(out, v->probability);
+		buffer_put_varint(out, v->currency);
+		buffer_put_varint(out, v->owner_id);
+		buffer_put_varint(out, v->team_id);
+		buffer_put_varint(out, v->stage_id);
+		buffer_put_varint(out, v->pipeline_id);
+	}
+}
+
+void registers_write(const struct registers *r, struct buffer *out)
+{
+	unsigned flags = (r->has_image ? FLAG_IMAGE : 0) | (r->has_last ? FLAG_LAST : 0) |
+			 (r->has_merge ? FLAG_MERGE : 0) | (r->last_is_delete ? FLAG_LAST_DELETE : 0) |
+			 (r->excluded ? FLAG_EXCLUDED : 0) | (r->erased ? FLAG_ERASED : 0);
+
+	buffer_put_u8(out, (uint8_t)flags);
+	if (r->has_image)
+		order_key_write(&r->image_key, out);
+	if (r->has_last)
+		order_key_write(&r->last_key, out);
+	if (r->has_merge) {
+		buffer_put_zigzag(out, r->merge_key.occurred_at_ms);
+		buffer_put(out, r->merge_key.id, sizeof(r->merge_key.id));
+		buffer_put_u64le(out, r->merge_key.hash);
+	}
+	write_sets(r, out);
+}
+
+uint32_t string_map_read(const struct string_map *strings, struct reader *in)
+{
+	uint64_t id = reader_varint(in);
+
+	if (id > strings->count)
+		reader_fail(in);
+	if (in->bad || !id)
+		return 0;
+	return strings->map ? strings->map[id] : (uint32_t)id;
+}
+
+static uint16_t read_count(struct reader *in, uint16_t max)
+{
+	uint64_t count = reader_varint(in);
+
+	if (count > max)
+		reader_fail(in);
+	return in->bad ? 0 : (uint16_t)count;
+}
+
+static void read_stages(struct registers *r, struct reader *in, const struct string_map *strings)
+{
+	uint16_t count = read_count(in, REGISTERS_STAGES_MAX);
+
+	for (uint16_t i = 0; i < count && !in->bad; i++) {
+		struct register_stage s = {.stage_id = string_map_read(strings, in)};
+
+		s.entered_at_ms = reader_zigzag(in);
+		order_key_read(&s.least, in);
+		order_key_read(&s.greatest, in);
+		s.owner_id = string_map_read(strings, in);
+		s.team_id = string_map_read(strings, in);
+		s.pipeline_id = string_map_read(strings, in);
+		s.has_order = reader_u8(in) == 1;
+		s.stage_order = reader_zigzag(in);
+		if (!s.stage_id || order_compare(&s.least, &s.greatest) > 0 ||
+		    (i > 0 && order_compare(&r->stages[i - 1].greatest, &s.greatest) > 0))
+			reader_fail(in);
+		r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(s));
+		r->stages[r->stage_count++] = s;
+	}
+}
+
+static void read_closings(struct registers *r, struct reader *in, const struct string_map *strings)
+{
+	uint16_t count = read_count(in, REGISTERS_CLOSINGS_MAX);
+
+	for (uint16_t i = 0; i < count && !in->bad; i++) {
+		struct register_closing c = {.at_ms = reader_zigzag(in)};
+
+		order_key_read(&c.least, in);
+		c.owner_id = string_map_read(strings, in);
+		c.team_id = string_map_read(strings, in);
+		if (i > 0 && r->closings[i - 1].at_ms >= c.at_ms)
+			reader_fail(in);
+		r->closings = grow(r->closings, r->closing_count, &r->closing_cap, sizeof(c));
+		r->closings[r->closing_count++] = c;
+	}
+}
+
+static void read_versions(struct registers *r, struct reader *in, const struct string_map *strings)
+{
+	uint16_t count = read_count(in, REGISTERS_VERSIONS_MAX);
+
+	for (uint16_t i = 0; i < count && !in->bad; i++) {
+		struct register_version v = {.amount = 0};
+		uint8_t has;
+
+		order_key_read(&v.key, in);
+		has = reader_u8(in);
+		v.has_amount = has & 1;
+		v.has_probability = has & 2;
+		v.amount = reader_zigzag(in);
+		v.probability = reader_zigzag(in);
+		v.currency = string_map_read(strings, in);
+		v.owner_id = string_map_read(strings, in);
+		v.team_id = string_map_read(strings, in);
+		v.stage_id = string_map_read(strings, in);
+		v.pipeline_id = string_map_read(strings, in);
+		if (has > 3 || (i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
+			reader_fail(in);
+		r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(v));
+		r->versions[r->version_count++] = v;
+	}
+}
+
+bool registers_read(struct registers *r, struct reader *in, const struct string_map *strings)
+{
+	uint8_t flags = reader_u8(in);
+
+	if (flags & ~FLAGS_ALL)
+		reader_fail(in);
+	r->has_image = flags & FLAG_IMAGE;
+	r->has_last = flags & FLAG_LAST;
+	r->has_merge = flags & FLAG_MERGE;
+	r->last_is_delete = flags & FLAG_LAST_DELETE;
+	r->excluded = flags & FLAG_EXCLUDED;
+	r->erased = flags & FLAG_ERASED;
+	if (r->has_image)
+		order_key_read(&r->image_key, in);
+	if (r->has_last)
+		order_key_read(&r->last_key, in);
+	if (r->has_merge) {
+		r->merge_key.occurred_at_ms = reader_zigzag(in);
+		read_id(in, r->merge_key.id);
+		r->merge_key.hash = reader_u64le(in);
+	}
+	read_stages(r, in, strings);
+	read_closings(r, in, strings);
+	read_versions(r, in, strings);
+	return !in->bad;
+}

@@ -1,0 +1,472 @@
+#include "core/store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "core/model.h"
+#include "core/store_inside.h"
+
+/* ---- nodes ---------------------------------------------------------------------------------------------- */
+
+struct node_key {
+	uint32_t tenant, id;
+	uint8_t type;
+};
+
+static uint64_t node_hash(const struct node_key *key)
+{
+	return hash_combine((uint64_t)key->tenant << 32 | key->id, key->type);
+}
+
+static bool node_equal(const void *ctx, const void *wanted, uint32_t value)
+{
+	const struct node_key *key = wanted;
+	const struct entity *e = &store_node(ctx, value)->entity;
+
+	return e->tenant == key->tenant && e->id == key->id && e->type == key->type;
+}
+
+static struct store_node *new_node(struct store *s)
+{
+	uint32_t chunk = s->count >> STORE_CHUNK_BITS;
+
+	if (chunk == s->chunk_count) {
+		X_GROW(s->chunks, s->chunk_count, s->chunk_cap);
+		s->chunks[s->chunk_count++] = x_calloc((size_t)1 << STORE_CHUNK_BITS, sizeof(struct store_node));
+	}
+	return store_node(s, s->count++);
+}
+
+static void node_init(struct store *s, struct store_node *node, const struct node_key *key)
+{
+	uint32_t slots = s->plan->slot_count[key->type];
+
+	node->entity = (struct entity){.tenant = key->tenant, .id = key->id, .type = key->type,
+		.merged_into = ENTITY_NONE};
+	node->entity.present[0] = s->zero_slots[key->type][0];
+	node->entity.present[1] = s->zero_slots[key->type][1];
+	node->entity.slots = arena_alloc(&s->memory, (slots + 1) * sizeof(int64_t));
+	node->links = arena_alloc(&s->memory, (s->link_count[key->type] + 1u) * sizeof(*node->links));
+	node->heads = arena_alloc(&s->memory, (s->head_count[key->type] + 1u) * sizeof(*node->heads));
+	for (uint32_t i = 0; i < s->link_count[key->type]; i++)
+		node->links[i] = (struct store_link){ENTITY_NONE, ENTITY_NONE, ENTITY_NONE};
+	for (uint32_t i = 0; i < s->head_count[key->type]; i++)
+		node->heads[i] = ENTITY_NONE;
+	node->merge_target = node->merge_prev = node->merge_next = node->merge_head = ENTITY_NONE;
+}
+
+uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type type, uint32_t id)
+{
+	const struct node_key key = {.tenant = tenant, .id = id, .type = (uint8_t)type};
+	uint32_t index;
+
+	if (index_find(&s->index, node_hash(&key), node_equal, &key, s, &index))
+		return index;
+	index = s->count;
+	node_init(s, new_node(s), &key);
+	index_insert(&s->index, node_hash(&key), index);
+	store_touch(s, index); /* its old side: unknown, without a slot */
+	return index;
+}
+
+void store_mark_dirty(struct store *s, uint32_t index)
+{
+	struct store_node *node = store_node(s, index);
+
+	if (node->dirty)
+		return;
+	node->dirty = true;
+	u32_list_add(&s->dirty, index);
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static uint8_t slot_named(enum entity_type type, const char *name)
+{
+	return (uint8_t)attribute_slot(type, name);
+}
+
+static void find_slots(struct store_slots *slot)
+{
+	const struct { uint8_t *place; enum entity_type type; const char *name; } wanted[] = {
+		{&slot->lead_created_at, ENTITY_LEAD, "created_at"},
+		{&slot->lead_opportunity, ENTITY_LEAD, "opportunity"},
+		{&slot->opp_status, ENTITY_OPPORTUNITY, "status"},
+		{&slot->opp_won_at, ENTITY_OPPORTUNITY, "won_at"},
+		{&slot->opp_lost_at, ENTITY_OPPORTUNITY, "lost_at"},
+		{&slot->opp_closed_at, ENTITY_OPPORTUNITY, "closed_at"},
+		{&slot->opp_owner_id, ENTITY_OPPORTUNITY, "owner_id"},
+		{&slot->opp_team_id, ENTITY_OPPORTUNITY, "team_id"},
+		{&slot->opp_stage_id, ENTITY_OPPORTUNITY, "stage_id"},
+		{&slot->opp_pipeline_id, ENTITY_OPPORTUNITY, "pipeline_id"},
+		{&slot->opp_stage_order, ENTITY_OPPORTUNITY, "stage_order"},
+		{&slot->opp_stage_entered_at, ENTITY_OPPORTUNITY, "stage_entered_at"},
+		{&slot->opp_amount, ENTITY_OPPORTUNITY, "amount"},
+		{&slot->opp_currency, ENTITY_OPPORTUNITY, "currency"},
+		{&slot->opp_probability, ENTITY_OPPORTUNITY, "probability"},
+		{&slot->opp_close_owner_id, ENTITY_OPPORTUNITY, "close_owner_id"},
+		{&slot->opp_close_team_id, ENTITY_OPPORTUNITY, "close_team_id"},
+		{&slot->opp_close_at, ENTITY_OPPORTUNITY, "close_at"},
+		{&slot->opp_visits, ENTITY_OPPORTUNITY, "visits"},
+		{&slot->opp_versions, ENTITY_OPPORTUNITY, "versions"},
+		{&slot->opp_lead_by_id, ENTITY_OPPORTUNITY, "lead_by_id"},
+		{&slot->opp_lead, ENTITY_OPPORTUNITY, "lead"},
+		{&slot->deal_won_at, ENTITY_DEAL, "won_at"},
+		{&slot->deal_owner_id, ENTITY_DEAL, "owner_id"},
+		{&slot->deal_team_id, ENTITY_DEAL, "team_id"},
+		{&slot->deal_owner_at_win_id, ENTITY_DEAL, "owner_at_win_id"},
+		{&slot->deal_team_at_win_id, ENTITY_DEAL, "team_at_win_id"},
+		{&slot->deal_amount, ENTITY_DEAL, "amount"},
+		{&slot->deal_splits, ENTITY_DEAL, "splits"},
+		{&slot->deal_account_id, ENTITY_DEAL, "account_id"},
+		{&slot->deal_contact_id, ENTITY_DEAL, "contact_id"},
+		{&slot->deal_customer_id, ENTITY_DEAL, "customer_id"},
+		{&slot->deal_win_owner_id, ENTITY_DEAL, "win_owner_id"},
+		{&slot->deal_win_team_id, ENTITY_DEAL, "win_team_id"},
+		{&slot->deal_credit, ENTITY_DEAL, "credit"},
+		{&slot->deal_opportunity, ENTITY_DEAL, "opportunity"},
+		{&slot->deal_lead_by_id, ENTITY_DEAL, "lead_by_id"},
+		{&slot->deal_lead, ENTITY_DEAL, "lead"},
+	};
+	const struct model_list *splits;
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		*wanted[i].place = slot_named(wanted[i].type, wanted[i].name);
+	splits = attribute_describe(ENTITY_DEAL, slot->deal_splits).list;
+	for (uint32_t i = 0; i < splits->field_count; i++) {
+		if (slice_is(slice_of(splits->fields[i].name), "rep_id"))
+			slot->split_rep_id = (uint8_t)i;
+		if (slice_is(slice_of(splits->fields[i].name), "role"))
+			slot->split_role = (uint8_t)i;
+		if (slice_is(slice_of(splits->fields[i].name), "credit_pct"))
+			slot->split_credit_pct = (uint8_t)i;
+	}
+}
+
+static void find_words(struct store_words *word, struct intern *strings)
+{
+	const struct { uint32_t *place; const char *text; } wanted[] = {
+		{&word->open, "OPEN"}, {&word->won, "WON"}, {&word->lost, "LOST"}, {&word->revenue, "REVENUE"},
+		{&word->owner, "OWNER"}, {&word->primary, "PRIMARY"}, {&word->advanced, "ADVANCED"},
+		{&word->back, "BACK"}, {&word->moved_pipeline, "MOVED_PIPELINE"},
+	};
+
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		*wanted[i].place = intern_add(strings, slice_of(wanted[i].text));
+		assert(*wanted[i].place); /* a limit below the program's own words is a mistake of the settings' table */
+	}
+}
+
+static void find_relations(struct store *s)
+{
+	memset(s->relation_of_slot, -1, sizeof(s->relation_of_slot));
+	for (int r = 0; r < RELATION_STORED_COUNT; r++) {
+		const struct relation_info *info = &relation_table[r];
+
+		s->link_place[r] = s->link_count[info->child]++;
+		s->head_place[r] = s->head_count[info->parent]++;
+		s->relation_of_slot[info->child][info->slot] = (int8_t)r;
+		s->link_field[r] = info->id_field ? (int16_t)attribute_slot(info->child, info->id_field) : -1;
+	}
+}
+
+static void find_readers(struct store *s)
+{
+	for (uint32_t i = 0; i < s->plan->dependent_count; i++)
+		u32_list_add(&s->dependents[s->plan->dependents[i].of], i);
+	for (uint32_t i = 0; i < s->plan->load_count; i++)
+		if (s->plan->loads[i].ext_key)
+			u32_list_add(&s->ext_declared, s->plan->loads[i].ext_key);
+}
+
+struct store *store_new(const struct plan *plan, struct intern *strings, struct store_limits limits)
+{
+	struct store *s = x_calloc(1, sizeof(*s));
+	uint32_t fields_max = 0;
+
+	s->plan = plan;
+	s->strings = strings;
+	s->limits = limits;
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++) {
+		assert(plan->slot_count[type] >= attribute_slot_count((enum entity_type)type));
+		assert(plan->slot_count[type] <= ATTRIBUTE_SLOTS_MAX);
+		if (model_table[type].field_count > fields_max)
+			fields_max = (uint32_t)model_table[type].field_count;
+	}
+	s->image_slots = x_calloc(fields_max + 1, sizeof(*s->image_slots));
+	index_init(&s->index);
+	arena_init(&s->memory, 0);
+	arena_init(&s->trail_memory, 0);
+	buffer_init(&s->scratch);
+	find_slots(&s->slot);
+	find_words(&s->word, strings);
+	find_relations(s);
+	find_readers(s);
+	store_derive_init(s);
+	return s;
+}
+
+static void free_lists(struct store *s, const struct entity *e)
+{
+	uint32_t count = attribute_slot_count((enum entity_type)e->type);
+
+	for (uint32_t slot = 0; slot < count; slot++)
+		if (slot_present(e, slot) && attribute_describe((enum entity_type)e->type, slot).type == VALUE_LIST)
+			store_list_free(s, (const void *)(intptr_t)e->slots[slot]);
+	free((void *)(uintptr_t)e->ext);
+}
+
+static void free_scratch(struct store *s)
+{
+	struct u32_list *lists[] = {&s->stack, &s->found, &s->parents, &s->frontier, &s->dirty, &s->saving,
+		&s->affected, &s->ext_declared};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		free(lists[i]->items);
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
+		free(s->dependents[type].items);
+	buffer_deinit(&s->scratch);
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	if (s->open) {
+		if (s->old_side)
+			store_change_swap(s);
+		store_change_close(s);
+	}
+	for (uint32_t i = 0; i < s->count; i++) {
+		free_lists(s, &store_node(s, i)->entity);
+		registers_free(store_node(s, i)->entity.registers);
+	}
+	for (uint32_t i = 0; i < s->chunk_count; i++)
+		free(s->chunks[i]);
+	free(s->chunks);
+	index_deinit(&s->index);
+	arena_deinit(&s->memory);
+	arena_deinit(&s->trail_memory);
+	free_scratch(s);
+	free(s->tenants);
+	free(s->touched);
+	free(s->graveyard);
+	free(s->image_slots);
+	free(s->reads);
+	free(s);
+}
+
+/* ---- tenants -------------------------------------------------------------------------------------------- */
+
+uint32_t store_tenant(struct store *s, struct slice tenant_id, const struct tenant_settings *settings)
+{
+	uint32_t id = intern_add(s->strings, tenant_id);
+
+	(void)settings; /* the store works in UTC and in each record's own currency */
+	for (uint32_t i = 0; id && i < s->tenant_count; i++)
+		if (s->tenants[i].id == id)
+			return i;
+	if (!id)
+		return UINT32_MAX;
+	X_GROW(s->tenants, s->tenant_count, s->tenant_cap);
+	s->tenants[s->tenant_count] = (struct store_tenant){.id = id};
+	return s->tenant_count++;
+}
+
+uint32_t store_tenant_count(const struct store *s)
+{
+	return s->tenant_count;
+}
+
+uint32_t store_tenant_id(const struct store *s, uint32_t tenant)
+{
+	assert(tenant < s->tenant_count);
+	return s->tenants[tenant].id;
+}
+
+uint64_t store_streams(const struct store *s, uint32_t tenant)
+{
+	assert(tenant < s->tenant_count);
+	return s->tenants[tenant].streams;
+}
+
+/* ---- one event ------------------------------------------------------------------------------------------ */
+
+static bool find_node(const struct store *s, uint32_t tenant, enum entity_type type, struct slice text, uint32_t *ret_index)
+{
+	struct node_key key = {.tenant = tenant, .id = intern_find(s->strings, text), .type = (uint8_t)type};
+
+	return key.id && index_find(&s->index, node_hash(&key), node_equal, &key, s, ret_index);
+}
+
+/* The greatest event once more: every register has taken it in already. */
+static bool is_duplicate(const struct store *s, uint32_t index, const struct order_key *key)
+{
+	const struct registers *r = store_node(s, index)->entity.registers;
+
+	return r && r->has_last && !order_compare(&r->last_key, key);
+}
+
+/* Room for the entity, what it refers to, and what it merges: never less than what will be added. */
+static bool has_room(const struct store *s, const struct event *event)
+{
+	size_t new_max = 1 + (size_t)s->link_count[event->type] + event->merged_count;
+
+	if (s->limits.strings_bytes_max && intern_bytes(s->strings) > s->limits.strings_bytes_max)
+		return false;
+	return s->limits.entities_max >= s->count && s->limits.entities_max - s->count >= new_max;
+}
+
+/* All texts that the event may add, before anything changes. False: the limit. */
+static bool prepare(struct store *s, const struct event *event, bool body, bool erased, uint32_t *ret_id)
+{
+	*ret_id = intern_add(s->strings, event->entity_id);
+	if (!*ret_id)
+		return false;
+	for (size_t i = 0; i < event->merged_count; i++)
+		if (!intern_add(s->strings, event->merged_ids[i]))
+			return false;
+	if (body && !store_prepare_image(s, event, erased)) {
+		store_drop_image(s);
+		return false;
+	}
+	return true;
+}
+
+static bool merge_others(struct store *s, uint32_t index, const struct event *event, const struct order_key *key)
+{
+	const struct merge_key merge = merge_key_of(key);
+	const struct entity *e = &store_node(s, index)->entity;
+	bool changed = false;
+
+	if (event->op == EVENT_UNDELETE)
+		return store_merge(s, index, ENTITY_NONE, &merge);
+	if (event->op != EVENT_MERGE)
+		return false;
+	for (size_t i = 0; i < event->merged_count; i++) {
+		uint32_t id = intern_find(s->strings, event->merged_ids[i]);
+
+		if (!event->merged_ids[i].len || id == e->id)
+			continue;
+		changed |= store_merge(s, store_find_or_add(s, e->tenant, (enum entity_type)e->type, id), index, &merge);
+	}
+	return changed;
+}
+
+void store_show_registers(struct store *s, uint32_t index)
+{
+	struct entity *e = &store_node(s, index)->entity;
+	const struct registers *r = e->registers;
+
+	store_touch(s, index);
+	e->has_image = r->has_image;
+	e->deleted = r->has_last && r->last_is_delete;
+	e->excluded = r->excluded;
+	e->erased = r->erased;
+	store_set_known(s, index);
+	if (r->erased)
+		store_erase(s, index);
+	store_own_attributes(s, index);
+}
+
+/* Into the entity's registers; what comes of it for itself. Whether any of its registers changed. */
+static bool merge_event(struct store *s, uint32_t index, const struct event *event, const struct order_key *key, bool body)
+{
+	struct entity *e = &store_node(s, index)->entity;
+	bool changed = false, newer;
+
+	if (!e->registers) {
+		store_touch(s, index);
+		e->registers = registers_new();
+		changed = true;
+	}
+	if (event->op == EVENT_ERASE)
+		changed |= registers_put_erased(e->registers);
+	else
+		changed |= registers_put_last(e->registers, key, event->op == EVENT_DELETE);
+	if (body) {
+		newer = registers_image_order(e->registers, key) == REGISTERS_NEWER;
+		changed |= store_feed_sets(s, index, key);
+		changed |= registers_put_image(e->registers, key, event->excluded);
+		if (newer)
+			store_take_image(s, index);
+		else
+			store_drop_image(s);
+	}
+	if (!changed)
+		return false;
+	store_show_registers(s, index);
+	store_relink(s, index);
+	store_mark_dirty(s, index);
+	return true;
+}
+
+enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event, struct store_change *ret_change)
+{
+	const struct order_key key = event_order(event);
+	bool body = registers_event_has_body(event, (uint32_t)model_table[event->type].field_count);
+	bool erased = false, changed;
+	uint32_t index, id;
+
+	assert(!s->open && tenant < s->tenant_count);
+	if (find_node(s, tenant, event->type, event->entity_id, &index)) {
+		if (is_duplicate(s, index, &key)) {
+			s->counters.duplicates++;
+			return STORE_UNCHANGED;
+		}
+		erased = store_node(s, index)->entity.erased;
+	}
+	if (!has_room(s, event) || !prepare(s, event, body, erased, &id))
+		return STORE_FULL;
+	s->tenants[tenant].streams |= UINT64_C(1) << event->type;
+	store_change_begin(s);
+	index = store_find_or_add(s, tenant, event->type, id);
+	changed = merge_event(s, index, event, &key, body);
+	changed |= merge_others(s, index, event, &key);
+	if (changed) {
+		store_choose_leads(s);
+		store_derive(s);
+	}
+	store_collect_affected(s);
+	if (!s->differs) {
+		s->counters.stale += !changed;
+		store_change_close(s);
+		return STORE_UNCHANGED;
+	}
+	*ret_change = (struct store_change){.affected = s->affected.items, .affected_count = s->affected.count};
+	return STORE_CHANGED;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+uint32_t store_count(const struct store *s)
+{
+	return s->count;
+}
+
+const struct entity *store_entity(const struct store *s, uint32_t index)
+{
+	assert(index < s->count);
+	return &store_node(s, index)->entity;
+}
+
+uint32_t store_find(const struct store *s, uint32_t tenant, enum entity_type type, struct slice id)
+{
+	uint32_t index;
+
+	return find_node(s, tenant, type, id, &index) ? index : ENTITY_NONE;
+}
+
+struct store_counters store_counters(const struct store *s)
+{
+	return s->counters;
+}
+
+size_t store_bytes(const struct store *s)
+{
+	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) + arena_used_bytes(&s->memory) +
+	       index_bytes(&s->index) + s->list_bytes + s->register_bytes;
+}

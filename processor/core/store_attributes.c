@@ -1,0 +1,285 @@
+/*
+ * What an entity says beside its fields, out of its own registers (S2, S13): owner and team when it closed, stage visits,
+ * versions. Each is a pure function of slots and registers, so it can be worked out again at any time.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "core/store_inside.h"
+
+static uint32_t image_string(const struct entity *image, uint32_t slot)
+{
+	return slot_string(image, slot);
+}
+
+/* When the opportunity closed: won_at for a win, lost_at for a loss, else closed_at (KPIS.md). False while it is open. */
+static bool close_time(const struct store *s, const struct entity *e, int64_t *ret_at_ms)
+{
+	uint32_t status = slot_string(e, s->slot.opp_status);
+	uint32_t order[3] = {s->slot.opp_won_at, s->slot.opp_lost_at, s->slot.opp_closed_at};
+
+	if (status == s->word.open)
+		return false;
+	for (int i = 0; i < 3; i++) {
+		if ((i == 0 && status == s->word.lost) || (i == 1 && status == s->word.won))
+			continue;
+		if (slot_present(e, order[i])) {
+			*ret_at_ms = e->slots[order[i]];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- feeding the sets ----------------------------------------------------------------------------------- */
+
+static bool feed_stage(struct store *s, struct registers *r, const struct entity *image, const struct order_key *key)
+{
+	struct register_stage stage = {.stage_id = image_string(image, s->slot.opp_stage_id), .least = *key, .greatest = *key};
+	bool folded = false, changed;
+
+	if (!stage.stage_id || !slot_present(image, s->slot.opp_stage_entered_at))
+		return false;
+	stage.entered_at_ms = image->slots[s->slot.opp_stage_entered_at];
+	stage.owner_id = image_string(image, s->slot.opp_owner_id);
+	stage.team_id = image_string(image, s->slot.opp_team_id);
+	stage.pipeline_id = image_string(image, s->slot.opp_pipeline_id);
+	stage.has_order = slot_present(image, s->slot.opp_stage_order);
+	stage.stage_order = image->slots[s->slot.opp_stage_order];
+	changed = registers_put_stage(r, &stage, s->strings, &folded);
+	s->counters.stages_folded += folded;
+	return changed;
+}
+
+static bool feed_version(struct store *s, struct registers *r, const struct entity *image, const struct order_key *key)
+{
+	struct register_version v = {.key = *key};
+	bool folded = false, changed;
+
+	if (slot_string(image, s->slot.opp_status) != s->word.open)
+		return false;
+	v.has_amount = slot_present(image, s->slot.opp_amount);
+	v.has_probability = slot_present(image, s->slot.opp_probability);
+	v.amount = image->slots[s->slot.opp_amount];
+	v.probability = image->slots[s->slot.opp_probability];
+	v.currency = image_string(image, s->slot.opp_currency);
+	v.owner_id = image_string(image, s->slot.opp_owner_id);
+	v.team_id = image_string(image, s->slot.opp_team_id);
+	v.stage_id = image_string(image, s->slot.opp_stage_id);
+	v.pipeline_id = image_string(image, s->slot.opp_pipeline_id);
+	changed = registers_put_version(r, &v, &folded);
+	s->counters.versions_folded += folded;
+	return changed;
+}
+
+static bool feed_closing(struct registers *r, const struct entity *image, const struct order_key *key, int64_t at_ms,
+	uint32_t owner_slot, uint32_t team_slot)
+{
+	struct register_closing closing = {.at_ms = at_ms, .least = *key};
+
+	closing.owner_id = slot_string(image, owner_slot);
+	closing.team_id = slot_string(image, team_slot);
+	return registers_put_closing(r, &closing);
+}
+
+bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *key)
+{
+	struct registers *r = store_node(s, index)->entity.registers;
+	const struct entity image = {.slots = s->image_slots, .present = {s->image_present[0], s->image_present[1]}};
+	bool changed = false;
+	int64_t at_ms;
+
+	if (s->image_type == ENTITY_OPPORTUNITY) {
+		changed |= feed_stage(s, r, &image, key);
+		changed |= feed_version(s, r, &image, key);
+		if (close_time(s, &image, &at_ms))
+			changed |= feed_closing(r, &image, key, at_ms, s->slot.opp_owner_id, s->slot.opp_team_id);
+	} else if (s->image_type == ENTITY_DEAL && slot_present(&image, s->slot.deal_won_at)) {
+		changed |= feed_closing(r, &image, key, image.slots[s->slot.deal_won_at], s->slot.deal_owner_id,
+			s->slot.deal_team_id);
+	}
+	return changed;
+}
+
+/* ---- visits --------------------------------------------------------------------------------------------- */
+
+static void cell_set(struct list_cells *list, uint32_t row, uint32_t column, bool present, int64_t value)
+{
+	if (!present)
+		return;
+	list->present[row] |= UINT64_C(1) << column;
+	list->cells[(size_t)row * list->columns + column] = value;
+}
+
+static void cell_set_string(struct list_cells *list, uint32_t row, uint32_t column, uint32_t id)
+{
+	cell_set(list, row, column, id != 0, id);
+}
+
+static bool is_same_stage(const struct register_stage *a, const struct register_stage *b)
+{
+	return a->stage_id == b->stage_id && a->pipeline_id == b->pipeline_id;
+}
+
+/* How one visit ended in the next. Orders that are unknown or equal are no step back. */
+static uint32_t exit_to(const struct store *s, const struct register_stage *from, const struct register_stage *to)
+{
+	if (from->pipeline_id != to->pipeline_id)
+		return s->word.moved_pipeline;
+	if (from->has_order && to->has_order && to->stage_order < from->stage_order)
+		return s->word.back;
+	return s->word.advanced;
+}
+
+static void visit_end(const struct store *s, const struct entity *e, struct list_cells *list, uint32_t row,
+	int64_t entered_at_ms)
+{
+	uint32_t status = slot_string(e, s->slot.opp_status);
+	bool closed = status == s->word.won || status == s->word.lost;
+	int64_t left_at_ms = e->slots[s->slot.opp_close_at];
+
+	if (closed && slot_present(e, s->slot.opp_close_at))
+		cell_set(list, row, VISIT_LEFT_AT, true, left_at_ms > entered_at_ms ? left_at_ms : entered_at_ms);
+	cell_set_string(list, row, VISIT_EXIT, closed ? status : s->word.open);
+}
+
+/*
+ * The register is sorted by the greatest key, so the last visit is the newest image's. An entry that the same stage
+ * follows directly was corrected by it. A visit that was entered after the next one (a mis-click undone) lasts 0 ms.
+ */
+static struct list_cells *visits_of(struct store *s, const struct entity *e)
+{
+	const struct registers *r = e->registers;
+	struct list_cells *list;
+	uint32_t rows = 0;
+
+	for (uint16_t i = 0; i < r->stage_count; i++)
+		rows += i + 1 == r->stage_count || !is_same_stage(&r->stages[i], &r->stages[i + 1]);
+	if (!rows)
+		return NULL;
+	list = store_list_new(s, rows, VISIT_COLUMNS);
+	rows = 0;
+	for (uint16_t i = 0; i < r->stage_count; i++) {
+		const struct register_stage *stage = &r->stages[i], *next = stage + 1;
+
+		if (i + 1 < r->stage_count && is_same_stage(stage, next))
+			continue;
+		cell_set_string(list, rows, VISIT_STAGE_ID, stage->stage_id);
+		cell_set_string(list, rows, VISIT_PIPELINE_ID, stage->pipeline_id);
+		cell_set_string(list, rows, VISIT_OWNER_ID, stage->owner_id);
+		cell_set_string(list, rows, VISIT_TEAM_ID, stage->team_id);
+		cell_set(list, rows, VISIT_ENTERED_AT, true, stage->entered_at_ms);
+		if (i + 1 == r->stage_count) {
+			visit_end(s, e, list, rows, stage->entered_at_ms);
+		} else {
+			/* The next visit is the last of its run of the same stage: its corrected entry. */
+			while (next + 1 < r->stages + r->stage_count && is_same_stage(next, next + 1))
+				next++;
+			cell_set(list, rows, VISIT_LEFT_AT, true,
+				next->entered_at_ms > stage->entered_at_ms ? next->entered_at_ms : stage->entered_at_ms);
+			cell_set_string(list, rows, VISIT_EXIT, exit_to(s, stage, next));
+		}
+		rows++;
+	}
+	return list;
+}
+
+/* ---- versions ------------------------------------------------------------------------------------------- */
+
+/*
+ * Sorted by key, each from the greatest occurred_at so far: an image that is newer by its version, but said to have
+ * happened earlier, replaces at once. Of those from one instant the last stays, so the last row is the newest OPEN image.
+ */
+static struct list_cells *versions_of(struct store *s, const struct registers *r)
+{
+	struct list_cells *list;
+	int64_t from_ms = INT64_MIN;
+	uint32_t rows = 0;
+
+	for (uint16_t i = 0; i < r->version_count; i++) {
+		rows += !i || r->versions[i].key.occurred_at_ms > from_ms;
+		if (!i || r->versions[i].key.occurred_at_ms > from_ms)
+			from_ms = r->versions[i].key.occurred_at_ms;
+	}
+	if (!rows)
+		return NULL;
+	list = store_list_new(s, rows, VERSION_COLUMNS);
+	rows = 0;
+	for (uint16_t i = 0; i < r->version_count; i++) {
+		const struct register_version *v = &r->versions[i];
+		uint32_t row;
+
+		rows += !i || v->key.occurred_at_ms > from_ms;
+		if (!i || v->key.occurred_at_ms > from_ms)
+			from_ms = v->key.occurred_at_ms;
+		row = rows - 1;
+		memset(&list->cells[(size_t)row * VERSION_COLUMNS], 0, VERSION_COLUMNS * sizeof(int64_t));
+		list->present[row] = 0;
+		cell_set(list, row, VERSION_FROM_AT, true, from_ms);
+		cell_set(list, row, VERSION_AMOUNT, v->has_amount, v->amount);
+		cell_set(list, row, VERSION_PROBABILITY, v->has_probability, v->probability);
+		cell_set_string(list, row, VERSION_OWNER_ID, v->owner_id);
+		cell_set_string(list, row, VERSION_TEAM_ID, v->team_id);
+		cell_set_string(list, row, VERSION_STAGE_ID, v->stage_id);
+		cell_set_string(list, row, VERSION_PIPELINE_ID, v->pipeline_id);
+		cell_set_string(list, row, VERSION_CURRENCY, v->currency);
+	}
+	return list;
+}
+
+/* ---- all of a type -------------------------------------------------------------------------------------- */
+
+static void set_string(struct store *s, uint32_t index, uint32_t slot, uint32_t id)
+{
+	store_set(s, index, slot, id != 0, id);
+}
+
+static void attributes_of_opportunity(struct store *s, uint32_t index)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct register_closing *closing = NULL;
+	int64_t at_ms = 0;
+	bool closed = close_time(s, e, &at_ms);
+	uint32_t owner = 0;
+
+	if (closed) {
+		closing = registers_closing_at(e->registers, at_ms);
+		owner = closing && closing->owner_id ? closing->owner_id : slot_string(e, s->slot.opp_owner_id);
+	}
+	store_set(s, index, s->slot.opp_close_at, closed, at_ms);
+	set_string(s, index, s->slot.opp_close_owner_id, owner);
+	set_string(s, index, s->slot.opp_close_team_id, closing ? closing->team_id : 0);
+	store_set_list(s, index, s->slot.opp_visits, visits_of(s, e));
+	store_set_list(s, index, s->slot.opp_versions, versions_of(s, e->registers));
+}
+
+static void attributes_of_deal(struct store *s, uint32_t index)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct register_closing *closing = NULL;
+	uint32_t owner = slot_string(e, s->slot.deal_owner_at_win_id), team = slot_string(e, s->slot.deal_team_at_win_id);
+
+	if (slot_present(e, s->slot.deal_won_at))
+		closing = registers_closing_at(e->registers, e->slots[s->slot.deal_won_at]);
+	if (!owner && closing)
+		owner = closing->owner_id;
+	if (!owner)
+		owner = slot_string(e, s->slot.deal_owner_id);
+	if (!team && closing)
+		team = closing->team_id;
+	set_string(s, index, s->slot.deal_win_owner_id, owner);
+	set_string(s, index, s->slot.deal_win_team_id, team);
+	store_set_list(s, index, s->slot.deal_credit, store_credit(s, e));
+}
+
+void store_own_attributes(struct store *s, uint32_t index)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+
+	if (!e->has_image)
+		return;
+	if (e->type == ENTITY_OPPORTUNITY)
+		attributes_of_opportunity(s, index);
+	else if (e->type == ENTITY_DEAL)
+		attributes_of_deal(s, index);
+}

@@ -1,0 +1,278 @@
+/*
+ * The trail. An entity is copied when it is first touched; the copy is its old side. Looking at the other side swaps the
+ * public parts of the touched, slots by pointer, so that facts before and after are computed by the same code (S4).
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/store_inside.h"
+
+void u32_list_add(struct u32_list *list, uint32_t item)
+{
+	X_GROW(list->items, list->count, list->cap);
+	list->items[list->count++] = item;
+}
+
+void store_touch(struct store *s, uint32_t index)
+{
+	struct store_node *node = store_node(s, index);
+	size_t bytes = s->plan->slot_count[node->entity.type] * sizeof(int64_t);
+	struct store_touch *touch;
+
+	if (!s->open || node->serial == s->serial)
+		return;
+	node->serial = s->serial;
+	node->trail = s->touched_count;
+	X_GROW(s->touched, s->touched_count, s->touched_cap);
+	touch = &s->touched[s->touched_count++];
+	touch->node = index;
+	touch->other = node->entity;
+	touch->other.slots = arena_alloc(&s->trail_memory, bytes ? bytes : 1);
+	memcpy(touch->other.slots, node->entity.slots, bytes);
+}
+
+const struct entity *store_old(const struct store *s, uint32_t index)
+{
+	const struct store_node *node = store_node(s, index);
+
+	if (!s->open || node->serial != s->serial)
+		return NULL;
+	return &s->touched[node->trail].other;
+}
+
+void store_set(struct store *s, uint32_t index, uint32_t slot, bool present, int64_t value)
+{
+	struct entity *e = &store_node(s, index)->entity;
+	uint64_t bit = UINT64_C(1) << (slot & 63);
+
+	if (!present)
+		value = 0;
+	if (slot_present(e, slot) == present && e->slots[slot] == value)
+		return;
+	store_touch(s, index);
+	e->slots[slot] = value;
+	if (present)
+		e->present[slot >> 6] |= bit;
+	else
+		e->present[slot >> 6] &= ~bit;
+}
+
+void store_set_known(struct store *s, uint32_t index)
+{
+	struct store_node *node = store_node(s, index);
+	bool known = node->entity.registers || node->link_count;
+
+	if (node->entity.known == known)
+		return;
+	store_touch(s, index);
+	node->entity.known = known;
+}
+
+uint64_t store_new_mark(struct store *s)
+{
+	return ++s->mark;
+}
+
+void store_merge_tree(struct store *s, uint32_t root, struct u32_list *out)
+{
+	uint64_t mark = store_new_mark(s);
+	uint32_t done = out->count;
+
+	if (store_node(s, root)->entity.merged_into != ENTITY_NONE)
+		return;
+	store_node(s, root)->mark = mark;
+	u32_list_add(out, root);
+	while (done < out->count) {
+		uint32_t next = store_node(s, out->items[done++])->merge_head;
+
+		for (; next != ENTITY_NONE; next = store_node(s, next)->merge_next) {
+			if (store_node(s, next)->mark == mark)
+				continue;
+			store_node(s, next)->mark = mark;
+			u32_list_add(out, next);
+		}
+	}
+}
+
+/* ---- who is affected ------------------------------------------------------------------------------------ */
+
+static void add_affected(struct store *s, uint32_t index)
+{
+	struct store_node *node = store_node(s, index);
+
+	if (node->affected == s->serial || !s->plan->measures_on_count[node->entity.type])
+		return;
+	node->affected = s->serial;
+	u32_list_add(&s->affected, index);
+}
+
+/* All whose reference, a raw or chosen link, leads to this one. */
+static void add_linked(struct store *s, uint32_t target, enum relation relation)
+{
+	uint32_t link = s->link_place[relation], head = s->head_place[relation];
+
+	s->found.count = 0;
+	store_merge_tree(s, target, &s->found);
+	for (uint32_t i = 0; i < s->found.count; i++) {
+		uint32_t child = store_node(s, s->found.items[i])->heads[head];
+
+		for (; child != ENTITY_NONE; child = store_node(s, child)->links[link].next)
+			u32_list_add(&s->frontier, child);
+	}
+}
+
+static void add_if_first(struct store *s, uint32_t parent, uint32_t slot, uint32_t child)
+{
+	if (parent != ENTITY_NONE && slot_ref(&store_node(s, parent)->entity, slot) == child)
+		u32_list_add(&s->frontier, parent);
+}
+
+/* A derived reference leads from the parent to its first child: walked backwards through the child's own reference. */
+static void add_parents_of_first(struct store *s, uint32_t child, const struct plan_derived *d)
+{
+	const struct entity *e = &store_node(s, child)->entity;
+	uint32_t link = s->link_place[RELATION_LEAD_OPPORTUNITY];
+	uint32_t head = s->head_place[RELATION_LEAD_OPPORTUNITY];
+
+	if (d->relation < RELATION_STORED_COUNT) {
+		add_if_first(s, slot_ref(e, (uint32_t)relation_table[d->relation].slot), d->slot, child);
+		return;
+	}
+	s->found.count = 0;
+	store_merge_tree(s, child, &s->found);
+	for (uint32_t i = 0; i < s->found.count; i++) {
+		const struct store_node *node = store_node(s, s->found.items[i]);
+		uint32_t lead = node->heads[head];
+
+		add_if_first(s, slot_ref(&node->entity, s->slot.opp_lead_by_id), d->slot, child);
+		for (; lead != ENTITY_NONE; lead = store_node(s, lead)->links[link].next)
+			add_if_first(s, store_root(s, lead), d->slot, child);
+	}
+}
+
+static void add_referrers(struct store *s, uint32_t target, uint8_t type, uint8_t slot)
+{
+	int relation = s->relation_of_slot[type][slot];
+
+	if (relation >= 0) {
+		add_linked(s, target, (enum relation)relation);
+		return;
+	}
+	for (uint32_t i = 0; i < s->plan->derived_count; i++) {
+		const struct plan_derived *d = &s->plan->derived[i];
+
+		if (d->kind == DERIVE_FIRST && d->parent == type && d->slot == slot)
+			add_parents_of_first(s, target, d);
+	}
+}
+
+/* The readers of one changed entity: its hops walked backwards, level by level, in one growing list. */
+static void walk_back(struct store *s, uint32_t index, const struct plan_dependent *dependent)
+{
+	uint32_t from = 0, to;
+
+	if (!s->plan->measures_on_count[dependent->reader])
+		return;
+	s->frontier.count = 0;
+	u32_list_add(&s->frontier, index);
+	for (uint8_t hop = dependent->hop_count; hop > 0; hop--) {
+		to = s->frontier.count;
+		for (; from < to; from++)
+			add_referrers(s, s->frontier.items[from], dependent->hop_types[hop - 1],
+				dependent->hops[hop - 1]);
+	}
+	for (; from < s->frontier.count; from++)
+		add_affected(s, s->frontier.items[from]);
+}
+
+/* Bitmap of slots that differ; answers whether anything does. */
+static bool differs(const struct store *s, const struct entity *a, const struct entity *b, uint64_t ret_slots[2])
+{
+	uint32_t count = s->plan->slot_count[a->type];
+
+	ret_slots[0] = a->present[0] ^ b->present[0];
+	ret_slots[1] = a->present[1] ^ b->present[1];
+	for (uint32_t i = 0; i < count; i++)
+		if (a->slots[i] != b->slots[i])
+			ret_slots[i >> 6] |= UINT64_C(1) << (i & 63);
+	return ret_slots[0] || ret_slots[1] || a->ext != b->ext || a->has_image != b->has_image ||
+	       a->deleted != b->deleted || a->excluded != b->excluded || a->erased != b->erased ||
+	       a->known != b->known || a->merged_into != b->merged_into;
+}
+
+void store_collect_affected(struct store *s)
+{
+	s->affected.count = 0;
+	s->differs = false;
+	for (uint32_t i = 0; i < s->touched_count; i++) {
+		uint32_t index = s->touched[i].node;
+		const struct entity *e = &store_node(s, index)->entity;
+		const struct u32_list *dependents = &s->dependents[e->type];
+		bool ext = e->ext != s->touched[i].other.ext;
+		uint64_t slots[2];
+
+		if (!differs(s, e, &s->touched[i].other, slots))
+			continue;
+		s->differs = true;
+		add_affected(s, index);
+		for (uint32_t k = 0; k < dependents->count; k++) {
+			const struct plan_dependent *d = &s->plan->dependents[dependents->items[k]];
+
+			if (ext || (d->slots[0] & slots[0]) || (d->slots[1] & slots[1]))
+				walk_back(s, index, d);
+		}
+	}
+}
+
+/* ---- the life of a change ------------------------------------------------------------------------------- */
+
+void store_change_begin(struct store *s)
+{
+	s->open = true;
+	s->serial++;
+	s->touched_count = 0;
+}
+
+void store_change_swap(struct store *s)
+{
+	assert(s->open);
+	for (uint32_t i = 0; i < s->touched_count; i++) {
+		struct store_touch *touch = &s->touched[i];
+		struct entity *e = &store_node(s, touch->node)->entity;
+		struct entity other = touch->other;
+
+		touch->other = *e;
+		*e = other;
+	}
+	s->old_side = !s->old_side;
+}
+
+bool store_change_shows_old(const struct store *s)
+{
+	return s->old_side;
+}
+
+void store_bury(struct store *s, const void *block)
+{
+	if (!block)
+		return;
+	if (!s->open) {
+		free((void *)(uintptr_t)block);
+		return;
+	}
+	X_GROW(s->graveyard, s->graveyard_count, s->graveyard_cap);
+	s->graveyard[s->graveyard_count++] = (void *)(uintptr_t)block;
+}
+
+void store_change_close(struct store *s)
+{
+	assert(s->open && !s->old_side);
+	for (uint32_t i = 0; i < s->graveyard_count; i++)
+		free(s->graveyard[i]);
+	s->graveyard_count = 0;
+	s->touched_count = 0;
+	arena_reset(&s->trail_memory);
+	s->open = false;
+}

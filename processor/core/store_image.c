@@ -1,0 +1,307 @@
+/* From an event's fields to slots: strings interned, blank is null, lists as immutable blocks. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/model.h"
+#include "core/store_inside.h"
+
+/* ---- lists ---------------------------------------------------------------------------------------------- */
+
+struct list_cells *store_list_new(struct store *s, uint32_t count, uint32_t columns)
+{
+	size_t rows = count, bytes = sizeof(struct list_cells) + rows * (1 + columns) * sizeof(int64_t);
+	struct list_cells *list = x_calloc(1, bytes);
+
+	assert(columns <= 64);
+	list->count = count;
+	list->columns = columns;
+	list->present = (uint64_t *)(list + 1);
+	list->cells = (int64_t *)(list->present + count);
+	s->list_bytes += bytes;
+	return list;
+}
+
+void store_list_free(struct store *s, const void *block)
+{
+	const struct list_cells *list = block;
+
+	if (list)
+		s->list_bytes -= sizeof(*list) + (size_t)list->count * (1 + list->columns) * sizeof(int64_t);
+	free((void *)(uintptr_t)block);
+}
+
+bool list_cells_equal(const struct list_cells *a, const struct list_cells *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->count == b->count && a->columns == b->columns &&
+	       (!a->count || (!memcmp(a->present, b->present, a->count * sizeof(*a->present)) &&
+			      !memcmp(a->cells, b->cells, (size_t)a->count * a->columns * sizeof(*a->cells))));
+}
+
+void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_cells *list)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	struct list_cells *before = slot_present(e, slot) ? (struct list_cells *)(intptr_t)e->slots[slot] : NULL;
+
+	if (before == list)
+		return;
+	if (list_cells_equal(before, list)) {
+		store_list_free(s, list);
+		return;
+	}
+	store_set(s, index, slot, list != NULL, (int64_t)(intptr_t)list);
+	if (before)
+		s->list_bytes -= sizeof(*before) + (size_t)before->count * (1 + before->columns) * sizeof(int64_t);
+	store_bury(s, before);
+}
+
+/* ---- preparing ------------------------------------------------------------------------------------------ */
+
+/* A value as a slot. False: the strings' limit. ret_present: blank texts are null. */
+static bool cell_of(struct store *s, enum value_type type, const struct event_value *value, int64_t *ret_cell,
+	bool *ret_present)
+{
+	uint32_t id;
+
+	*ret_cell = 0;
+	*ret_present = !value->is_null;
+	if (value->is_null)
+		return true;
+	if (type != VALUE_STRING) {
+		*ret_cell = value->i;
+		return true;
+	}
+	*ret_present = value->text.len > 0;
+	if (!value->text.len)
+		return true;
+	id = intern_add(s->strings, value->text);
+	*ret_cell = id;
+	return id != 0;
+}
+
+/* NULL: the strings' limit. An empty list is a list of no rows, which is not null. */
+static struct list_cells *list_of(struct store *s, const struct model_list *model, const struct event_list *values)
+{
+	struct list_cells *list = store_list_new(s, (uint32_t)values->count, (uint32_t)model->field_count);
+
+	for (uint32_t row = 0; row < list->count; row++)
+		for (uint32_t column = 0; column < list->columns; column++) {
+			size_t at = (size_t)row * list->columns + column;
+			bool present;
+
+			if (!cell_of(s, model->fields[column].type, &values->cells[at], &list->cells[at], &present)) {
+				store_list_free(s, list);
+				return NULL;
+			}
+			if (present)
+				list->present[row] |= UINT64_C(1) << column;
+		}
+	return list;
+}
+
+static bool prepare_field(struct store *s, const struct model_field *field, const struct event_value *value, uint32_t slot)
+{
+	struct list_cells *list;
+	bool present;
+
+	if (field->type == VALUE_LIST) {
+		if (value->is_null || !value->list)
+			return true;
+		list = list_of(s, field->list, value->list);
+		if (!list)
+			return false;
+		s->image_slots[slot] = (int64_t)(intptr_t)list;
+		present = true;
+	} else if (!cell_of(s, field->type, value, &s->image_slots[slot], &present)) {
+		return false;
+	}
+	if (present)
+		s->image_present[slot >> 6] |= UINT64_C(1) << (slot & 63);
+	return true;
+}
+
+static bool ext_is_declared(const struct store *s, uint32_t key)
+{
+	for (uint32_t i = 0; i < s->ext_declared.count; i++)
+		if (s->ext_declared.items[i] == key)
+			return true;
+	return false;
+}
+
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct ext_pair *x = a, *y = b;
+
+	return (x->key > y->key) - (x->key < y->key);
+}
+
+static struct ext_cells *ext_new(size_t count)
+{
+	struct ext_cells *ext = x_malloc(sizeof(*ext) + count * sizeof(ext->pairs[0]));
+
+	ext->count = 0;
+	return ext;
+}
+
+static bool prepare_ext(struct store *s, const struct event *event, bool erased)
+{
+	struct ext_cells *ext;
+
+	if (!event->ext_count)
+		return true;
+	ext = ext_new(event->ext_count);
+	s->image_ext = ext;
+	for (size_t i = 0; i < event->ext_count; i++) {
+		struct ext_pair pair = {.key = intern_add(s->strings, event->ext[i].key)};
+
+		if (!pair.key)
+			return false;
+		if (!event->ext[i].value.len || (erased && !ext_is_declared(s, pair.key)))
+			continue;
+		pair.value = intern_add(s->strings, event->ext[i].value);
+		if (!pair.value)
+			return false;
+		ext->pairs[ext->count++] = pair;
+	}
+	qsort(ext->pairs, ext->count, sizeof(ext->pairs[0]), compare_pairs);
+	if (!ext->count) {
+		free(ext);
+		s->image_ext = NULL;
+	}
+	return true;
+}
+
+/*
+ * The customer of a deal is its account, else its contact (KPIS.md). It is kept beside the image, so that an ERASE of the
+ * contact leaves the customer counted.
+ */
+static bool prepare_customer(struct store *s, const struct event *event)
+{
+	const struct event_value *account = &event->fields[s->slot.deal_account_id];
+	const struct event_value *contact = &event->fields[s->slot.deal_contact_id];
+
+	s->image_customer = 0;
+	if (!account->is_null && account->text.len) {
+		s->image_customer = intern_add(s->strings, account->text);
+	} else if (!contact->is_null && contact->text.len) {
+		buffer_reset(&s->scratch);
+		buffer_put(&s->scratch, "contact:", 8);
+		buffer_put(&s->scratch, contact->text.at, contact->text.len);
+		s->image_customer = intern_add(s->strings, buffer_slice(&s->scratch));
+	} else {
+		return true;
+	}
+	return s->image_customer != 0;
+}
+
+bool store_prepare_image(struct store *s, const struct event *event, bool erased)
+{
+	const struct model_entity *model = &model_table[event->type];
+
+	memset(s->image_slots, 0, model->field_count * sizeof(*s->image_slots));
+	s->image_present[0] = s->image_present[1] = 0;
+	s->image_ext = NULL;
+	s->image_type = event->type;
+	for (uint32_t i = 0; i < model->field_count; i++) {
+		if (erased && model->fields[i].personal)
+			continue;
+		if (!prepare_field(s, &model->fields[i], &event->fields[i], i))
+			return false;
+	}
+	if (!prepare_ext(s, event, erased))
+		return false;
+	return event->type != ENTITY_DEAL || prepare_customer(s, event);
+}
+
+void store_drop_image(struct store *s)
+{
+	const struct model_entity *model = &model_table[s->image_type];
+
+	for (uint32_t i = 0; i < model->field_count; i++)
+		if (model->fields[i].type == VALUE_LIST && (s->image_present[i >> 6] >> (i & 63) & 1))
+			store_list_free(s, (const void *)(intptr_t)s->image_slots[i]);
+	s->image_present[0] = s->image_present[1] = 0;
+	free((void *)(uintptr_t)s->image_ext);
+	s->image_ext = NULL;
+}
+
+/* ---- taking --------------------------------------------------------------------------------------------- */
+
+static bool ext_equal(const struct ext_cells *a, const struct ext_cells *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->count == b->count && !memcmp(a->pairs, b->pairs, a->count * sizeof(a->pairs[0]));
+}
+
+static void set_ext(struct store *s, uint32_t index, const struct ext_cells *ext)
+{
+	struct entity *e = &store_node(s, index)->entity;
+	const struct ext_cells *before = e->ext;
+
+	if (ext_equal(before, ext)) {
+		free((void *)(uintptr_t)ext);
+		return;
+	}
+	store_touch(s, index);
+	e->ext = ext;
+	store_bury(s, before);
+}
+
+bool store_set_ext(struct store *s, uint32_t index, const struct event *event)
+{
+	s->image_ext = NULL;
+	if (!prepare_ext(s, event, false)) {
+		free((void *)(uintptr_t)s->image_ext);
+		return false;
+	}
+	set_ext(s, index, s->image_ext);
+	s->image_ext = NULL;
+	return true;
+}
+
+void store_take_image(struct store *s, uint32_t index)
+{
+	const struct model_entity *model = &model_table[s->image_type];
+
+	for (uint32_t i = 0; i < model->field_count; i++) {
+		bool present = s->image_present[i >> 6] >> (i & 63) & 1;
+
+		if (model->fields[i].type == VALUE_LIST)
+			store_set_list(s, index, i,
+				present ? (struct list_cells *)(intptr_t)s->image_slots[i] : NULL);
+		else
+			store_set(s, index, i, present, s->image_slots[i]);
+	}
+	if (s->image_type == ENTITY_DEAL)
+		store_set(s, index, s->slot.deal_customer_id, s->image_customer != 0, s->image_customer);
+	set_ext(s, index, s->image_ext);
+	s->image_present[0] = s->image_present[1] = 0;
+	s->image_ext = NULL;
+}
+
+void store_erase(struct store *s, uint32_t index)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct model_entity *model = &model_table[e->type];
+	struct ext_cells *ext = NULL;
+
+	for (uint32_t i = 0; i < model->field_count; i++) {
+		if (!model->fields[i].personal)
+			continue;
+		if (model->fields[i].type == VALUE_LIST)
+			store_set_list(s, index, i, NULL);
+		else
+			store_set(s, index, i, false, 0);
+	}
+	for (uint32_t i = 0; e->ext && i < e->ext->count; i++) {
+		if (!ext_is_declared(s, e->ext->pairs[i].key))
+			continue;
+		ext = ext ? ext : ext_new(e->ext->count);
+		ext->pairs[ext->count++] = e->ext->pairs[i];
+	}
+	set_ext(s, index, ext);
+}

@@ -1,0 +1,369 @@
+/*
+ * Checkpoint records: what cannot be computed again, that is registers and the newest image. References, children,
+ * choices and derived values come back by computing. Ids are written, never indexes: an index depends on arrival.
+ */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/model.h"
+#include "core/store_inside.h"
+
+enum record_kind { RECORD_TENANTS = 'T', RECORD_ENTITY = 'E' };
+
+/* ---- writing -------------------------------------------------------------------------------------------- */
+
+static void write_cell(enum value_type type, int64_t cell, struct buffer *out)
+{
+	if (type == VALUE_STRING)
+		buffer_put_varint(out, (uint64_t)cell);
+	else
+		buffer_put_zigzag(out, cell);
+}
+
+static void write_list(const struct list_cells *list, const struct model_list *model, struct buffer *out)
+{
+	buffer_put_varint(out, list->count);
+	buffer_put_varint(out, list->columns);
+	for (uint32_t row = 0; row < list->count; row++) {
+		buffer_put_varint(out, list->present[row]);
+		for (uint32_t column = 0; column < list->columns; column++)
+			if (list->present[row] >> column & 1)
+				write_cell(model->fields[column].type,
+					list->cells[(size_t)row * list->columns + column], out);
+	}
+}
+
+static void write_image(const struct store *s, const struct entity *e, struct buffer *out)
+{
+	const struct model_entity *model = &model_table[e->type];
+
+	buffer_put_varint(out, model->field_count);
+	buffer_put_varint(out, e->present[0] & ((UINT64_C(1) << model->field_count) - 1));
+	for (uint32_t i = 0; i < model->field_count; i++) {
+		if (!slot_present(e, i))
+			continue;
+		if (model->fields[i].type == VALUE_LIST)
+			write_list((const struct list_cells *)(intptr_t)e->slots[i], model->fields[i].list, out);
+		else
+			write_cell(model->fields[i].type, e->slots[i], out);
+	}
+	if (e->type == ENTITY_DEAL)
+		buffer_put_varint(out, slot_string(e, s->slot.deal_customer_id));
+	buffer_put_varint(out, e->ext ? e->ext->count : 0);
+	for (uint32_t i = 0; e->ext && i < e->ext->count; i++) {
+		buffer_put_varint(out, e->ext->pairs[i].key);
+		buffer_put_varint(out, e->ext->pairs[i].value);
+	}
+}
+
+static void write_entity(const struct store *s, uint32_t index, struct buffer *out)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct registers *r = e->registers;
+
+	buffer_put_u8(out, RECORD_ENTITY);
+	buffer_put_varint(out, e->tenant);
+	buffer_put_u8(out, e->type);
+	buffer_put_varint(out, e->id);
+	registers_write(r, out);
+	if (r->has_merge)
+		buffer_put_varint(out, r->merge_target == ENTITY_NONE ? 0 : store_node(s, r->merge_target)->entity.id);
+	if (r->has_image)
+		write_image(s, e, out);
+}
+
+static void write_tenants(const struct store *s, struct buffer *out)
+{
+	buffer_put_u8(out, RECORD_TENANTS);
+	buffer_put_varint(out, s->tenant_count);
+	for (uint32_t i = 0; i < s->tenant_count; i++)
+		buffer_put_u64le(out, s->tenants[i].streams);
+}
+
+/* What an unconfirmed cut wrote is changed still; then all that is changed becomes this cut's. */
+static void begin_cut(struct store *s, bool whole)
+{
+	struct u32_list written = s->saving;
+
+	for (uint32_t i = 0; i < written.count; i++) {
+		store_node(s, written.items[i])->saving = false;
+		store_mark_dirty(s, written.items[i]);
+	}
+	for (uint32_t i = 0; whole && i < s->count; i++)
+		if (store_node(s, i)->entity.registers)
+			store_mark_dirty(s, i);
+	written.count = 0;
+	s->saving = s->dirty;
+	s->dirty = written;
+	for (uint32_t i = 0; i < s->saving.count; i++) {
+		store_node(s, s->saving.items[i])->dirty = false;
+		store_node(s, s->saving.items[i])->saving = true;
+	}
+}
+
+size_t store_save(struct store *s, bool whole, struct buffer *out, size_t bytes_max, uint32_t *cursor)
+{
+	size_t start = out->len, written = 0;
+
+	assert(!s->open);
+	if (*cursor == 0) {
+		begin_cut(s, whole);
+		write_tenants(s, out);
+	}
+	while (*cursor < s->saving.count && (!written || out->len - start < bytes_max)) {
+		write_entity(s, s->saving.items[(*cursor)++], out);
+		written++;
+	}
+	if (*cursor >= s->saving.count)
+		*cursor = UINT32_MAX;
+	return written;
+}
+
+void store_saved(struct store *s)
+{
+	for (uint32_t i = 0; i < s->saving.count; i++)
+		store_node(s, s->saving.items[i])->saving = false;
+	s->saving.count = 0;
+}
+
+/* ---- reading -------------------------------------------------------------------------------------------- */
+
+void store_restore_strings(struct store *s, const uint32_t *map, uint32_t count)
+{
+	s->restore_map = (struct string_map){.map = map, .count = count};
+}
+
+static int64_t read_cell(const struct string_map *strings, enum value_type type, struct reader *in)
+{
+	int64_t cell;
+
+	if (type != VALUE_STRING)
+		return reader_zigzag(in);
+	cell = string_map_read(strings, in);
+	if (!cell)
+		reader_fail(in);
+	return cell;
+}
+
+/* Rows into `list`, or only over them when it is NULL. */
+static void read_rows(const struct string_map *strings, const struct model_list *model, uint64_t rows,
+	struct reader *in, struct list_cells *list)
+{
+	for (uint64_t row = 0; row < rows && !in->bad; row++) {
+		uint64_t present = reader_varint(in);
+
+		if (present >> model->field_count)
+			reader_fail(in);
+		for (uint32_t column = 0; column < model->field_count && !in->bad; column++) {
+			int64_t cell = 0;
+
+			if (present >> column & 1)
+				cell = read_cell(strings, model->fields[column].type, in);
+			if (list)
+				list->cells[row * list->columns + column] = cell;
+		}
+		if (list)
+			list->present[row] = present;
+	}
+}
+
+/* Walked over before it is allocated: a count costs a writer of false bytes at least as many bytes. */
+static struct list_cells *read_list(struct store *s, const struct string_map *strings, const struct model_list *model,
+	struct reader *in)
+{
+	uint64_t rows = reader_varint(in), columns = reader_varint(in);
+	struct reader ahead;
+	struct list_cells *list;
+
+	if (rows > reader_left(in) || columns != model->field_count)
+		reader_fail(in);
+	ahead = *in;
+	read_rows(strings, model, in->bad ? 0 : rows, &ahead, NULL);
+	if (ahead.bad)
+		reader_fail(in);
+	if (in->bad)
+		return NULL;
+	list = store_list_new(s, (uint32_t)rows, (uint32_t)columns);
+	read_rows(strings, model, rows, in, list);
+	return list;
+}
+
+static void read_ext(struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
+{
+	uint64_t count = reader_varint(in);
+	struct event_ext *pairs;
+	struct event event = {.ext = NULL};
+
+	if (count > reader_left(in))
+		reader_fail(in);
+	if (in->bad)
+		return;
+	pairs = arena_alloc(&s->trail_memory, (size_t)count * sizeof(*pairs));
+	for (uint64_t i = 0; i < count; i++) {
+		pairs[i].key = intern_text(s->strings, string_map_read(strings, in));
+		pairs[i].value = intern_text(s->strings, string_map_read(strings, in));
+	}
+	event.ext = pairs;
+	event.ext_count = in->bad ? 0 : (size_t)count;
+	if (!store_set_ext(s, index, &event))
+		reader_fail(in);
+	arena_reset(&s->trail_memory);
+}
+
+static void read_image(struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
+{
+	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
+	uint64_t count = reader_varint(in), present = reader_varint(in);
+
+	if (count > model->field_count || (count < 64 && present >> count))
+		reader_fail(in);
+	for (uint32_t i = 0; i < model->field_count; i++) {
+		bool there = !in->bad && (present >> i & 1);
+
+		if (model->fields[i].type == VALUE_LIST)
+			store_set_list(s, index, i, there ? read_list(s, strings, model->fields[i].list, in) : NULL);
+		else
+			store_set(s, index, i, there, there ? read_cell(strings, model->fields[i].type, in) : 0);
+	}
+	if (store_node(s, index)->entity.type == ENTITY_DEAL) {
+		uint32_t customer = string_map_read(strings, in);
+
+		store_set(s, index, s->slot.deal_customer_id, customer != 0, customer);
+	}
+	read_ext(s, strings, index, in);
+}
+
+static void drop_image(struct store *s, uint32_t index)
+{
+	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
+	const struct event none = {.ext_count = 0};
+
+	for (uint32_t i = 0; i < model->field_count; i++)
+		if (model->fields[i].type == VALUE_LIST)
+			store_set_list(s, index, i, NULL);
+		else
+			store_set(s, index, i, false, 0);
+	if (store_node(s, index)->entity.type == ENTITY_DEAL)
+		store_set(s, index, s->slot.deal_customer_id, false, 0);
+	store_set_ext(s, index, &none);
+}
+
+static uint32_t read_name(struct store *s, const struct string_map *strings, struct reader *in)
+{
+	uint64_t tenant = reader_varint(in);
+	uint8_t type = reader_u8(in);
+	uint32_t id = string_map_read(strings, in);
+
+	if (tenant >= s->tenant_count || type >= ENTITY_TYPE_COUNT || !id || s->limits.entities_max - s->count < 2)
+		reader_fail(in);
+	return in->bad ? ENTITY_NONE : store_find_or_add(s, (uint32_t)tenant, (enum entity_type)type, id);
+}
+
+static void read_entity(struct store *s, const struct string_map *strings, struct reader *in)
+{
+	uint32_t index = read_name(s, strings, in), target = 0;
+	struct registers *r;
+	struct entity *e;
+
+	if (index == ENTITY_NONE)
+		return;
+	e = &store_node(s, index)->entity;
+	registers_free(e->registers);
+	r = e->registers = registers_new();
+	registers_read(r, in, strings);
+	if (r->has_merge)
+		target = string_map_read(strings, in);
+	if (target)
+		r->merge_target = store_find_or_add(s, e->tenant, (enum entity_type)e->type, target);
+	if (r->merge_target == index)
+		reader_fail(in);
+	if (r->has_image && !in->bad)
+		read_image(s, strings, index, in);
+	else
+		drop_image(s, index);
+}
+
+static void read_tenants(struct store *s, struct reader *in)
+{
+	uint64_t count = reader_varint(in);
+
+	if (count > s->tenant_count)
+		reader_fail(in);
+	for (uint64_t i = 0; i < count && !in->bad; i++)
+		s->tenants[i].streams = reader_u64le(in) & ((UINT64_C(1) << ENTITY_TYPE_COUNT) - 1);
+}
+
+int store_restore(struct store *s, struct reader *in)
+{
+	struct string_map strings = s->restore_map;
+
+	assert(!s->open);
+	if (!strings.map)
+		strings.count = intern_count(s->strings);
+	while (reader_left(in) && !in->bad) {
+		uint8_t kind = reader_u8(in);
+
+		if (kind == RECORD_TENANTS)
+			read_tenants(s, in);
+		else if (kind == RECORD_ENTITY)
+			read_entity(s, &strings, in);
+		else
+			reader_fail(in);
+	}
+	return in->bad ? 1 : 0;
+}
+
+/* ---- computing again ------------------------------------------------------------------------------------ */
+
+static void restore_merges(struct store *s)
+{
+	bool cycle = false;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct registers *r = store_node(s, i)->entity.registers;
+
+		store_merge_link(s, i, r ? r->merge_target : ENTITY_NONE);
+	}
+	for (uint32_t i = 0; i < s->count; i++) {
+		uint32_t root = store_resolve(s, i, &cycle);
+
+		store_node(s, i)->entity.merged_into = root == i ? ENTITY_NONE : root;
+	}
+}
+
+static void restore_choices(struct store *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		if (store_node(s, i)->entity.type == ENTITY_OPPORTUNITY)
+			store_choose_of_opportunity(s, i);
+	for (uint32_t i = 0; i < s->count; i++)
+		if (store_node(s, i)->entity.type == ENTITY_DEAL)
+			store_choose_of_deal(s, i);
+}
+
+void store_recompute(struct store *s)
+{
+	uint32_t count = s->count; /* entities known by reference only join behind */
+
+	restore_merges(s);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!store_node(s, i)->entity.registers)
+			continue;
+		store_show_registers(s, i);
+		store_relink(s, i);
+	}
+	restore_choices(s);
+	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++)
+		for (uint32_t i = 0; i < s->count; i++)
+			if (store_node(s, i)->entity.type == s->plan->derived[derived].parent)
+				store_derive_put(s, derived, i, store_derive_scan(s, derived, i));
+}
+
+void store_restored(struct store *s)
+{
+	assert(!s->open);
+	store_recompute(s);
+	arena_reset(&s->trail_memory);
+	s->restore_map = (struct string_map){.map = NULL};
+}

@@ -1,0 +1,572 @@
+#include "edge/source_kafka.h"
+
+#include <errno.h>
+#include <librdkafka/rdkafka.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "edge/kafka_config.h"
+
+enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000 };
+static const size_t BATCH_BYTES_MAX = (size_t)256 << 20;
+
+struct partition {
+	uint16_t topic;
+	int32_t number;
+	rd_kafka_queue_t *queue;     /* its own; forwarding cut before it is assigned */
+	int64_t next_offset;         /* to read */
+	bool is_started, is_held;
+	bool end_is_due;             /* an end was seen behind messages of this batch: told with the next one */
+	bool has_messages;           /* in the batch under construction */
+};
+
+struct source_kafka {
+	struct source base;
+	rd_kafka_t *client;
+	const char *lock_topic;      /* NULL: partition mode */
+	int wake_fd;                 /* written by the library when a queue fills */
+	int32_t partition_count;
+	struct partition *partitions; /* topic_count * partition_count, topic-major */
+	size_t partition_total, next_served;
+	bool *is_ours;               /* per shard: assigned, and not yet released */
+	bool *is_leaving;            /* per shard: revoked or lost, and not yet released */
+	bool is_revoking;            /* the revocation waits for the last release */
+	bool is_down;
+	struct arena arena;          /* messages of the current batch */
+	struct message *messages;
+	size_t message_count, message_capacity;
+	struct source_event *events, *told; /* collected for the next poll; given out by the last one */
+	size_t event_count, event_capacity, told_capacity;
+	rd_kafka_topic_partition_list_t *last_commit; /* for confirmed() */
+};
+
+static struct source_event *event_add(struct source_kafka *kafka, enum source_event_kind kind, int32_t shard)
+{
+	X_GROW(kafka->events, kafka->event_count, kafka->event_capacity);
+	struct source_event *event = &kafka->events[kafka->event_count++];
+	memset(event, 0, sizeof(*event));
+	event->kind = kind;
+	event->shard = shard;
+	return event;
+}
+
+static bool is_single(const struct source_kafka *kafka)
+{
+	return kafka->lock_topic != NULL;
+}
+
+static int32_t shard_of(const struct source_kafka *kafka, const struct partition *partition)
+{
+	return is_single(kafka) ? 0 : partition->number;
+}
+
+static struct partition *partition_at(struct source_kafka *kafka, uint16_t topic, int32_t number)
+{
+	return &kafka->partitions[(size_t)topic * (size_t)kafka->partition_count + (size_t)number];
+}
+
+static struct partition *partition_find(struct source_kafka *kafka, const char *topic, int32_t number)
+{
+	for (uint16_t i = 0; i < kafka->base.topic_count; i++)
+		if (strcmp(kafka->base.topics[i], topic) == 0 && number >= 0 && number < kafka->partition_count)
+			return partition_at(kafka, i, number);
+	return NULL;
+}
+
+/* ---- assignment ----------------------------------------------------------------------------------------- */
+
+static void assign_started(struct source_kafka *kafka)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)kafka->partition_total + 1);
+
+	for (size_t i = 0; i < kafka->partition_total; i++) {
+		const struct partition *partition = &kafka->partitions[i];
+		if (!partition->is_started)
+			continue;
+		rd_kafka_topic_partition_list_add(list, kafka->base.topics[partition->topic], partition->number)->offset =
+			partition->next_offset == SOURCE_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : partition->next_offset;
+	}
+	rd_kafka_resp_err_t code = rd_kafka_assign(kafka->client, list);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "assign: %s",
+			rd_kafka_err2str(code));
+	rd_kafka_topic_partition_list_destroy(list);
+}
+
+static void tell_assigned(struct source_kafka *kafka, const rd_kafka_topic_partition_list_t *list)
+{
+	int32_t shards = kafka->base.shard_count;
+	uint16_t *topics_of = x_calloc((size_t)shards, sizeof(*topics_of));
+
+	for (int i = 0; i < list->cnt; i++) {
+		if (is_single(kafka) && strcmp(list->elems[i].topic, kafka->lock_topic) == 0)
+			topics_of[0] = kafka->base.topic_count;
+		else if (!is_single(kafka) && partition_find(kafka, list->elems[i].topic, list->elems[i].partition) != NULL)
+			topics_of[list->elems[i].partition]++;
+	}
+	for (int32_t shard = 0; shard < shards; shard++) {
+		if (topics_of[shard] == kafka->base.topic_count) {
+			kafka->is_ours[shard] = true;
+			event_add(kafka, SOURCE_ASSIGNED, shard);
+		} else if (topics_of[shard] > 0) {
+			snprintf(event_add(kafka, SOURCE_FATAL, shard)->text, sizeof(kafka->events->text),
+				"partition %d was assigned for %u of %u topics: all members of the group must read the same topics, "
+				"with the same partition count", (int)shard, topics_of[shard], kafka->base.topic_count);
+		}
+	}
+	free(topics_of);
+}
+
+static void shard_stop(struct source_kafka *kafka, int32_t shard)
+{
+	for (size_t i = 0; i < kafka->partition_total; i++) {
+		if (shard_of(kafka, &kafka->partitions[i]) != shard)
+			continue;
+		kafka->partitions[i].is_started = false;
+		kafka->partitions[i].is_held = false;
+		kafka->partitions[i].end_is_due = false;
+	}
+}
+
+static void complete_revocation(struct source_kafka *kafka)
+{
+	for (int32_t shard = 0; shard < kafka->base.shard_count; shard++)
+		if (kafka->is_leaving[shard])
+			return;
+	kafka->is_revoking = false;
+	rd_kafka_assign(kafka->client, NULL);
+}
+
+static void tell_revoked(struct source_kafka *kafka)
+{
+	bool is_lost = rd_kafka_assignment_lost(kafka->client) != 0;
+
+	kafka->is_revoking = true;
+	for (int32_t shard = 0; shard < kafka->base.shard_count; shard++) {
+		if (!kafka->is_ours[shard])
+			continue;
+		kafka->is_ours[shard] = false;
+		kafka->is_leaving[shard] = true;
+		shard_stop(kafka, shard);
+		event_add(kafka, is_lost ? SOURCE_LOST : SOURCE_REVOKED, shard);
+	}
+	complete_revocation(kafka);
+}
+
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *context)
+{
+	struct source_kafka *kafka = context;
+
+	(void)client;
+	if (code == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		tell_assigned(kafka, list);
+		assign_started(kafka); /* none yet: reading begins with source_start */
+	} else {
+		tell_revoked(kafka);
+	}
+}
+
+static void on_error(rd_kafka_t *client, int code, const char *reason, void *context)
+{
+	struct source_kafka *kafka = context;
+
+	if (code == RD_KAFKA_RESP_ERR__FATAL) {
+		char text[160];
+		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client, text, sizeof(text));
+		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "%s: %s",
+			rd_kafka_err2name(fatal), text);
+	} else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !kafka->is_down) {
+		kafka->is_down = true;
+		snprintf(event_add(kafka, SOURCE_BROKER_DOWN, -1)->text, sizeof(kafka->events->text), "%s", reason);
+	}
+}
+
+/* ---- messages ------------------------------------------------------------------------------------------- */
+
+static void on_queue_filled(rd_kafka_t *client, void *context)
+{
+	const struct source_kafka *kafka = context;
+	const uint64_t one = 1;
+
+	(void)client;
+	/* A full counter means that the wake-up is already due. */
+	ssize_t written = write(kafka->wake_fd, &one, sizeof(one));
+	(void)written;
+}
+
+static struct slice copy_bytes(struct source_kafka *kafka, const void *bytes, size_t length)
+{
+	char *copy = arena_alloc(&kafka->arena, length + 1);
+
+	if (bytes == NULL || copy == NULL)
+		return (struct slice){ NULL, 0 };
+	memcpy(copy, bytes, length);
+	return (struct slice){ copy, length };
+}
+
+static void take_error(struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
+{
+	enum source_event_kind kind = SOURCE_UNREADABLE;
+
+	if (raw->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (partition->has_messages) {
+			partition->end_is_due = true;
+			return;
+		}
+		kind = SOURCE_AT_END;
+	} else if (raw->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || raw->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+		kind = SOURCE_OUT_OF_RANGE;
+	}
+	struct source_event *event = event_add(kafka, kind, shard_of(kafka, partition));
+	event->topic = partition->topic;
+	event->partition = partition->number;
+	if (kind != SOURCE_AT_END)
+		snprintf(event->text, sizeof(event->text), "%s", rd_kafka_message_errstr(raw));
+}
+
+static void take_message(struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
+{
+	/* What the library still had from before a new start is not ours to see again. */
+	if (!partition->is_started || (partition->next_offset >= 0 && raw->offset < partition->next_offset))
+		return;
+	X_GROW(kafka->messages, kafka->message_count, kafka->message_capacity);
+	kafka->messages[kafka->message_count++] = (struct message){
+		.topic = partition->topic,
+		.partition = partition->number,
+		.offset = raw->offset,
+		.timestamp_ms = rd_kafka_message_timestamp(raw, NULL),
+		.key = copy_bytes(kafka, raw->key, raw->key_len),
+		.value = copy_bytes(kafka, raw->payload, raw->len),
+	};
+	partition->next_offset = raw->offset + 1;
+	partition->has_messages = true;
+	partition->end_is_due = false;
+}
+
+struct serving {
+	struct source_kafka *kafka;
+	struct partition *partition;
+};
+
+static void on_message(rd_kafka_message_t *raw, void *context)
+{
+	struct serving *serving = context;
+
+	if (raw->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+		take_error(serving->kafka, serving->partition, raw);
+	else
+		take_message(serving->kafka, serving->partition, raw);
+}
+
+/* Serves the group's own queue: rebalances and errors come as callbacks from here. */
+static void serve_group(struct source_kafka *kafka)
+{
+	rd_kafka_message_t *raw;
+
+	while ((raw = rd_kafka_consumer_poll(kafka->client, 0)) != NULL) {
+		struct partition *partition = raw->rkt != NULL ?
+			partition_find(kafka, rd_kafka_topic_name(raw->rkt), raw->partition) : NULL;
+
+		if (partition != NULL && raw->err == RD_KAFKA_RESP_ERR_NO_ERROR)
+			take_message(kafka, partition, raw);
+		else if (partition != NULL)
+			take_error(kafka, partition, raw);
+		else if (raw->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
+			log_warn("event=max_poll_exceeded detail=\"%s\"", rd_kafka_message_errstr(raw));
+		rd_kafka_message_destroy(raw);
+	}
+}
+
+static void serve_partitions(struct source_kafka *kafka, size_t max)
+{
+	for (size_t n = 0; n < kafka->partition_total && kafka->message_count < max; n++) {
+		struct partition *partition = &kafka->partitions[kafka->next_served++ % kafka->partition_total];
+		struct serving serving = { kafka, partition };
+
+		if (partition->is_started && !partition->is_held)
+			rd_kafka_consume_callback_queue(partition->queue, 0, on_message, &serving);
+	}
+}
+
+static void tell_due_ends(struct source_kafka *kafka)
+{
+	for (size_t i = 0; i < kafka->partition_total; i++) {
+		struct partition *partition = &kafka->partitions[i];
+
+		partition->has_messages = false;
+		if (!partition->end_is_due)
+			continue;
+		partition->end_is_due = false;
+		struct source_event *event = event_add(kafka, SOURCE_AT_END, shard_of(kafka, partition));
+		event->topic = partition->topic;
+		event->partition = partition->number;
+	}
+}
+
+static void wait_for_queues(struct source_kafka *kafka, int timeout_ms)
+{
+	struct pollfd waiting = { .fd = kafka->wake_fd, .events = POLLIN };
+	uint64_t count;
+
+	if (poll(&waiting, 1, timeout_ms) > 0) {
+		ssize_t length = read(kafka->wake_fd, &count, sizeof(count));
+		(void)length;
+	}
+}
+
+static int kafka_poll(struct source *source, int timeout_ms, size_t max, struct source_batch *ret_batch)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+
+	arena_reset(&kafka->arena);
+	kafka->message_count = 0;
+	tell_due_ends(kafka);
+	serve_group(kafka);
+	serve_partitions(kafka, max);
+	if (kafka->message_count == 0 && kafka->event_count == 0 && timeout_ms > 0) {
+		wait_for_queues(kafka, timeout_ms);
+		serve_group(kafka);
+		serve_partitions(kafka, max);
+	}
+	if (kafka->message_count > 0 && kafka->is_down) {
+		kafka->is_down = false;
+		event_add(kafka, SOURCE_BROKER_UP, -1);
+	}
+	struct source_event *given = kafka->events;
+	size_t given_count = kafka->event_count, given_capacity = kafka->event_capacity;
+	kafka->events = kafka->told;
+	kafka->event_capacity = kafka->told_capacity;
+	kafka->event_count = 0;
+	kafka->told = given;
+	kafka->told_capacity = given_capacity;
+	*ret_batch = (struct source_batch){ kafka->messages, kafka->message_count, given, given_count };
+	return 0;
+}
+
+/* ---- the rest of the interface ---------------------------------------------------------------------------- */
+
+static int kafka_start(struct source *source, int32_t shard, const struct source_position *positions, size_t count)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+
+	if (!kafka->is_ours[shard])
+		return 0; /* revoked meanwhile: the event is on its way */
+	for (size_t i = 0; i < count; i++) {
+		if (positions[i].topic >= kafka->base.topic_count || positions[i].partition < 0 ||
+			positions[i].partition >= kafka->partition_count)
+			return err_raise(-EINVAL, "position of topic %u partition %d: no such partition", positions[i].topic,
+				(int)positions[i].partition);
+		struct partition *partition = partition_at(kafka, positions[i].topic, positions[i].partition);
+		partition->next_offset = positions[i].offset;
+		partition->is_started = true;
+		partition->is_held = false;
+	}
+	assign_started(kafka);
+	return 0;
+}
+
+static void kafka_hold(struct source *source, uint16_t topic, int32_t number, bool held)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+	struct partition *partition = partition_at(kafka, topic, number);
+
+	if (partition->is_held && !held)
+		on_queue_filled(kafka->client, kafka); /* what waited there must not wait for the next arrival */
+	partition->is_held = held;
+}
+
+static void kafka_released(struct source *source, int32_t shard)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+
+	kafka->is_leaving[shard] = false;
+	if (kafka->is_revoking)
+		complete_revocation(kafka);
+}
+
+static int kafka_commit(struct source *source, int32_t shard, const struct source_position *positions, size_t count,
+	const char *metadata)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+
+	(void)shard;
+	for (size_t i = 0; i < count; i++) {
+		if (positions[i].offset < 0)
+			continue;
+		rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list,
+			kafka->base.topics[positions[i].topic], positions[i].partition);
+		element->offset = positions[i].offset;
+		element->metadata = x_strdup(metadata);
+		element->metadata_size = strlen(metadata);
+	}
+	rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_commit(kafka->client, list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
+	if (kafka->last_commit != NULL)
+		rd_kafka_topic_partition_list_destroy(kafka->last_commit);
+	kafka->last_commit = list;
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 1;
+}
+
+static int kafka_committed(struct source *source, int32_t shard, struct source_position *ret, size_t count,
+	char *ret_metadata, size_t cap)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
+	bool any = false;
+
+	(void)shard;
+	for (size_t i = 0; i < count; i++)
+		rd_kafka_topic_partition_list_add(list, kafka->base.topics[ret[i].topic], ret[i].partition);
+	rd_kafka_resp_err_t code = rd_kafka_committed(kafka->client, list, COMMITTED_TIMEOUT_MS);
+	for (size_t i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < count; i++) {
+		ret[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : SOURCE_BEGINNING;
+		if (list->elems[i].offset >= 0) {
+			any = true;
+			snprintf(ret_metadata, cap, "%.*s", (int)list->elems[i].metadata_size,
+				list->elems[i].metadata != NULL ? (const char *)list->elems[i].metadata : "");
+		}
+	}
+	rd_kafka_topic_partition_list_destroy(list);
+	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return err_raise(-EAGAIN, "committed offsets: %s", rd_kafka_err2str(code));
+	return any ? 0 : 1;
+}
+
+/*
+ * S19: after a turn that took too long, the group is asked: a commit of what is committed already names our member
+ * and generation, and a coordinator that has given our partitions away refuses it.
+ */
+static bool kafka_confirmed(struct source *source)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+
+	serve_group(kafka);
+	if (rd_kafka_assignment_lost(kafka->client))
+		return false;
+	if (kafka->last_commit == NULL || kafka->last_commit->cnt == 0)
+		return true;
+	return rd_kafka_commit(kafka->client, kafka->last_commit, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+static void kafka_free(struct source *source)
+{
+	struct source_kafka *kafka = (struct source_kafka *)source;
+
+	if (kafka == NULL)
+		return;
+	for (size_t i = 0; i < kafka->partition_total; i++) {
+		if (kafka->partitions[i].queue == NULL)
+			continue;
+		rd_kafka_queue_cb_event_enable(kafka->partitions[i].queue, NULL, NULL);
+		rd_kafka_queue_destroy(kafka->partitions[i].queue);
+	}
+	if (kafka->last_commit != NULL)
+		rd_kafka_topic_partition_list_destroy(kafka->last_commit);
+	if (kafka->client != NULL) {
+		/* Nobody is left to release a shard: whatever the closing revokes is let go at once. */
+		memset(kafka->is_ours, 0, (size_t)kafka->base.shard_count * sizeof(bool));
+		memset(kafka->is_leaving, 0, (size_t)kafka->base.shard_count * sizeof(bool));
+		if (kafka->is_revoking)
+			complete_revocation(kafka);
+		rd_kafka_consumer_close(kafka->client);
+		rd_kafka_destroy(kafka->client);
+	}
+	close(kafka->wake_fd);
+	arena_deinit(&kafka->arena);
+	free(kafka->messages);
+	free(kafka->events);
+	free(kafka->told);
+	free(kafka->partitions);
+	free(kafka->is_ours);
+	free(kafka->is_leaving);
+	free(kafka);
+}
+
+static const struct source_ops kafka_ops = {
+	.name = "kafka",
+	.poll = kafka_poll,
+	.start = kafka_start,
+	.hold = kafka_hold,
+	.released = kafka_released,
+	.commit = kafka_commit,
+	.committed = kafka_committed,
+	.confirmed = kafka_confirmed,
+	.free = kafka_free,
+};
+
+/* Each partition's own queue, with forwarding cut before the first assignment: the library then leaves it cut. */
+static void open_queues(struct source_kafka *kafka)
+{
+	for (uint16_t topic = 0; topic < kafka->base.topic_count; topic++) {
+		for (int32_t number = 0; number < kafka->partition_count; number++) {
+			struct partition *partition = partition_at(kafka, topic, number);
+
+			partition->topic = topic;
+			partition->number = number;
+			partition->queue = rd_kafka_queue_get_partition(kafka->client, kafka->base.topics[topic], number);
+			rd_kafka_queue_forward(partition->queue, NULL);
+			rd_kafka_queue_cb_event_enable(partition->queue, on_queue_filled, kafka);
+		}
+	}
+	rd_kafka_queue_t *group = rd_kafka_queue_get_consumer(kafka->client);
+	rd_kafka_queue_cb_event_enable(group, on_queue_filled, kafka);
+	rd_kafka_queue_destroy(group);
+}
+
+static int subscribe(struct source_kafka *kafka)
+{
+	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(kafka->base.topic_count + 1);
+
+	if (is_single(kafka))
+		rd_kafka_topic_partition_list_add(list, kafka->lock_topic, RD_KAFKA_PARTITION_UA);
+	for (uint16_t i = 0; !is_single(kafka) && i < kafka->base.topic_count; i++)
+		rd_kafka_topic_partition_list_add(list, kafka->base.topics[i], RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(kafka->client, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : err_raise(-EIO, "subscribe: %s", rd_kafka_err2str(code));
+}
+
+struct source *source_kafka_new(const struct source_kafka_settings *settings)
+{
+	rd_kafka_conf_t *conf = kafka_config_consumer(settings->settings);
+	char text[256];
+
+	if (conf == NULL)
+		return NULL;
+	struct source_kafka *kafka = x_calloc(1, sizeof(*kafka));
+	kafka->base = (struct source){ &kafka_ops, settings->topics, settings->topic_count,
+		settings->lock_topic != NULL ? 1 : settings->partition_count };
+	kafka->lock_topic = settings->lock_topic;
+	kafka->partition_count = settings->partition_count;
+	kafka->partition_total = (size_t)settings->topic_count * (size_t)settings->partition_count;
+	kafka->partitions = x_calloc(kafka->partition_total, sizeof(*kafka->partitions));
+	kafka->is_ours = x_calloc((size_t)kafka->base.shard_count, sizeof(bool));
+	kafka->is_leaving = x_calloc((size_t)kafka->base.shard_count, sizeof(bool));
+	kafka->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	arena_init(&kafka->arena, BATCH_BYTES_MAX);
+	rd_kafka_conf_set_opaque(conf, kafka);
+	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+	rd_kafka_conf_set_error_cb(conf, on_error);
+	kafka->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (kafka->client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		err_raise(-EINVAL, "kafka consumer: %s", text);
+		kafka_free(&kafka->base);
+		return NULL;
+	}
+	rd_kafka_poll_set_consumer(kafka->client);
+	open_queues(kafka);
+	if (subscribe(kafka) != 0) {
+		kafka_free(&kafka->base);
+		return NULL;
+	}
+	return &kafka->base;
+}

@@ -1,0 +1,53 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/hash.h"
+
+static unsigned bits_set(uint64_t x)
+{
+	return (unsigned)__builtin_popcountll(x);
+}
+
+/* Written to checkpoints as fingerprints: these must never change. */
+static void test_known_values(void **state)
+{
+	(void)state;
+	assert_true(hash_u64(0) == 0xe220a8397b1dcdafu); /* splitmix64's first number from seed 0 */
+	assert_true(hash_bytes("", 0, 0) == 0x2d06800538d394c2u); /* XXH3's published value */
+	assert_true(hash_bytes("", 0, 1) != hash_bytes("", 0, 2));
+	assert_true(hash_bytes("deal", 4, 1) != hash_bytes("lead", 4, 1));
+}
+
+/* Each input bit changes about half of the output bits. */
+static void test_every_bit_counts(void **state)
+{
+	(void)state;
+	for (unsigned bit = 0; bit < 64; bit++) {
+		unsigned mixed = 0, first = 0, second = 0;
+
+		for (uint64_t i = 0; i < 64; i++) {
+			uint64_t changed = i ^ (uint64_t)1 << bit;
+
+			mixed += bits_set(hash_u64(i) ^ hash_u64(changed));
+			first += bits_set(hash_combine(i, 5) ^ hash_combine(changed, 5));
+			second += bits_set(hash_combine(5, i) ^ hash_combine(5, changed));
+		}
+		assert_in_range(mixed, 64 * 28, 64 * 36);
+		assert_in_range(first, 64 * 28, 64 * 36);
+		assert_in_range(second, 64 * 28, 64 * 36);
+	}
+	assert_true(hash_combine(1, 2) != hash_combine(2, 1));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_values),
+		cmocka_unit_test(test_every_bit_counts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

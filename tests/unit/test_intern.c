@@ -1,0 +1,125 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/intern.h"
+#include "base/rng.h"
+
+enum { STRINGS = 4000, STEPS = 40000, TEXT_MAX = 32 };
+
+static struct slice make_text(uint32_t number, char *buf)
+{
+	int length = snprintf(buf, TEXT_MAX, "rep-%u", number % 7 ? number : number * 1000003u);
+
+	if (number % 5 == 0)
+		buf[3] = '\0'; /* any byte may be inside */
+	return number ? (struct slice){ buf, (size_t)length } : (struct slice){ NULL, 0 };
+}
+
+/* Model: the first string is 1, each new one the next, an old one what it was. */
+static void test_model(void **state)
+{
+	uint32_t ids[STRINGS] = { 0 }, next = 1;
+	struct slice firsts[STRINGS] = { { NULL, 0 } };
+	struct intern in;
+	struct rng rng;
+	char text[TEXT_MAX];
+
+	(void)state;
+	print_message("seed 51\n");
+	rng_init(&rng, 51);
+	intern_init(&in, rng_u64(&rng), 0);
+	for (int step = 0; step < STEPS; step++) {
+		uint32_t number = (uint32_t)rng_below(&rng, STRINGS);
+		struct slice s = make_text(number, text);
+
+		assert_int_equal(intern_find(&in, s), ids[number]);
+		if (rng_chance(&rng, 0.5))
+			continue;
+		uint32_t id = intern_add(&in, s);
+
+		assert_int_equal(id, ids[number] ? ids[number] : next++);
+		if (!ids[number])
+			firsts[number] = intern_text(&in, id);
+		ids[number] = id;
+		assert_true(slice_equal(intern_text(&in, id), s));
+		assert_int_equal(intern_count(&in), next - 1);
+	}
+	for (uint32_t i = 0; i < STRINGS; i++) {
+		if (!ids[i])
+			continue;
+		assert_ptr_equal(intern_text(&in, ids[i]).at, firsts[i].at); /* never moved */
+		assert_int_equal(firsts[i].at[firsts[i].len], '\0');
+	}
+	intern_deinit(&in);
+}
+
+static void test_none_and_empty(void **state)
+{
+	struct intern in;
+
+	(void)state;
+	intern_init(&in, 1, 0);
+	assert_int_equal(intern_text(&in, 0).len, 0);
+	assert_int_equal(intern_find(&in, SLICE_LIT("")), 0);
+	assert_int_equal(intern_add(&in, SLICE_LIT("")), 1);
+	assert_int_equal(intern_add(&in, slice_of(NULL)), 1);
+	assert_int_equal(intern_find(&in, SLICE_LIT("")), 1);
+	assert_int_equal(intern_bytes(&in), 1 + INTERN_ENTRY_BYTES);
+	intern_deinit(&in);
+}
+
+static void test_limit_depends_on_contents_only(void **state)
+{
+	struct intern in;
+
+	(void)state;
+	intern_init(&in, 1, 2 * (INTERN_ENTRY_BYTES + 4));
+	assert_int_equal(intern_add(&in, SLICE_LIT("abc")), 1);
+	assert_int_equal(intern_add(&in, SLICE_LIT("abcd")), 0);
+	assert_int_equal(intern_find(&in, SLICE_LIT("abcd")), 0);
+	assert_int_equal(intern_add(&in, SLICE_LIT("xyz")), 2);
+	assert_int_equal(intern_add(&in, SLICE_LIT("")), 0);
+	assert_int_equal(intern_add(&in, SLICE_LIT("abc")), 1); /* an old one is always known */
+	assert_int_equal(intern_bytes(&in), 2 * (INTERN_ENTRY_BYTES + 4));
+	intern_deinit(&in);
+}
+
+static void test_large_texts(void **state)
+{
+	enum { LARGE = 200000 };
+	char *large = malloc(LARGE);
+	struct intern in;
+
+	(void)state;
+	intern_init(&in, 1, 0);
+	memset(large, 'z', LARGE);
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_int_equal(intern_add(&in, (struct slice){ large, LARGE - i }), 2 * i + 1);
+		assert_int_equal(intern_add(&in, (struct slice){ large, i + 1 }), 2 * i + 2);
+	}
+	for (uint32_t i = 0; i < 20; i++) {
+		assert_true(slice_equal(intern_text(&in, 2 * i + 1), (struct slice){ large, LARGE - i }));
+		assert_true(slice_equal(intern_text(&in, 2 * i + 2), (struct slice){ large, i + 1 }));
+	}
+	intern_deinit(&in);
+	free(large);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_none_and_empty),
+		cmocka_unit_test(test_limit_depends_on_contents_only),
+		cmocka_unit_test(test_large_texts),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
