@@ -5,11 +5,12 @@ MAKEFLAGS += --no-builtin-rules
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 .DELETE_ON_ERROR:
-.DEFAULT_GOAL := build/salespulse
+.DEFAULT_GOAL = $(BUILD)/salespulse
 
 V ?=
 Q := $(if $(V),,@)
-say = $(if $(V),@:,@printf '  %-7s %s\n' $(1) $(2))
+SILENT := $(findstring s,$(firstword -$(MAKEFLAGS)))
+say = $(if $(V)$(SILENT),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 BUILD := build
 PREFIX ?= /usr/local
@@ -49,11 +50,14 @@ CC_ubsan := gcc
 CFLAGS_ubsan := -O2 -g -fsanitize=undefined $(SANITIZE)
 CC_tsan := gcc
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+# librdkafka's rd_kafka_producev macros are statement expressions.
+CLANG_FLAGS := -Wno-gnu-statement-expression
+
 CC_clang := clang
-CFLAGS_clang := -O1 -g
+CFLAGS_clang := -O1 -g $(CLANG_FLAGS)
 LDFLAGS_clang := $(CLANG_RUNTIME)
 CC_fuzz := clang
-CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
+CFLAGS_fuzz := -O1 -g $(CLANG_FLAGS) -fsanitize=fuzzer-no-link,address,undefined $(SANITIZE)
 LDFLAGS_fuzz := $(CLANG_RUNTIME)
 CC_cover := gcc
 CFLAGS_cover := -O0 -g --coverage
@@ -137,7 +141,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario system golden check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario system golden symbols check-asan check-ubsan check-tsan check-clang \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
 
@@ -183,6 +187,9 @@ fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=5 each
 
 bench: $(BUILD)/salespulse $(KAFKA_LIBS) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## raw consumption against `run`, on a real broker
 	$(Q)tests/bench/run.sh
+
+symbols: $(BUILD)/salespulse ## no name of ours is a library's too
+	$(Q)tests/symbols.sh $(BUILD)/obj/salespulse $(BUILD)/obj/lib.a
 
 tidy: | $(DEPS) ## rules of the house that no compiler knows
 	$(Q)tests/tidy.sh

@@ -1,6 +1,7 @@
 /*
- * command: the subcommands of salespulse. Each gets its own name as argv[0] and the arguments after it, answers `--help` itself,
- * and returns the exit status: 0 done, 1 failed (or differences were found), 2 wrong usage, settings or definitions.
+ * command: the subcommands of salespulse. Each gets its own name as argv[0] and the arguments after
+ * it, answers `--help` itself, and returns the exit status: 0 done, 1 failed (or differences were
+ * found), 2 wrong usage, settings or definitions.
  */
 #ifndef COMMAND_H
 #define COMMAND_H

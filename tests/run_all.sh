@@ -5,6 +5,7 @@
 set -u
 cd "$(dirname "$0")/.." || exit 1
 make=${MAKE:-make}
+unset MAKEFLAGS MFLAGS # each part has its own -j2
 logs=build/test
 mkdir -p "$logs"
 passed=0 failed=0
@@ -36,6 +37,7 @@ any() {
 
 part build all
 part tidy tidy
+part symbols symbols
 part unit unit
 any 'tests/scenario/run.sh' && part scenario scenario
 any 'tests/golden/run.sh' && part golden golden

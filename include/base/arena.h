@@ -1,9 +1,10 @@
 /*
  * arena: memory that is given out piece by piece and taken back all at once.
  *
- * Pieces are zeroed and aligned to 16 bytes, never move, and live until arena_reset or arena_deinit. Reset keeps the blocks, so a
- * batch arena stops allocating once it has seen its largest batch. Under AddressSanitizer memory not given out is poisoned: use
- * after a reset is reported.
+ * Pieces are zeroed and aligned to 16 bytes, never move, and live until arena_reset or
+ * arena_deinit. Reset keeps the blocks, so a batch arena stops allocating once it has seen its
+ * largest batch. Under AddressSanitizer memory not given out is poisoned: use after a reset is
+ * reported.
  */
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
@@ -13,10 +14,11 @@
 struct arena_block;
 
 struct arena {
-	struct arena_block *first;   /* owned; chain */
-	struct arena_block *current; /* borrowed; the block that gives out, NULL before the first piece */
-	size_t used_bytes;           /* given out since the last reset, each piece rounded up to 16 */
-	size_t bytes_max;            /* limit on used_bytes; 0: none */
+	struct arena_block *first; /* owned; chain */
+	struct arena_block
+		*current;  /* borrowed; the block that gives out, NULL before the first piece */
+	size_t used_bytes; /* given out since the last reset, each piece rounded up to 16 */
+	size_t bytes_max;  /* limit on used_bytes; 0: none */
 };
 
 /* Takes no memory yet. bytes_max 0: no limit. */

@@ -1,6 +1,7 @@
 /*
- * asset: files that are part of the program (default definitions and settings, schemas, Lua scripts).
- * Written to build/gen/assets.c by the Makefile; named without their folder: "kpis.yaml", "deal.avsc", "take_epoch.lua".
+ * asset: files that are part of the program (default definitions and settings, schemas, Lua
+ * scripts). Written to build/gen/assets.c by the Makefile; named without their folder: "kpis.yaml",
+ * "deal.avsc", "take_epoch.lua".
  */
 #ifndef BASE_ASSET_H
 #define BASE_ASSET_H
@@ -9,7 +10,7 @@
 
 struct asset {
 	const char *name;
-	const unsigned char *data;   /* a NUL stands behind it, not counted in len */
+	const unsigned char *data; /* a NUL stands behind it, not counted in len */
 	size_t len;
 };
 

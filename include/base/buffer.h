@@ -1,9 +1,10 @@
 /*
  * buffer: bytes that grow, and the reader of such bytes.
  *
- * A buffer is what we write messages, checkpoints and texts into: len <= cap, data is NULL until the first byte. A reader walks
- * bytes from outside: it never leaves [at, end); after the first failure `bad` stays set, every further read answers 0 and nothing
- * is left, so a caller may read a whole record and look at `bad` once. Numbers are little-endian unless the name says be; varints
+ * A buffer is what we write messages, checkpoints and texts into: len <= cap, data is NULL until
+ * the first byte. A reader walks bytes from outside: it never leaves [at, end); after the first
+ * failure `bad` stays set, every further read answers 0 and nothing is left, so a caller may read a
+ * whole record and look at `bad` once. Numbers are little-endian unless the name says be; varints
  * are LEB128 of at most 10 bytes (19 for 128 bits); zigzag maps 0, -1, 1, -2 … to 0, 1, 2, 3 ….
  */
 #ifndef BASE_BUFFER_H
@@ -18,7 +19,7 @@
 #include "base/slice.h"
 
 struct buffer {
-	uint8_t *data;               /* owned */
+	uint8_t *data; /* owned */
 	size_t len, cap;
 };
 
@@ -26,7 +27,8 @@ void buffer_init(struct buffer *);
 void buffer_deinit(struct buffer *);
 /* len = 0; keeps the memory. */
 void buffer_reset(struct buffer *);
-/* Makes room for `bytes` more; answers where they would start. The caller writes there and adds to len. */
+/* Makes room for `bytes` more; answers where they would start. The caller writes there and adds to
+ * len. */
 uint8_t *buffer_reserve(struct buffer *, size_t bytes);
 void buffer_put(struct buffer *, const void *bytes, size_t count);
 void buffer_put_u8(struct buffer *, uint8_t);
@@ -41,8 +43,10 @@ void buffer_put_slice(struct buffer *, struct slice);
 /* Only the bytes, neither length nor NUL. */
 void buffer_put_text(struct buffer *, const char *text);
 void buffer_printf(struct buffer *, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void buffer_vprintf(struct buffer *, const char *format, va_list) __attribute__((format(printf, 2, 0)));
-/* The bytes so far as a string: a NUL stands behind them and is not counted. Valid until the next write. */
+void buffer_vprintf(struct buffer *, const char *format, va_list)
+	__attribute__((format(printf, 2, 0)));
+/* The bytes so far as a string: a NUL stands behind them and is not counted. Valid until the next
+ * write. */
 const char *buffer_text(struct buffer *);
 
 static inline struct slice buffer_slice(const struct buffer *b)
@@ -53,8 +57,8 @@ static inline struct slice buffer_slice(const struct buffer *b)
 #define _cleanup_buffer_ __attribute__((cleanup(buffer_deinit)))
 
 struct reader {
-	const uint8_t *at, *end;     /* borrowed */
-	bool bad;                    /* sticky; at == end then */
+	const uint8_t *at, *end; /* borrowed */
+	bool bad;		 /* sticky; at == end then */
 };
 
 struct reader reader_of(const void *bytes, size_t count);
@@ -67,7 +71,7 @@ int64_t reader_zigzag(struct reader *);
 i128 reader_i128(struct reader *);
 /* What buffer_put_slice wrote; borrowed from the reader's bytes; {NULL, 0} after a failure. */
 struct slice reader_slice(struct reader *);
-/* The next `count` bytes as they are. */
+/* The next `count` bytes as they are, borrowed; {NULL, 0} after a failure. */
 struct slice reader_bytes(struct reader *, size_t count);
 /* Marks the reader bad: for the caller's own checks. */
 void reader_fail(struct reader *);

@@ -1,8 +1,9 @@
 /*
  * err: fatal errors as negative errno, with a message and the way they came.
  *
- * The function that finds out says what happened (err_raise); everyone above returns `err_pass(code)` unchanged, which notes the
- * line. Message and trace are per thread and hold until the next err_raise of the same thread. Bad data is never an error code.
+ * The function that finds out says what happened (err_raise); everyone above returns
+ * `err_pass(code)` unchanged, which notes the line. Message and trace are per thread and hold until
+ * the next err_raise of the same thread. Bad data is never an error code.
  */
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
@@ -12,7 +13,8 @@
 /* Answers code, whatever it is; notes the line in the trace only when code < 0. */
 #define err_pass(code) err_pass_at(__FILE__, __LINE__, (code))
 
-int err_raise_at(const char *file, int line, int code, const char *format, ...) __attribute__((format(printf, 4, 5)));
+int err_raise_at(const char *file, int line, int code, const char *format, ...)
+	__attribute__((format(printf, 4, 5)));
 int err_pass_at(const char *file, int line, int code);
 
 /* What happened, for a person; "" when nothing was raised since err_clear. Never NULL. Borrowed. */

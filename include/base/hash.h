@@ -1,8 +1,9 @@
 /*
  * hash: 64-bit hashes for tables and fingerprints.
  *
- * hash_bytes is xxHash's XXH3: keys come from outside, so tables give it a secret seed; fingerprints that are stored use a fixed
- * one. hash_u64 and hash_combine are bijective mixers, the same on every machine.
+ * hash_bytes is xxHash's XXH3: keys come from outside, so tables give it a secret seed;
+ * fingerprints that are stored use a fixed one. hash_u64 and hash_combine are bijective mixers, the
+ * same on every machine.
  */
 #ifndef BASE_HASH_H
 #define BASE_HASH_H

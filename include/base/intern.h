@@ -1,9 +1,10 @@
 /*
  * intern: strings become dense uint32 ids, equal strings the same id.
  *
- * Append-only: id 1 is the first string added, 0 means "none" and is never given out. The empty string is a string like others.
- * Texts never move and end with a NUL that is not counted, so a slice from intern_text lives as long as the table. What a table
- * may hold is limited by its contents alone (intern_bytes), so a restored table has the same limit as the one that was saved.
+ * Append-only: id 1 is the first string added, 0 means "none" and is never given out. The empty
+ * string is a string like others. Texts never move and end with a NUL that is not counted, so a
+ * slice from intern_text lives as long as the table. What a table may hold is limited by its
+ * contents alone (intern_bytes), so a restored table has the same limit as the one that was saved.
  */
 #ifndef BASE_INTERN_H
 #define BASE_INTERN_H
@@ -20,12 +21,12 @@
 struct intern_block;
 
 struct intern {
-	struct slice *texts;         /* owned; texts[id - 1] */
+	struct slice *texts; /* owned; texts[id - 1] */
 	uint32_t count, capacity;
-	struct index index;          /* hash of the text -> id */
+	struct index index;	     /* hash of the text -> id */
 	struct intern_block *blocks; /* owned; the newest first */
-	size_t bytes;                /* see intern_bytes */
-	size_t bytes_max;            /* 0: none */
+	size_t bytes;		     /* see intern_bytes */
+	size_t bytes_max;	     /* 0: none */
 	uint64_t seed;
 };
 
@@ -36,7 +37,8 @@ void intern_deinit(struct intern *in);
 uint32_t intern_add(struct intern *in, struct slice text);
 /* 0 = absent. */
 uint32_t intern_find(const struct intern *in, struct slice text);
-/* id 0 gives the empty slice; an id that was never given out is asserted against. Borrowed from the table. */
+/* id 0 gives the empty slice; an id that was never given out is asserted against. Borrowed from the
+ * table. */
 struct slice intern_text(const struct intern *in, uint32_t id);
 /* Also the greatest id. */
 uint32_t intern_count(const struct intern *in);

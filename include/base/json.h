@@ -1,9 +1,10 @@
 /*
- * json: writes JSON text into a buffer; commas and colons come by themselves. (Values are json_put_*: jansson, which reads JSON
- * elsewhere in this program, owns json_string and its like.)
+ * json: writes JSON text into a buffer; commas and colons come by themselves. (Values are
+ * json_put_*: jansson, which reads JSON elsewhere in this program, owns json_string and its like.)
  *
- * The caller opens and closes in order (asserted, at most JSON_DEPTH_MAX deep). Strings may be any bytes: control characters are
- * escaped, and what is not UTF-8 becomes U+FFFD, so the output is always valid JSON.
+ * The caller opens and closes in order (asserted, at most JSON_DEPTH_MAX deep). Strings may be any
+ * bytes: control characters are escaped, and what is not UTF-8 becomes U+FFFD, so the output is
+ * always valid JSON.
  */
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
@@ -18,10 +19,10 @@
 #define JSON_DEPTH_MAX 64
 
 struct json {
-	struct buffer *out;          /* borrowed */
+	struct buffer *out; /* borrowed */
 	unsigned depth;
-	uint64_t is_object;          /* bit per level */
-	uint64_t has_items;          /* bit per level: a comma is due before the next item */
+	uint64_t is_object; /* bit per level */
+	uint64_t has_items; /* bit per level: a comma is due before the next item */
 	bool after_key;
 };
 

@@ -1,10 +1,11 @@
 /*
- * log: one line of key=value pairs to stderr, with the time in UTC before it. Used by edge and commands only.
+ * log: one line of key=value pairs to stderr, with the time in UTC before it. Used by edge and
+ * commands only.
  *
  *     2026-03-28T16:59:00.123Z level=warn event=redis_gone address=127.0.0.1:6379
  *
- * A line is written with one write(2), so that threads do not mix. Control characters in it become spaces: nobody outside can
- * forge a line. Lines longer than LOG_LINE_MAX are cut.
+ * A line is written with one write(2), so that threads do not mix. Control characters in it become
+ * spaces: nobody outside can forge a line. Lines longer than LOG_LINE_MAX are cut.
  */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H

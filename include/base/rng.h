@@ -1,6 +1,6 @@
 /*
- * rng: repeatable random numbers: the same seed gives the same numbers on every machine. Not for secrets.
- * xoshiro256** by Blackman and Vigna, its state filled by splitmix64.
+ * rng: repeatable random numbers: the same seed gives the same numbers on every machine. Not for
+ * secrets. xoshiro256** by Blackman and Vigna, its state filled by splitmix64.
  */
 #ifndef BASE_RNG_H
 #define BASE_RNG_H

@@ -1,7 +1,8 @@
 /*
  * slice: a borrowed run of bytes with its length; not terminated by NUL, may hold any byte.
  *
- * {NULL, 0} and {"", 0} are both the empty slice and equal. The owner of the bytes says how long they live.
+ * {NULL, 0} and {"", 0} are both the empty slice and equal. The owner of the bytes says how long
+ * they live.
  */
 #ifndef BASE_SLICE_H
 #define BASE_SLICE_H
@@ -11,13 +12,16 @@
 #include <string.h>
 
 struct slice {
-	const char *at;              /* borrowed; may be NULL when len is 0 */
+	const char *at; /* borrowed; may be NULL when len is 0 */
 	size_t len;
 };
 
 /* SLICE_LIT in expressions, SLICE_INIT in static tables. */
 #define SLICE_LIT(text) ((struct slice){ "" text "", sizeof(text) - 1 })
-#define SLICE_INIT(text) { "" text "", sizeof(text) - 1 }
+#define SLICE_INIT(text)                     \
+	{                                    \
+		"" text "", sizeof(text) - 1 \
+	}
 /* printf("name=" SLICE_FMT, SLICE_ARG(s)) */
 #define SLICE_FMT "%.*s"
 #define SLICE_ARG(s) (int)(s).len, ((s).at ? (s).at : "")
@@ -59,7 +63,8 @@ static inline struct slice slice_trim(struct slice s)
 {
 	while (s.len && (*s.at == ' ' || (*s.at >= '\t' && *s.at <= '\r')))
 		s = (struct slice){ s.at + 1, s.len - 1 };
-	while (s.len && (s.at[s.len - 1] == ' ' || (s.at[s.len - 1] >= '\t' && s.at[s.len - 1] <= '\r')))
+	while (s.len &&
+		(s.at[s.len - 1] == ' ' || (s.at[s.len - 1] >= '\t' && s.at[s.len - 1] <= '\r')))
 		s.len--;
 	return s;
 }

@@ -1,5 +1,6 @@
 /*
- * utf8: is this text? Exactly Unicode's table 3-7: no overlong forms, no surrogates, nothing above U+10FFFF. NUL is a character.
+ * utf8: is this text? Exactly Unicode's table 3-7: no overlong forms, no surrogates, nothing above
+ * U+10FFFF. NUL is a character.
  */
 #ifndef BASE_UTF8_H
 #define BASE_UTF8_H

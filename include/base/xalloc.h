@@ -1,9 +1,10 @@
 /*
  * xalloc: memory that is there or the program ends.
  *
- * A processor that is out of memory cannot keep its promises, so nothing above this layer handles a failed allocation: these
- * functions say how much was wanted and abort. Limits on what outside data may make us allocate are kept where the data is read,
- * before these functions are called. Freed with plain free().
+ * A processor that is out of memory cannot keep its promises, so nothing above this layer handles a
+ * failed allocation: these functions say how much was wanted and abort. Limits on what outside data
+ * may make us allocate are kept where the data is read, before these functions are called. Freed
+ * with plain free().
  */
 #ifndef BASE_XALLOC_H
 #define BASE_XALLOC_H
@@ -25,18 +26,21 @@ char *x_strdup(const char *text) __attribute__((malloc, returns_nonnull, nonnull
 /* Copies exactly `length` bytes and adds a NUL; text may be NULL when length is 0. */
 char *x_strndup(const char *text, size_t length) __attribute__((malloc, returns_nonnull));
 
-/* The capacity after `capacity`: doubled, at least 8, never above `limit` elements; aborts when the limit is reached. */
+/* The capacity after `capacity`: doubled, at least 8, never above `limit` elements; aborts when the
+ * limit is reached. */
 size_t x_grow_capacity(size_t capacity, size_t limit);
 
-/* Makes sure that ptr[count] exists in a growing array. `cap` is an unsigned lvalue of any width; new room is not zeroed. */
-#define X_GROW(ptr, count, cap)                                                                                                  \
-	do {                                                                                                                     \
-		if ((count) >= (cap)) {                                                                                          \
-			size_t x_grow_to_ =                                                                                      \
-				x_grow_capacity((size_t)(cap), sizeof(cap) >= 8 ? SIZE_MAX / 2 : ((size_t)1 << (8 * sizeof(cap) % 64)) - 1); \
-			(ptr) = x_realloc_array((ptr), x_grow_to_, sizeof(*(ptr)));                                              \
-			(cap) = (__typeof__(cap))x_grow_to_;                                                                     \
-		}                                                                                                                \
+/* Makes sure that ptr[count] exists in a growing array. `cap` is an unsigned lvalue of any width;
+ * new room is not zeroed. */
+#define X_GROW(ptr, count, cap)                                                                \
+	do {                                                                                   \
+		if ((count) >= (cap)) {                                                        \
+			size_t x_grow_to_ = x_grow_capacity((size_t)(cap),                     \
+				sizeof(cap) >= 8 ? SIZE_MAX / 2                                \
+						 : ((size_t)1 << (8 * sizeof(cap) % 64)) - 1); \
+			(ptr) = x_realloc_array((ptr), x_grow_to_, sizeof(*(ptr)));            \
+			(cap) = (__typeof__(cap))x_grow_to_;                                   \
+		}                                                                              \
 	} while (0)
 
 /* The other modules of base add their own: _cleanup_buffer_, _cleanup_arena_. */

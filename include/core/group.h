@@ -54,15 +54,17 @@ struct group_limits {
 struct group_table *group_table_new(const struct plan *, struct group_limits);
 void group_table_free(struct group_table *);
 
-/* The group of this key, made if absent; GROUP_NONE when the limit is hit (counted). */
+/* The group of this key, made if absent; GROUP_NONE when the limit is hit (counted): from then on no new one is made. */
 uint32_t group_get(struct group_table *, uint32_t tenant, uint16_t grouping, const uint32_t *dims);
 uint32_t group_find(const struct group_table *, uint32_t tenant, uint16_t grouping, const uint32_t *dims);
+/* The same for a cell of a group; GROUP_NONE as the group gives CELL_NONE. The grouping must have the measure (asserted). */
 uint32_t cell_get(struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub);
 
 uint32_t group_count(const struct group_table *);
 uint32_t cell_count(const struct group_table *);
 struct group *group_at(const struct group_table *, uint32_t);
 struct cell *cell_at(const struct group_table *, uint32_t);
+/* Groups and cells that were asked for and not made. */
 uint64_t group_refused(const struct group_table *);
 
 /* Adds to one running total, and marks the group dirty in the windows that this place belongs to. */
@@ -76,17 +78,23 @@ uint32_t group_dirty_count(const struct group_table *);
 /* A measure's total in a group at a place, over all sub cells, of one currency (0: of all that have none).
  * For AGG_DISTINCT the sum is the number of different values. */
 struct total group_total(const struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, int16_t place);
-/* Percentile: the value at q; false when there is nothing. */
+/* Percentile: the value at q (basis points) over all currencies; false when there is nothing. */
 bool group_quantile(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t q_bp, int64_t *ret);
 /* The currencies of a group's money cells with a fact in `place`, at most `max`; returns how many. */
 uint32_t group_currencies(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t *ret, uint32_t max);
 
-/* Sets every running total to zero (before they are recomputed from the ledger). */
+/* Sets every running total to zero (before ledger_recompute of every ledger that books into this table). */
 void group_totals_clear(struct group_table *);
 size_t group_bytes(const struct group_table *);
 
-/* Checkpoint: groups and cells from `first_*` on (they are append-only). */
+/*
+ * Checkpoint: groups and cells from `first_*` on (they are append-only); totals are not saved. Restore appends one such record;
+ * what is there already must agree. Limits do not stop a restore. 0, or 1 when the bytes cannot be true (free the table).
+ */
 void group_save(const struct group_table *, uint32_t first_group, uint32_t first_cell, struct buffer *out);
 int group_restore(struct group_table *, struct reader *);
+
+/* Asserts every invariant that the table can see by itself; slow; tests only. */
+void group_check(const struct group_table *);
 
 #endif

@@ -33,7 +33,7 @@ struct arena_block {
 
 void arena_init(struct arena *arena, size_t bytes_max)
 {
-	*arena = (struct arena){.bytes_max = bytes_max};
+	*arena = (struct arena){ .bytes_max = bytes_max };
 }
 
 void arena_deinit(struct arena *arena)
@@ -95,7 +95,7 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	/* Blocks that are kept from before a reset come first; one that is too small for this piece
 	 * is passed over until then. */
 	while (arena->current && arena->current->capacity - arena->current->used < rounded &&
-	       arena->current->next)
+		arena->current->next)
 		arena->current = arena->current->next;
 	if (!arena->current || arena->current->capacity - arena->current->used < rounded)
 		add_block(arena, rounded);

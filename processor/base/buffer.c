@@ -10,7 +10,7 @@ enum { BUFFER_BYTES_MIN = 64, VARINT_BYTES_MAX = 10, VARINT_128_BYTES_MAX = 19 }
 
 void buffer_init(struct buffer *b)
 {
-	*b = (struct buffer){0};
+	*b = (struct buffer){ 0 };
 }
 
 void buffer_deinit(struct buffer *b)

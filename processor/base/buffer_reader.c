@@ -9,7 +9,7 @@ struct reader reader_of(const void *bytes, size_t count)
 	static const uint8_t nothing[1];
 	const uint8_t *at = bytes ? bytes : nothing;
 
-	return (struct reader){.at = at, .end = bytes ? at + count : at, .bad = !bytes && count};
+	return (struct reader){ .at = at, .end = bytes ? at + count : at, .bad = !bytes && count };
 }
 
 void reader_fail(struct reader *r)
@@ -119,18 +119,12 @@ struct slice reader_slice(struct reader *r)
 {
 	uint64_t count = reader_varint(r);
 
-	if (r->bad)
-		return (struct slice){NULL, 0};
-	if (count > reader_left(r)) {
-		reader_fail(r);
-		return (struct slice){NULL, 0};
-	}
-	return reader_bytes(r, (size_t)count);
+	return r->bad ? (struct slice){ NULL, 0 } : reader_bytes(r, (size_t)count);
 }
 
 struct slice reader_bytes(struct reader *r, size_t count)
 {
 	const uint8_t *at = take(r, count);
 
-	return (struct slice){(const char *)at, at ? count : 0};
+	return (struct slice){ (const char *)at, at ? count : 0 };
 }

@@ -37,8 +37,8 @@ uint32_t crc32c_portable(uint32_t seed, const void *bytes, size_t count)
 }
 
 #ifdef HAVE_INSTRUCTION
-__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(uint32_t seed, const void *bytes,
-							       size_t count)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_sse42(
+	uint32_t seed, const void *bytes, size_t count)
 {
 	const uint8_t *at = bytes;
 	uint64_t crc = ~seed;

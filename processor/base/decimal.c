@@ -210,7 +210,7 @@ size_t i128_to_be_bytes(i128 value, uint8_t out[16])
 		all[i] = (uint8_t)rest;
 	/* A leading byte is superfluous when it only repeats the sign bit of the next one. */
 	while (skip < 15 && all[skip] == (value < 0 ? 0xff : 0) &&
-	       ((all[skip] ^ all[skip + 1]) & 0x80) == 0)
+		((all[skip] ^ all[skip + 1]) & 0x80) == 0)
 		skip++;
 	memcpy(out, all + skip, 16 - skip);
 	return 16 - skip;

@@ -18,7 +18,7 @@ static void note_place(const char *file, int line)
 	/* A loop that retries and passes an error for ever must not grow the trace: a full one
 	 * stays as it is. */
 	snprintf(trace + used, sizeof(trace) - used, "%s%s:%d", used ? " " : "",
-		 slash ? slash + 1 : file, line);
+		slash ? slash + 1 : file, line);
 }
 
 int err_raise_at(const char *file, int line, int code, const char *format, ...)

@@ -9,7 +9,7 @@ enum { CAPACITY_MIN = 16 };
 
 void index_init(struct index *ix)
 {
-	*ix = (struct index){0};
+	*ix = (struct index){ 0 };
 }
 
 void index_deinit(struct index *ix)
@@ -75,7 +75,7 @@ void index_reserve(struct index *ix, size_t count)
 }
 
 bool index_find(const struct index *ix, uint64_t hash, index_equal_fn equal, const void *key,
-		const void *ctx, uint32_t *ret_value)
+	const void *ctx, uint32_t *ret_value)
 {
 	if (ix->count == 0)
 		return false;
@@ -150,7 +150,7 @@ void index_check(const struct index *ix)
 			continue;
 		seen++;
 		for (size_t at = home_of(ix, ix->hashes[i]); at != i;
-		     at = (at + 1) & (ix->capacity - 1))
+			at = (at + 1) & (ix->capacity - 1))
 			assert(ix->hashes[at]);
 	}
 	assert(seen == ix->count);

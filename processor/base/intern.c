@@ -16,7 +16,7 @@ struct intern_block {
 
 void intern_init(struct intern *in, uint64_t seed, size_t bytes_max)
 {
-	*in = (struct intern){.seed = seed, .bytes_max = bytes_max};
+	*in = (struct intern){ .seed = seed, .bytes_max = bytes_max };
 	index_init(&in->index);
 }
 
@@ -84,7 +84,7 @@ uint32_t intern_add(struct intern *in, struct slice text)
 		memcpy(copy, text.at, text.len);
 	copy[text.len] = '\0';
 	X_GROW(in->texts, in->count, in->capacity);
-	in->texts[in->count++] = (struct slice){copy, text.len};
+	in->texts[in->count++] = (struct slice){ copy, text.len };
 	in->bytes += cost;
 	index_insert(&in->index, hash, in->count);
 	return in->count;
@@ -102,7 +102,7 @@ uint32_t intern_find(const struct intern *in, struct slice text)
 struct slice intern_text(const struct intern *in, uint32_t id)
 {
 	assert(id <= in->count);
-	return id ? in->texts[id - 1] : (struct slice){"", 0};
+	return id ? in->texts[id - 1] : (struct slice){ "", 0 };
 }
 
 uint32_t intern_count(const struct intern *in)

@@ -10,7 +10,7 @@
 
 struct json json_of(struct buffer *out)
 {
-	return (struct json){.out = out};
+	return (struct json){ .out = out };
 }
 
 static uint64_t level_bit(const struct json *j)

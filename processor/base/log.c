@@ -24,15 +24,15 @@ static int64_t wall_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-__attribute__((format(printf, 3, 0))) static void write_line(enum log_level level, const char *name,
-							     const char *format, va_list args)
+__attribute__((format(printf, 3, 0))) static void write_line(
+	enum log_level level, const char *name, const char *format, va_list args)
 {
 	char line[LOG_LINE_MAX], when[TIME_TEXT_MAX];
 
 	if ((int)level < atomic_load(&level_min))
 		return;
-	size_t used = (size_t)snprintf(line, sizeof(line), "%s level=%s ",
-				       time_format(wall_ms(), when), name);
+	size_t used = (size_t)snprintf(
+		line, sizeof(line), "%s level=%s ", time_format(wall_ms(), when), name);
 	int wanted = vsnprintf(line + used, sizeof(line) - used - 1, format, args);
 	size_t length = wanted < 0 ? used : used + strlen(line + used);
 
@@ -45,14 +45,14 @@ __attribute__((format(printf, 3, 0))) static void write_line(enum log_level leve
 		return;
 }
 
-#define DEFINE_LOG(function, level, name)                                                          \
-	void function(const char *format, ...)                                                     \
-	{                                                                                          \
-		va_list args;                                                                      \
-                                                                                                   \
-		va_start(args, format);                                                            \
-		write_line(level, name, format, args);                                             \
-		va_end(args);                                                                      \
+#define DEFINE_LOG(function, level, name)              \
+	void function(const char *format, ...)         \
+	{                                              \
+		va_list args;                          \
+                                                       \
+		va_start(args, format);                \
+		write_line(level, name, format, args); \
+		va_end(args);                          \
 	}
 
 DEFINE_LOG(log_debug, LOG_LEVEL_DEBUG, "debug")

@@ -37,7 +37,7 @@ void civil_from_days(int64_t days, int *ret_year, unsigned *ret_month, unsigned 
 
 unsigned days_in_month(int year, unsigned month)
 {
-	static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
 	bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 
 	return days[month - 1] + (month == 2 && leap ? 1u : 0u);
@@ -55,7 +55,7 @@ static bool take_digits(struct slice *text, unsigned count, unsigned *ret)
 			return false;
 		value = value * 10 + (unsigned)(text->at[i] - '0');
 	}
-	*text = (struct slice){text->at + count, text->len - count};
+	*text = (struct slice){ text->at + count, text->len - count };
 	*ret = value;
 	return true;
 }
@@ -64,7 +64,7 @@ static bool take_char(struct slice *text, const char *allowed)
 {
 	if (text->len == 0 || *text->at == '\0' || !strchr(allowed, *text->at))
 		return false;
-	*text = (struct slice){text->at + 1, text->len - 1};
+	*text = (struct slice){ text->at + 1, text->len - 1 };
 	return true;
 }
 
@@ -73,7 +73,8 @@ static bool take_date(struct slice *text, int64_t *ret_days)
 	unsigned year, month, day;
 
 	if (!take_digits(text, 4, &year) || !take_char(text, "-") ||
-	    !take_digits(text, 2, &month) || !take_char(text, "-") || !take_digits(text, 2, &day))
+		!take_digits(text, 2, &month) || !take_char(text, "-") ||
+		!take_digits(text, 2, &day))
 		return false;
 	if (month < 1 || month > 12 || day < 1 || day > days_in_month((int)year, month))
 		return false;
@@ -138,7 +139,7 @@ bool time_parse(struct slice text, int64_t *ret_ms)
 	int64_t days, clock_ms, offset_ms;
 
 	if (!take_date(&text, &days) || !take_char(&text, "Tt ") || !take_clock(&text, &clock_ms) ||
-	    !take_offset(&text, &offset_ms) || text.len)
+		!take_offset(&text, &offset_ms) || text.len)
 		return false;
 	*ret_ms = days * MS_PER_DAY + clock_ms - offset_ms;
 	return true;
@@ -154,11 +155,6 @@ bool date_parse(struct slice text, int32_t *ret_days)
 	return true;
 }
 
-static int64_t floor_div(int64_t a, int64_t b)
-{
-	return a / b - (a % b < 0);
-}
-
 char *date_format(int64_t days, char *buf)
 {
 	int year;
@@ -171,17 +167,21 @@ char *date_format(int64_t days, char *buf)
 
 char *time_format(int64_t ms, char *buf)
 {
-	int64_t days = floor_div(ms, MS_PER_DAY);
-	int rest = (int)(ms - days * MS_PER_DAY);
+	int64_t days = ms / MS_PER_DAY;
+	int rest = (int)(ms % MS_PER_DAY);
 	char fraction[8] = "";
 
+	if (rest < 0) {
+		rest += MS_PER_DAY;
+		days--;
+	}
 	if (rest % 1000)
 		snprintf(fraction, sizeof(fraction), ".%03d", rest % 1000);
 	date_format(days, buf);
 	size_t length = strlen(buf);
 
 	snprintf(buf + length, TIME_TEXT_MAX - length, "T%02d:%02d:%02d%sZ", rest / 3600000,
-		 rest / 60000 % 60, rest / 1000 % 60, fraction);
+		rest / 60000 % 60, rest / 1000 % 60, fraction);
 	return buf;
 }
 
@@ -192,8 +192,12 @@ struct unit {
 };
 
 static const struct unit units[] = {
-	{"w", 7 * MS_PER_DAY, false}, {"d", MS_PER_DAY, true}, {"h", 3600000, true},
-	{"m", 60000, true},	      {"s", 1000, true},       {"ms", 1, true},
+	{ "w", 7 * MS_PER_DAY, false },
+	{ "d", MS_PER_DAY, true },
+	{ "h", 3600000, true },
+	{ "m", 60000, true },
+	{ "s", 1000, true },
+	{ "ms", 1, true },
 };
 
 enum { UNIT_COUNT = sizeof(units) / sizeof(units[0]) };
@@ -207,7 +211,7 @@ bool duration_parse(struct slice text, int64_t *ret_ms)
 	while (take_digits(&text, 1, &digit)) {
 		any = true;
 		if (__builtin_mul_overflow(count, 10, &count) ||
-		    __builtin_add_overflow(count, (int64_t)digit, &count))
+			__builtin_add_overflow(count, (int64_t)digit, &count))
 			return false;
 	}
 	for (size_t i = 0; any && i < UNIT_COUNT; i++) {

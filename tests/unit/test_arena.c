@@ -12,7 +12,8 @@
 
 enum { PIECES = 400 };
 
-/* Model: random pieces between resets; each keeps what was written into it and overlaps no other. */
+/* Model: random pieces between resets; each keeps what was written into it and overlaps no other.
+ */
 static void test_pieces_keep_their_bytes(void **state)
 {
 	struct arena arena;
@@ -26,7 +27,8 @@ static void test_pieces_keep_their_bytes(void **state)
 	arena_init(&arena, 0);
 	for (int round = 0; round < 30; round++) {
 		for (size_t i = 0; i < PIECES; i++) {
-			sizes[i] = rng_chance(&rng, 0.02) ? rng_below(&rng, 60000) : rng_below(&rng, 200);
+			sizes[i] = rng_chance(&rng, 0.02) ? rng_below(&rng, 60000)
+							  : rng_below(&rng, 200);
 			pieces[i] = arena_alloc(&arena, sizes[i]);
 			assert_non_null(pieces[i]);
 			assert_int_equal((uintptr_t)pieces[i] % 16, 0);

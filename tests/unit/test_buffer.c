@@ -10,7 +10,17 @@
 #include "base/buffer.h"
 #include "base/rng.h"
 
-enum write_kind { PUT_U8, PUT_U32LE, PUT_U64LE, PUT_U32BE, PUT_VARINT, PUT_ZIGZAG, PUT_I128, PUT_SLICE, PUT_KINDS };
+enum write_kind {
+	PUT_U8,
+	PUT_U32LE,
+	PUT_U64LE,
+	PUT_U32BE,
+	PUT_VARINT,
+	PUT_ZIGZAG,
+	PUT_I128,
+	PUT_SLICE,
+	PUT_KINDS
+};
 
 enum { WRITES = 500 };
 
@@ -30,28 +40,60 @@ static uint64_t random_number(struct rng *rng)
 static void write_one(struct buffer *b, const struct written *w)
 {
 	switch (w->kind) {
-	case PUT_U8: buffer_put_u8(b, (uint8_t)w->number); break;
-	case PUT_U32LE: buffer_put_u32le(b, (uint32_t)w->number); break;
-	case PUT_U64LE: buffer_put_u64le(b, w->number); break;
-	case PUT_U32BE: buffer_put_u32be(b, (uint32_t)w->number); break;
-	case PUT_VARINT: buffer_put_varint(b, w->number); break;
-	case PUT_ZIGZAG: buffer_put_zigzag(b, (int64_t)w->number); break;
-	case PUT_I128: buffer_put_i128(b, w->large); break;
-	default: buffer_put_slice(b, w->text); break;
+	case PUT_U8:
+		buffer_put_u8(b, (uint8_t)w->number);
+		break;
+	case PUT_U32LE:
+		buffer_put_u32le(b, (uint32_t)w->number);
+		break;
+	case PUT_U64LE:
+		buffer_put_u64le(b, w->number);
+		break;
+	case PUT_U32BE:
+		buffer_put_u32be(b, (uint32_t)w->number);
+		break;
+	case PUT_VARINT:
+		buffer_put_varint(b, w->number);
+		break;
+	case PUT_ZIGZAG:
+		buffer_put_zigzag(b, (int64_t)w->number);
+		break;
+	case PUT_I128:
+		buffer_put_i128(b, w->large);
+		break;
+	default:
+		buffer_put_slice(b, w->text);
+		break;
 	}
 }
 
 static void expect_one(struct reader *r, const struct written *w)
 {
 	switch (w->kind) {
-	case PUT_U8: assert_int_equal(reader_u8(r), (uint8_t)w->number); break;
-	case PUT_U32LE: assert_int_equal(reader_u32le(r), (uint32_t)w->number); break;
-	case PUT_U64LE: assert_true(reader_u64le(r) == w->number); break;
-	case PUT_U32BE: assert_int_equal(reader_u32be(r), (uint32_t)w->number); break;
-	case PUT_VARINT: assert_true(reader_varint(r) == w->number); break;
-	case PUT_ZIGZAG: assert_true(reader_zigzag(r) == (int64_t)w->number); break;
-	case PUT_I128: assert_true(reader_i128(r) == w->large); break;
-	default: assert_true(slice_equal(reader_slice(r), w->text)); break;
+	case PUT_U8:
+		assert_int_equal(reader_u8(r), (uint8_t)w->number);
+		break;
+	case PUT_U32LE:
+		assert_int_equal(reader_u32le(r), (uint32_t)w->number);
+		break;
+	case PUT_U64LE:
+		assert_true(reader_u64le(r) == w->number);
+		break;
+	case PUT_U32BE:
+		assert_int_equal(reader_u32be(r), (uint32_t)w->number);
+		break;
+	case PUT_VARINT:
+		assert_true(reader_varint(r) == w->number);
+		break;
+	case PUT_ZIGZAG:
+		assert_true(reader_zigzag(r) == (int64_t)w->number);
+		break;
+	case PUT_I128:
+		assert_true(reader_i128(r) == w->large);
+		break;
+	default:
+		assert_true(slice_equal(reader_slice(r), w->text));
+		break;
 	}
 }
 
@@ -63,7 +105,8 @@ static void read_all(struct reader *r, const struct written *list, size_t count)
 	assert_int_equal(reader_left(r), 0);
 }
 
-/* Model: random values written and read back in order; any cut of the bytes ends in a bad reader that left nothing unread. */
+/* Model: random values written and read back in order; any cut of the bytes ends in a bad reader
+ * that left nothing unread. */
 static void test_what_was_written_is_read(void **state)
 {
 	static const char texts[] = "Jakarta Surabaya Bandung Medan Makassar";
@@ -78,9 +121,12 @@ static void test_what_was_written_is_read(void **state)
 	for (int round = 0; round < 20; round++) {
 		buffer_reset(&b);
 		for (size_t i = 0; i < WRITES; i++) {
-			list[i] = (struct written){ .kind = (enum write_kind)rng_below(&rng, PUT_KINDS),
-				.number = random_number(&rng), .text = { texts, rng_below(&rng, sizeof(texts)) } };
-			list[i].large = (i128)((u128)random_number(&rng) << rng_below(&rng, 65) | list[i].number);
+			list[i] = (struct written){ .kind = (enum write_kind)rng_below(
+							    &rng, PUT_KINDS),
+				.number = random_number(&rng),
+				.text = { texts, rng_below(&rng, sizeof(texts)) } };
+			list[i].large = (i128)((u128)random_number(&rng) << rng_below(&rng, 65) |
+					       list[i].number);
 			if (rng_chance(&rng, 0.5))
 				list[i].large = -list[i].large;
 			write_one(&b, &list[i]);
@@ -125,8 +171,8 @@ static void test_cuts_are_noticed(void **state)
 
 static void test_bytes_on_the_wire(void **state)
 {
-	static const uint8_t expected[] = { 0x04, 0x03, 0x02, 0x01, 0x01, 0x02, 0x03, 0x04, 0xac, 0x02, 0x01, 0x02,
-		0x02, 'h', 'i' };
+	static const uint8_t expected[] = { 0x04, 0x03, 0x02, 0x01, 0x01, 0x02, 0x03, 0x04, 0xac,
+		0x02, 0x01, 0x02, 0x02, 'h', 'i' };
 	struct buffer b;
 
 	(void)state;
@@ -153,12 +199,14 @@ static void test_extremes(void **state)
 		buffer_put_zigzag(&b, numbers[i]);
 	buffer_put_i128(&b, I128_MAX);
 	buffer_put_i128(&b, I128_MIN);
+	buffer_put_i128(&b, -1);
 	struct reader r = reader_of(b.data, b.len);
 
 	for (size_t i = 0; i < 5; i++)
 		assert_true(reader_zigzag(&r) == numbers[i]);
 	assert_true(reader_i128(&r) == I128_MAX);
 	assert_true(reader_i128(&r) == I128_MIN);
+	assert_true(reader_i128(&r) == -1);
 	assert_false(r.bad);
 	buffer_deinit(&b);
 }
@@ -174,6 +222,12 @@ static void test_hostile_numbers(void **state)
 	assert_true(reader_varint(&r) == 0 && r.bad);
 	r = reader_of(bytes, sizeof(bytes));
 	assert_true(reader_i128(&r) == 0 && r.bad);
+	bytes[18] = 4; /* bit 128 */
+	r = reader_of(bytes, sizeof(bytes));
+	assert_true(reader_i128(&r) == 0 && r.bad);
+	bytes[18] = 3;
+	r = reader_of(bytes, sizeof(bytes));
+	assert_true(reader_i128(&r) == I128_MIN && !r.bad);
 	bytes[9] = 2; /* bit 64 */
 	r = reader_of(bytes, sizeof(bytes));
 	assert_true(reader_varint(&r) == 0 && r.bad);

@@ -32,7 +32,8 @@ static void test_instruction_equals_table_and_parts_equal_whole(void **state)
 	print_message("seed 61\n");
 	rng_init(&rng, 61);
 	for (int round = 0; round < 500; round++) {
-		size_t length = rng_below(&rng, sizeof(bytes) + 1), cut = rng_below(&rng, length + 1);
+		size_t length = rng_below(&rng, sizeof(bytes) + 1),
+		       cut = rng_below(&rng, length + 1);
 
 		for (size_t i = 0; i < length; i++)
 			bytes[i] = (uint8_t)rng_u64(&rng);

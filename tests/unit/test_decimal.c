@@ -19,13 +19,32 @@ static void test_parse(void **state)
 		bool good;
 		int64_t units;
 	} cases[] = {
-		{ "0", true, 0 }, { "123.45", true, 1234500 }, { "-0.5", true, -5000 }, { "+7", true, 70000 },
-		{ ".5", true, 5000 }, { "5.", true, 50000 }, { "0.0001", true, 1 }, { "1.23450000", true, 12345 },
-		{ "00012", true, 120000 }, { "922337203685477.5807", true, INT64_MAX },
-		{ "-922337203685477.5808", true, INT64_MIN }, { "922337203685477.5808", false, 0 },
-		{ "-922337203685477.5809", false, 0 }, { "0.00001", false, 0 }, { "1.23451", false, 0 }, { "", false, 0 },
-		{ ".", false, 0 }, { "-", false, 0 }, { "+.", false, 0 }, { "1.2.3", false, 0 }, { "1e3", false, 0 },
-		{ " 1", false, 0 }, { "1 ", false, 0 }, { "1,000", false, 0 }, { "--1", false, 0 }, { "0x10", false, 0 },
+		{ "0", true, 0 },
+		{ "123.45", true, 1234500 },
+		{ "-0.5", true, -5000 },
+		{ "+7", true, 70000 },
+		{ ".5", true, 5000 },
+		{ "5.", true, 50000 },
+		{ "0.0001", true, 1 },
+		{ "1.23450000", true, 12345 },
+		{ "00012", true, 120000 },
+		{ "922337203685477.5807", true, INT64_MAX },
+		{ "-922337203685477.5808", true, INT64_MIN },
+		{ "922337203685477.5808", false, 0 },
+		{ "-922337203685477.5809", false, 0 },
+		{ "0.00001", false, 0 },
+		{ "1.23451", false, 0 },
+		{ "", false, 0 },
+		{ ".", false, 0 },
+		{ "-", false, 0 },
+		{ "+.", false, 0 },
+		{ "1.2.3", false, 0 },
+		{ "1e3", false, 0 },
+		{ " 1", false, 0 },
+		{ "1 ", false, 0 },
+		{ "1,000", false, 0 },
+		{ "--1", false, 0 },
+		{ "0x10", false, 0 },
 		{ "99999999999999999999999999999999999999999999999999", false, 0 },
 	};
 
@@ -81,7 +100,8 @@ static void test_round_trip(void **state)
 	rng_init(&rng, 31);
 	for (int i = 0; i < 20000; i++) {
 		char text[DECIMAL_TEXT_MAX];
-		i128 back, units = (i128)(((u128)rng_u64(&rng) << 64 | rng_u64(&rng)) >> rng_below(&rng, 128));
+		i128 back, units = (i128)(((u128)rng_u64(&rng) << 64 | rng_u64(&rng)) >>
+					  rng_below(&rng, 128));
 
 		if (rng_chance(&rng, 0.5))
 			units = -units;
@@ -116,11 +136,13 @@ static void test_div_half_even_is_its_definition(void **state)
 	assert_true(i128_div_half_even(I128_MIN, 1) == I128_MIN);
 	assert_true(i128_div_half_even(I128_MIN, -1) == I128_MAX);
 	assert_true(i128_div_half_even(I128_MAX, I128_MIN) == -1);
-	assert_true(i128_div_half_even(I128_MAX / 2 + 1, I128_MIN) == 0); /* exactly -1/2: to even */
+	assert_true(
+		i128_div_half_even(I128_MAX / 2 + 1, I128_MIN) == 0); /* exactly -1/2: to even */
 	assert_true(i128_div_half_even(I128_MAX, I128_MAX) == 1);
 }
 
-/* Model of multiplication: the compiler's own 128 bits where the factors are small, bounds where they are not. */
+/* Model of multiplication: the compiler's own 128 bits where the factors are small, bounds where
+ * they are not. */
 static void test_overflow(void **state)
 {
 	struct rng rng;
@@ -130,7 +152,8 @@ static void test_overflow(void **state)
 	print_message("seed 32\n");
 	rng_init(&rng, 32);
 	for (int i = 0; i < 20000; i++) {
-		int64_t a = (int64_t)(rng_u64(&rng) >> rng_below(&rng, 64)), b = (int64_t)rng_u64(&rng);
+		int64_t a = (int64_t)(rng_u64(&rng) >> rng_below(&rng, 64)),
+			b = (int64_t)rng_u64(&rng);
 
 		assert_false(i128_mul_overflow(a, b, &result));
 		assert_true(b == 0 || (result / b == a && result % b == 0));
@@ -179,8 +202,14 @@ static void test_avro_bytes(void **state)
 		size_t length;
 		uint8_t bytes[3];
 	} cases[] = {
-		{ 0, 1, { 0 } }, { 127, 1, { 0x7f } }, { 128, 2, { 0, 0x80 } }, { -128, 1, { 0x80 } },
-		{ -129, 2, { 0xff, 0x7f } }, { -1, 1, { 0xff } }, { 256, 2, { 1, 0 } }, { 65535, 3, { 0, 0xff, 0xff } },
+		{ 0, 1, { 0 } },
+		{ 127, 1, { 0x7f } },
+		{ 128, 2, { 0, 0x80 } },
+		{ -128, 1, { 0x80 } },
+		{ -129, 2, { 0xff, 0x7f } },
+		{ -1, 1, { 0xff } },
+		{ 256, 2, { 1, 0 } },
+		{ 65535, 3, { 0, 0xff, 0xff } },
 	};
 	uint8_t out[16], longer[20];
 	i128 back;
@@ -215,7 +244,8 @@ static void test_avro_bytes_round_trip(void **state)
 	print_message("seed 33\n");
 	rng_init(&rng, 33);
 	for (int i = 0; i < 20000; i++) {
-		i128 back, value = (i128)(((u128)rng_u64(&rng) << 64 | rng_u64(&rng)) >> rng_below(&rng, 128));
+		i128 back, value = (i128)(((u128)rng_u64(&rng) << 64 | rng_u64(&rng)) >>
+					  rng_below(&rng, 128));
 		uint8_t out[16];
 
 		if (rng_chance(&rng, 0.5))
@@ -225,7 +255,8 @@ static void test_avro_bytes_round_trip(void **state)
 		assert_true(i128_from_be_bytes(out, length, &back));
 		assert_true(back == value);
 		if (length > 1) /* shortest: without its first byte it is another number */
-			assert_true(!i128_from_be_bytes(out + 1, length - 1, &back) || back != value);
+			assert_true(
+				!i128_from_be_bytes(out + 1, length - 1, &back) || back != value);
 	}
 }
 

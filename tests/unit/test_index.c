@@ -20,14 +20,16 @@ struct model {
 
 static uint64_t hash_of(const struct model *m, uint32_t key)
 {
-	return m->hash_bits == 64 ? hash_u64(key) : hash_u64(key) & (((uint64_t)1 << m->hash_bits) - 1);
+	return m->hash_bits == 64 ? hash_u64(key)
+				  : hash_u64(key) & (((uint64_t)1 << m->hash_bits) - 1);
 }
 
 static bool equal(const void *ctx, const void *key, uint32_t value)
 {
 	const struct model *m = ctx;
 
-	assert_true(hash_of(m, value) == hash_of(m, *(const uint32_t *)key) || hash_of(m, value) <= 1);
+	assert_true(
+		hash_of(m, value) == hash_of(m, *(const uint32_t *)key) || hash_of(m, value) <= 1);
 	return *(const uint32_t *)key == value;
 }
 

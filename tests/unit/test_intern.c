@@ -105,8 +105,10 @@ static void test_large_texts(void **state)
 		assert_int_equal(intern_add(&in, (struct slice){ large, i + 1 }), 2 * i + 2);
 	}
 	for (uint32_t i = 0; i < 20; i++) {
-		assert_true(slice_equal(intern_text(&in, 2 * i + 1), (struct slice){ large, LARGE - i }));
-		assert_true(slice_equal(intern_text(&in, 2 * i + 2), (struct slice){ large, i + 1 }));
+		assert_true(slice_equal(
+			intern_text(&in, 2 * i + 1), (struct slice){ large, LARGE - i }));
+		assert_true(
+			slice_equal(intern_text(&in, 2 * i + 2), (struct slice){ large, i + 1 }));
 	}
 	intern_deinit(&in);
 	free(large);

@@ -37,8 +37,8 @@ static void test_commas_and_nesting(void **state)
 	json_key(&j, "e");
 	json_put_bool(&j, false);
 	json_end_object(&j);
-	assert_string_equal(buffer_text(&out),
-		"{\"a\":[-9223372036854775808,null,{},[],true],\"b\\\"c\":-1.2345,\"d\":[1],\"e\":false}");
+	assert_string_equal(buffer_text(&out), "{\"a\":[-9223372036854775808,null,{},[],true],"
+					       "\"b\\\"c\":-1.2345,\"d\":[1],\"e\":false}");
 	buffer_deinit(&out);
 }
 
@@ -59,10 +59,15 @@ static void test_strings(void **state)
 	(void)state;
 	expect_quoted(SLICE_LIT(""), "\"\"");
 	expect_quoted(slice_of(NULL), "\"\"");
-	expect_quoted(SLICE_LIT("a\"\\\n\t\x01\x7f" "b"), "\"a\\\"\\\\\\n\\t\\u0001\\u007fb\"");
+	expect_quoted(SLICE_LIT("a\"\\\n\t\x01\x7f"
+				"b"),
+		"\"a\\\"\\\\\\n\\t\\u0001\\u007fb\"");
 	expect_quoted(SLICE_LIT("x\0y"), "\"x\\u0000y\"");
 	expect_quoted(SLICE_LIT("Ragil \xe2\x9c\x93"), "\"Ragil \xe2\x9c\x93\"");
-	expect_quoted(SLICE_LIT("\xff" "a\xe2\x9c"), "\"\xef\xbf\xbd" "a\xef\xbf\xbd\xef\xbf\xbd\"");
+	expect_quoted(SLICE_LIT("\xff"
+				"a\xe2\x9c"),
+		"\"\xef\xbf\xbd"
+		"a\xef\xbf\xbd\xef\xbf\xbd\"");
 }
 
 static void expect_double(double value, const char *expected)

@@ -8,7 +8,8 @@
 
 #include "base/nearest.h"
 
-static const char *const names[] = { "win_rate", "won_revenue", "won_deals", "dials", "run", "average_purchase_value" };
+static const char *const names[] = { "win_rate", "won_revenue", "won_deals", "dials", "run",
+	"average_purchase_value" };
 
 static void expect(const char *wanted, const char *expected)
 {
@@ -33,13 +34,20 @@ static void test_names(void **state)
 	expect("", NULL);
 	expect("x", NULL);
 	expect("completely_different_thing", NULL);
-	expect("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL);
+	expect("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	       "aaaaaaa",
+		NULL);
 	assert_null(nearest_name(SLICE_LIT("run"), NULL, 0));
+	static const char *const alike[] = { "won_feals", "won_deals", "won_meals", "won_deale" };
+
+	/* The smallest distance, and the first of those. */
+	assert_string_equal(nearest_name(SLICE_LIT("won_deal"), alike, 4), "won_deals");
 }
 
 static void test_distance(void **state)
 {
-	static const char *const words[] = { "", "a", "ab", "ba", "abc", "acb", "kitten", "sitting" };
+	static const char *const words[] = { "", "a", "ab", "ba", "abc", "acb", "kitten",
+		"sitting" };
 
 	(void)state;
 	assert_int_equal(nearest_distance(SLICE_LIT("kitten"), SLICE_LIT("sitting")), 3);

@@ -6,8 +6,8 @@
 
 #include "base/rng.h"
 
-/* Repeatable for ever: seeds in tests and simulations are worth nothing otherwise. First numbers of xoshiro256** from
- * splitmix64(42). */
+/* Repeatable for ever: seeds in tests and simulations are worth nothing otherwise. First numbers of
+ * xoshiro256** from splitmix64(42). */
 static void test_same_numbers_everywhere(void **state)
 {
 	struct rng a, b;
@@ -38,6 +38,12 @@ static void test_below_is_even(void **state)
 	}
 	for (int i = 0; i < 7; i++)
 		assert_in_range(seen[i], 9500, 10500);
+	/* Of four numbers this range has room for three: the plain product would hit every third twice as often. */
+	unsigned thirds = 0;
+
+	for (int i = 0; i < 30000; i++)
+		thirds += rng_below(&r, (uint64_t)3 << 62) % 3 == 0;
+	assert_in_range(thirds, 9500, 10500);
 	for (int i = 0; i < 100; i++) {
 		assert_int_equal(rng_below(&r, 1), 0);
 		assert_true(rng_below(&r, UINT64_MAX) < UINT64_MAX);

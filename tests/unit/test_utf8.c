@@ -14,7 +14,11 @@
 static bool naive_valid(const uint8_t *at, size_t count)
 {
 	while (count) {
-		size_t length = at[0] < 0x80 ? 1 : at[0] >> 5 == 6 ? 2 : at[0] >> 4 == 14 ? 3 : at[0] >> 3 == 30 ? 4 : 0;
+		size_t length = at[0] < 0x80	   ? 1
+				: at[0] >> 5 == 6  ? 2
+				: at[0] >> 4 == 14 ? 3
+				: at[0] >> 3 == 30 ? 4
+						   : 0;
 		static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 		uint32_t point = length == 1 ? at[0] : at[0] & (0x7fu >> length);
 
@@ -25,7 +29,8 @@ static bool naive_valid(const uint8_t *at, size_t count)
 				return false;
 			point = point << 6 | (at[i] & 0x3f);
 		}
-		if (point < least[length] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+		if (point < least[length] || point > 0x10ffff ||
+			(point >= 0xd800 && point <= 0xdfff))
 			return false;
 		at += length;
 		count -= length;
@@ -51,10 +56,12 @@ static void test_four_bytes_at_their_bounds(void **state)
 	(void)state;
 	for (uint32_t lead = 0xe0; lead < 0x100; lead++)
 		for (uint32_t i = 0; i < 512; i++) {
-			uint8_t bytes[4] = { (uint8_t)lead, tails[i & 7], tails[i >> 3 & 7], tails[i >> 6] };
+			uint8_t bytes[4] = { (uint8_t)lead, tails[i & 7], tails[i >> 3 & 7],
+				tails[i >> 6] };
 
 			if (utf8_valid(bytes, 4) != naive_valid(bytes, 4))
-				fail_msg("%02x %02x %02x %02x", bytes[0], bytes[1], bytes[2], bytes[3]);
+				fail_msg("%02x %02x %02x %02x", bytes[0], bytes[1], bytes[2],
+					bytes[3]);
 		}
 }
 
