@@ -49,10 +49,16 @@ struct metric_resolve {
 int metric_compile(struct arena *, const struct expr_node *, const struct metric_resolve *, struct metric_program **ret,
 	enum value_type *ret_type, struct expr_error *ret_error);
 
+/* The published value is the formula's times up / down: 100 / 1 for percent, 1 / 86400 for days of a duration. */
+void metric_scale(struct metric_program *, int32_t up, int32_t down);
+
 /* Evaluates. min_sample: below it LOW_SAMPLE with parts, no value. */
 struct metric_value metric_run(const struct metric_program *, const struct metric_input *inputs, int64_t min_sample);
 
-/* Functions of formulas: p50(m) p90(m) percentile(m, 0.9) previous(m) opening(m) abs(x) least greatest, and + - * / . */
+/*
+ * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) abs(x), and + - * / .
+ * samples(m): how many facts m has; for money, in the currency that is looked at.
+ */
 
 /* Competition ranks (1, 2, 2, 4) of `count` values, greatest first; nulls last, unranked (0). order: scratch of count. */
 struct metric_rank_item {

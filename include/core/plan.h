@@ -102,6 +102,11 @@ struct plan_edge {
 	int64_t res_ms;          /* 1000, 60000 or 900000 (a tier, or a multiple of one); 0 for the others */
 };
 
+static inline bool plan_edge_is_now(const struct plan_edge *edge)
+{
+	return edge->kind == EDGE_NOW;
+}
+
 /* The facts with position(a) <= at < position(b), and at < T always. */
 struct plan_span {
 	uint16_t a, b; /* indexes in plan->edges */
@@ -168,6 +173,7 @@ enum input_read {
 	INPUT_QUANTILE,   /* percentile measures: the value at `quantile` */
 	INPUT_PREVIOUS,   /* the total in the comparison window */
 	INPUT_OPENING,    /* the total of all before the window's start */
+	INPUT_SAMPLES,    /* how many facts */
 	/* offset(m, d), over(m, 90d), full(m): next issue; each is one more input_read with its own spans */
 };
 

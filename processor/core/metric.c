@@ -1,0 +1,452 @@
+#include "core/metric.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A formula as a small tree. A node that is exact is computed in 1/10,000 without loss; the others in long double. */
+struct metric_node {
+	enum { NODE_CONSTANT, NODE_INPUT, NODE_ADD, NODE_SUBTRACT, NODE_MULTIPLY, NODE_DIVIDE, NODE_NEGATE, NODE_ABS } op;
+	enum value_type type;
+	bool is_exact;
+	i128 constant;
+	int input;
+	struct metric_node *left, *right;
+};
+
+struct metric_program {
+	struct metric_node *root;
+	int32_t up, down;
+	bool compares;               /* it divides by previous(): a zero there is NO_BASE */
+};
+
+static const char *const state_names[] = {
+	[METRIC_OK] = "OK", [METRIC_NO_DATA] = "NO_DATA", [METRIC_ZERO_DENOMINATOR] = "ZERO_DENOMINATOR",
+	[METRIC_NO_BASE] = "NO_BASE", [METRIC_FX_MISSING] = "FX_MISSING", [METRIC_LOW_SAMPLE] = "LOW_SAMPLE",
+	[METRIC_PARTIAL] = "PARTIAL", [METRIC_CAPPED] = "CAPPED",
+};
+
+const char *metric_state_name(enum metric_state state)
+{
+	return state_names[state];
+}
+
+/* ---- compiling ------------------------------------------------------------------------------------------ */
+
+struct building {
+	struct arena *arena;
+	const struct metric_resolve *resolve;
+	struct expr_error *error;
+	bool compares;
+};
+
+static struct metric_node *refuse(struct building *b, const struct expr_node *at, const char *message)
+{
+	b->error->offset = at->offset;
+	b->error->len = at->length;
+	snprintf(b->error->message, sizeof(b->error->message), "%s", message);
+	return NULL;
+}
+
+static struct metric_node *node_of(struct building *b, int op, enum value_type type, bool is_exact)
+{
+	struct metric_node *node = arena_alloc(b->arena, sizeof(*node));
+
+	memset(node, 0, sizeof(*node));
+	node->op = op;
+	node->type = type;
+	node->is_exact = is_exact;
+	return node;
+}
+
+static struct metric_node *build(struct building *b, const struct expr_node *e);
+
+static struct metric_node *build_input(struct building *b, const struct expr_node *e, enum input_read read, uint16_t quantile)
+{
+	struct metric_node *node;
+	enum value_type type = VALUE_INT;
+	int input;
+
+	if (e->kind != EXPR_PATH || e->path_count != 1)
+		return refuse(b, e, "here the name of a measure is wanted");
+	input = b->resolve->input(b->resolve->ctx, e->path[0], read, quantile, &type);
+	if (input < 0) {
+		const char *near = b->resolve->nearest ? b->resolve->nearest(b->resolve->ctx, e->path[0]) : NULL;
+
+		refuse(b, e, "");
+		snprintf(b->error->message, sizeof(b->error->message), "no measure is named «" SLICE_FMT "»%s%s%s",
+			SLICE_ARG(e->path[0]), near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+		return NULL;
+	}
+	if (type == VALUE_NULL)
+		return refuse(b, e, read == INPUT_QUANTILE ? "a percentile wants a measure with `agg: percentile`"
+							   : "a measure with `agg: percentile` is read by p50(), p90() or samples()");
+	node = node_of(b, NODE_INPUT, type, true);
+	node->input = input;
+	return node;
+}
+
+static bool quantile_of(const struct expr_node *e, uint16_t *ret)
+{
+	if (e->kind != EXPR_LITERAL || e->literal.type != VALUE_DECIMAL || e->literal.i <= 0 || e->literal.i >= DECIMAL_SCALE)
+		return false;
+	*ret = (uint16_t)e->literal.i;
+	return true;
+}
+
+static struct metric_node *build_call(struct building *b, const struct expr_node *e)
+{
+	static const struct {
+		const char *name;
+		enum input_read read;
+		uint16_t quantile;
+	} reads[] = { { "p50", INPUT_QUANTILE, 5000 }, { "p90", INPUT_QUANTILE, 9000 }, { "previous", INPUT_PREVIOUS, 0 },
+		{ "opening", INPUT_OPENING, 0 }, { "samples", INPUT_SAMPLES, 0 } };
+	struct metric_node *node, *inner;
+	uint16_t quantile;
+
+	if (slice_is(e->text, "percentile")) {
+		if (e->child_count != 2 || !quantile_of(e->children[1], &quantile))
+			return refuse(b, e, "percentile wants a measure and a share between 0 and 1: percentile(m, 0.95)");
+		return build_input(b, e->children[0], INPUT_QUANTILE, quantile);
+	}
+	if (e->child_count != 1)
+		return refuse(b, e, "it takes one argument");
+	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
+		if (slice_is(e->text, reads[i].name)) {
+			b->compares |= reads[i].read == INPUT_PREVIOUS;
+			return build_input(b, e->children[0], reads[i].read, reads[i].quantile);
+		}
+	if (!slice_is(e->text, "abs"))
+		return refuse(b, e, "the functions of formulas are p50 p90 percentile samples previous opening abs; offset, over and "
+				    "full come with a later version");
+	inner = build(b, e->children[0]);
+	if (!inner)
+		return NULL;
+	node = node_of(b, NODE_ABS, inner->type, inner->is_exact);
+	node->left = inner;
+	return node;
+}
+
+static bool is_number(enum value_type type)
+{
+	return type == VALUE_INT || type == VALUE_DECIMAL;
+}
+
+static enum value_type type_of(int op, enum value_type a, enum value_type b)
+{
+	enum value_type number = a == VALUE_INT && b == VALUE_INT ? VALUE_INT : VALUE_DECIMAL;
+
+	switch (op) {
+	case NODE_MULTIPLY:
+		return is_number(a) ? is_number(b) ? number : b : is_number(b) ? a : VALUE_NULL;
+	case NODE_DIVIDE:
+		if (is_number(b))
+			return is_number(a) ? VALUE_DECIMAL : a;
+		return a == b ? VALUE_DECIMAL : VALUE_NULL;
+	default:
+		if (is_number(a) && is_number(b))
+			return number;
+		return a == b ? a : VALUE_NULL;
+	}
+}
+
+static struct metric_node *build_binary(struct building *b, const struct expr_node *e)
+{
+	struct metric_node *left, *right, *node;
+	enum value_type type;
+	int op;
+
+	switch (e->op) {
+	case OP_ADD: op = NODE_ADD; break;
+	case OP_SUBTRACT: op = NODE_SUBTRACT; break;
+	case OP_MULTIPLY: op = NODE_MULTIPLY; break;
+	case OP_DIVIDE: op = NODE_DIVIDE; break;
+	default: return refuse(b, e, "a formula has + - * / and functions only; conditions belong into a measure's `where`");
+	}
+	left = build(b, e->children[0]);
+	right = left ? build(b, e->children[1]) : NULL;
+	if (!right)
+		return NULL;
+	type = type_of(op, left->type, right->type);
+	if (type == VALUE_NULL) {
+		refuse(b, e, "");
+		snprintf(b->error->message, sizeof(b->error->message), "a %s and a %s do not go together here",
+			value_type_name(left->type), value_type_name(right->type));
+		return NULL;
+	}
+	node = node_of(b, op, type, left->is_exact && right->is_exact && op != NODE_DIVIDE);
+	if (op == NODE_MULTIPLY && left->op != NODE_CONSTANT && right->op != NODE_CONSTANT)
+		node->is_exact = false; /* the product of two totals may pass 128 bits */
+	node->left = left;
+	node->right = right;
+	return node;
+}
+
+static struct metric_node *build_literal(struct building *b, const struct expr_node *e)
+{
+	struct metric_node *node = node_of(b, NODE_CONSTANT, e->literal.type, true);
+
+	switch (e->literal.type) {
+	case VALUE_INT: node->constant = (i128)e->literal.i * DECIMAL_SCALE; break;
+	case VALUE_DECIMAL: node->constant = e->literal.i; break;
+	case VALUE_DURATION: node->constant = (i128)e->literal.i * (DECIMAL_SCALE / 1000); break;
+	default: return refuse(b, e, "a formula's constants are numbers and durations");
+	}
+	return node;
+}
+
+static struct metric_node *build_path(struct building *b, const struct expr_node *e)
+{
+	struct metric_node *node;
+	i128 value;
+
+	if (e->path_count == 1 && b->resolve->param && b->resolve->param(b->resolve->ctx, e->path[0], &value)) {
+		node = node_of(b, NODE_CONSTANT, VALUE_DECIMAL, true);
+		node->constant = value;
+		return node;
+	}
+	return build_input(b, e, INPUT_TOTAL, 0);
+}
+
+static struct metric_node *build(struct building *b, const struct expr_node *e)
+{
+	struct metric_node *node, *inner;
+
+	switch (e->kind) {
+	case EXPR_LITERAL: return build_literal(b, e);
+	case EXPR_PATH: return build_path(b, e);
+	case EXPR_CALL: return build_call(b, e);
+	case EXPR_BINARY: return build_binary(b, e);
+	case EXPR_UNARY:
+		if (e->op != OP_NEGATE)
+			break;
+		inner = build(b, e->children[0]);
+		if (!inner)
+			return NULL;
+		node = node_of(b, NODE_NEGATE, inner->type, inner->is_exact);
+		node->left = inner;
+		return node;
+	default: break;
+	}
+	return refuse(b, e, "a formula has measures, numbers, + - * / and functions only");
+}
+
+int metric_compile(struct arena *arena, const struct expr_node *e, const struct metric_resolve *resolve,
+	struct metric_program **ret, enum value_type *ret_type, struct expr_error *ret_error)
+{
+	struct building b = { .arena = arena, .resolve = resolve, .error = ret_error };
+	struct metric_program *program = arena_alloc(arena, sizeof(*program));
+
+	program->root = build(&b, e);
+	if (!program->root)
+		return 1;
+	program->up = program->down = 1;
+	program->compares = b.compares;
+	*ret_type = program->root->type;
+	*ret = program;
+	return 0;
+}
+
+void metric_scale(struct metric_program *program, int32_t up, int32_t down)
+{
+	program->up = up;
+	program->down = down;
+}
+
+/* ---- running -------------------------------------------------------------------------------------------- */
+
+struct exact {
+	i128 units;
+	bool is_null, overflow;
+};
+
+static struct exact run_exact(const struct metric_node *n, const struct metric_input *inputs)
+{
+	struct exact a = { 0 }, b = { 0 }, r = { 0 };
+
+	if (n->op == NODE_CONSTANT)
+		return (struct exact){ .units = n->constant };
+	if (n->op == NODE_INPUT)
+		return (struct exact){ .units = inputs[n->input].sum, .is_null = inputs[n->input].is_null };
+	a = run_exact(n->left, inputs);
+	if (n->right)
+		b = run_exact(n->right, inputs);
+	r.is_null = a.is_null || b.is_null;
+	r.overflow = a.overflow || b.overflow;
+	if (r.is_null || r.overflow)
+		return r;
+	switch (n->op) {
+	case NODE_ADD: r.overflow = i128_add_overflow(a.units, b.units, &r.units); break;
+	case NODE_SUBTRACT: r.overflow = i128_add_overflow(a.units, -b.units, &r.units); break;
+	case NODE_NEGATE: r.units = -a.units; break;
+	case NODE_ABS: r.units = a.units < 0 ? -a.units : a.units; break;
+	default:
+		r.overflow = i128_mul_overflow(a.units, b.units, &r.units);
+		if (!r.overflow)
+			r.units = i128_div_half_even(r.units, DECIMAL_SCALE);
+		break;
+	}
+	return r;
+}
+
+struct inexact {
+	long double value;
+	bool is_null, by_zero;
+};
+
+static struct inexact run_inexact(const struct metric_node *n, const struct metric_input *inputs)
+{
+	struct inexact a, b = { 0 }, r = { 0 };
+
+	if (n->op == NODE_CONSTANT)
+		return (struct inexact){ .value = (long double)n->constant / DECIMAL_SCALE };
+	if (n->op == NODE_INPUT)
+		return (struct inexact){ .value = (long double)inputs[n->input].sum / DECIMAL_SCALE, .is_null = inputs[n->input].is_null };
+	a = run_inexact(n->left, inputs);
+	if (n->right)
+		b = run_inexact(n->right, inputs);
+	r.is_null = a.is_null || b.is_null;
+	r.by_zero = a.by_zero || b.by_zero;
+	switch (n->op) {
+	case NODE_ADD: r.value = a.value + b.value; break;
+	case NODE_SUBTRACT: r.value = a.value - b.value; break;
+	case NODE_NEGATE: r.value = -a.value; break;
+	case NODE_ABS: r.value = a.value < 0 ? -a.value : a.value; break;
+	case NODE_MULTIPLY: r.value = a.value * b.value; break;
+	default:
+		r.by_zero |= b.value == 0 && !b.is_null;
+		r.value = b.value != 0 ? a.value / b.value : 0;
+		break;
+	}
+	return r;
+}
+
+static void count_samples(const struct metric_node *n, const struct metric_input *inputs, int64_t *most)
+{
+	if (n->op == NODE_INPUT && inputs[n->input].count > *most)
+		*most = inputs[n->input].count;
+	if (n->left)
+		count_samples(n->left, inputs, most);
+	if (n->right)
+		count_samples(n->right, inputs, most);
+}
+
+static i128 scaled(i128 units, int32_t down)
+{
+	return down == 1 ? units : i128_div_half_even(units, down);
+}
+
+/* value = num * up / (den * down), half-even; false: it does not fit. */
+static bool set_quotient(const struct metric_program *p, i128 num, i128 den, struct metric_value *v)
+{
+	i128 high, low;
+
+	if (i128_mul_overflow(num, (i128)DECIMAL_SCALE * p->up, &high) || i128_mul_overflow(den, p->down, &low))
+		return false;
+	v->exact = i128_div_half_even(high, low);
+	v->has_exact = v->has_value = true;
+	v->value = (double)((long double)num * p->up / ((long double)den * p->down));
+	return true;
+}
+
+static void run_ratio(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+{
+	struct exact num = run_exact(p->root->left, inputs), den = run_exact(p->root->right, inputs);
+
+	if (num.is_null || den.is_null) {
+		v->state = METRIC_NO_DATA;
+		return;
+	}
+	if (num.overflow || den.overflow) {
+		v->state = METRIC_CAPPED;
+		return;
+	}
+	v->has_parts = true;
+	v->numerator = scaled(num.units, p->down);
+	v->denominator = den.units;
+	if (den.units == 0)
+		v->state = p->compares ? METRIC_NO_BASE : METRIC_ZERO_DENOMINATOR;
+	else if (!set_quotient(p, num.units, den.units, v))
+		v->state = METRIC_CAPPED;
+}
+
+static void run_total(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+{
+	struct exact total = run_exact(p->root, inputs);
+
+	if (total.is_null)
+		v->state = METRIC_NO_DATA;
+	else if (total.overflow || !set_quotient(p, total.units, DECIMAL_SCALE, v))
+		v->state = METRIC_CAPPED;
+	else
+		v->numerator = v->exact;
+}
+
+static void run_general(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+{
+	struct inexact r = run_inexact(p->root, inputs);
+	long double value = r.value * p->up / p->down;
+
+	if (r.is_null) {
+		v->state = METRIC_NO_DATA;
+	} else if (r.by_zero) {
+		v->state = p->compares ? METRIC_NO_BASE : METRIC_ZERO_DENOMINATOR;
+	} else {
+		v->has_value = true;
+		v->value = (double)value;
+		if (value < 1e30L && value > -1e30L) {
+			v->has_exact = true;
+			v->exact = (i128)(value * DECIMAL_SCALE + (value < 0 ? -0.5L : 0.5L));
+		}
+	}
+}
+
+struct metric_value metric_run(const struct metric_program *p, const struct metric_input *inputs, int64_t min_sample)
+{
+	struct metric_value v = { .state = METRIC_OK };
+	const struct metric_node *root = p->root;
+
+	if (root->op == NODE_DIVIDE && root->left->is_exact && root->right->is_exact) {
+		count_samples(root->right, inputs, &v.sample_size);
+		run_ratio(p, inputs, &v);
+	} else {
+		count_samples(root, inputs, &v.sample_size);
+		if (root->is_exact)
+			run_total(p, inputs, &v);
+		else
+			run_general(p, inputs, &v);
+	}
+	if (v.state == METRIC_OK && v.sample_size < min_sample) {
+		v.state = METRIC_LOW_SAMPLE;
+		v.has_value = v.has_exact = false;
+	}
+	return v;
+}
+
+/* ---- ranks ---------------------------------------------------------------------------------------------- */
+
+static int by_value(const void *a_, const void *b_)
+{
+	const struct metric_rank_item *a = a_, *b = b_;
+
+	if (a->has_value != b->has_value)
+		return a->has_value ? -1 : 1;
+	if (a->has_value && a->exact != b->exact)
+		return a->exact > b->exact ? -1 : 1;
+	return (a->group > b->group) - (a->group < b->group);
+}
+
+void metric_rank(struct metric_rank_item *items, uint32_t count)
+{
+	if (count)
+		qsort(items, count, sizeof(*items), by_value);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!items[i].has_value)
+			items[i].rank = 0;
+		else if (i && items[i - 1].exact == items[i].exact)
+			items[i].rank = items[i - 1].rank;
+		else
+			items[i].rank = i + 1;
+	}
+}

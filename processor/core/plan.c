@@ -1,0 +1,199 @@
+#include "core/plan.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/nearest.h"
+#include "base/timefmt.h"
+#include "base/xalloc.h"
+#include "core/plan_inside.h"
+
+/* ---- what the other files use --------------------------------------------------------------------------- */
+
+int plan_fail(struct compiler *c, const struct definition_text *at, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(c->mistake->message, sizeof(c->mistake->message), format, args);
+	va_end(args);
+	c->mistake->mark = at ? at->mark : 0;
+	c->mistake->offset = 0;
+	c->mistake->length = at ? (uint32_t)at->text.len : 0;
+	return 1;
+}
+
+const char *plan_strdup(struct compiler *c, struct slice text)
+{
+	return arena_strndup(&c->plan->arena, text.at ? text.at : "", text.len);
+}
+
+static int fail_expression(struct compiler *c, const struct definition_text *at, const struct expr_error *error)
+{
+	plan_fail(c, at, "%s", error->message);
+	c->mistake->offset = (uint32_t)error->offset;
+	c->mistake->length = (uint32_t)error->len;
+	return 1;
+}
+
+int plan_parse(struct compiler *c, const struct definition_text *text, struct expr_node **ret)
+{
+	struct expr_error error;
+
+	if (expr_parse(&c->scratch, text->text, ret, &error))
+		return fail_expression(c, text, &error);
+	return 0;
+}
+
+const char *plan_nearest(struct slice wanted, const char *const *names, size_t count)
+{
+	return nearest_name(wanted, names, count);
+}
+
+bool plan_duration(struct slice text, int64_t *ret_ms)
+{
+	return duration_parse(text, ret_ms) && *ret_ms >= 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------ */
+
+static uint64_t hash_text(uint64_t h, const struct definition_text *t)
+{
+	return hash_u64(hash_bytes(t->text.at ? t->text.at : "", t->text.len, h) ^ (t->text.at != NULL));
+}
+
+static uint64_t hash_list(uint64_t h, const struct definition_list *list)
+{
+	for (size_t i = 0; i < list->count; i++)
+		h = hash_text(h, &list->items[i]);
+	return hash_u64(h ^ list->count);
+}
+
+static uint64_t hash_pairs(uint64_t h, const struct definition_pairs *pairs)
+{
+	for (size_t i = 0; i < pairs->count; i++)
+		h = hash_text(hash_text(h, &pairs->items[i].key), &pairs->items[i].value);
+	return hash_u64(h ^ pairs->count);
+}
+
+/* S15: everything that decides what is counted, and nothing that is only shown. */
+static uint64_t fingerprint_of(const struct definitions *d)
+{
+	uint64_t h = hash_text(1, &d->grace);
+
+	for (size_t i = 0; i < d->param_count; i++) {
+		const struct definition_param *p = &d->params[i];
+
+		h = hash_pairs(hash_list(hash_text(hash_text(h, &p->name), &p->value), &p->list), &p->map);
+	}
+	for (size_t i = 0; i < d->derive_count; i++) {
+		const struct definition_text *t[] = { &d->derives[i].name, &d->derives[i].kind, &d->derives[i].value,
+			&d->derives[i].over, &d->derives[i].where, &d->derives[i].by, &d->derives[i].key };
+
+		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
+			h = hash_text(h, t[k]);
+	}
+	for (size_t i = 0; i < d->measure_count; i++) {
+		const struct definition_measure *m = &d->measures[i];
+		const struct definition_text *t[] = { &m->name, &m->on, &m->at, &m->until, &m->where, &m->each, &m->agg, &m->value,
+			&m->extends, &m->scope, &m->of };
+
+		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
+			h = hash_text(h, t[k]);
+		h = hash_pairs(h, &m->by);
+	}
+	for (size_t i = 0; i < d->metric_count; i++) {
+		const struct definition_metric *m = &d->metrics[i];
+		const struct definition_text *t[] = { &m->name, &m->value, &m->rank, &m->basis, &m->mature, &m->compare, &m->unit,
+			&m->min_sample, &m->min_share };
+
+		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
+			h = hash_text(h, t[k]);
+		h = hash_pairs(hash_list(h, &m->windows), &m->empty);
+		for (size_t k = 0; k < m->grouping_count; k++)
+			h = hash_list(h, &m->groupings[k]);
+	}
+	return h;
+}
+
+static int compile_all(struct compiler *c)
+{
+	struct plan *plan = c->plan;
+
+	plan->none_id = intern_add(&plan->strings, SLICE_LIT("(none)"));
+	intern_add(&plan->strings, SLICE_LIT("(unknown)"));
+	plan->edges[0].kind = EDGE_NEG_INF;
+	plan->edges[1].kind = EDGE_NOW;
+	plan->edge_count = 2;
+	plan->groupings[0].name = "";
+	plan->groupings[0].roster_dim = -1;
+	plan->grouping_count = 1;
+	for (int t = 0; t < ENTITY_TYPE_COUNT; t++)
+		plan->slot_count[t] = (uint8_t)attribute_slot_count((enum entity_type)t);
+	plan->grace_ms = 3600000;
+	if (c->definitions->grace.text.at && !plan_duration(c->definitions->grace.text, &plan->grace_ms))
+		return plan_fail(c, &c->definitions->grace, "`grace` wants a duration: 1h, 30m");
+	plan_add_functions(c);
+	if (plan_compile_params(c) || plan_compile_derives(c) || plan_compile_measures(c) || plan_compile_metrics(c))
+		return 1;
+	plan_link(c);
+	plan->fingerprint = fingerprint_of(c->definitions);
+	return 0;
+}
+
+int plan_compile(const struct definitions *definitions, struct plan **ret_plan, struct plan_mistake *ret_mistake)
+{
+	struct compiler c = { .definitions = definitions, .mistake = ret_mistake };
+	int r;
+
+	c.plan = x_calloc(1, sizeof(*c.plan));
+	arena_init(&c.plan->arena, 0);
+	arena_init(&c.scratch, 0);
+	intern_init(&c.plan->strings, 0, 0);
+	r = compile_all(&c);
+	arena_deinit(&c.scratch);
+	if (r) {
+		plan_free(c.plan);
+		return 1;
+	}
+	*ret_plan = c.plan;
+	return 0;
+}
+
+void plan_free(struct plan *plan)
+{
+	if (!plan)
+		return;
+	free(plan->loads);
+	free(plan->dependents);
+	intern_deinit(&plan->strings);
+	arena_deinit(&plan->arena);
+	free(plan);
+}
+
+int plan_intern_constants(const struct plan *plan, struct intern *strings)
+{
+	for (uint32_t id = 1; id <= intern_count(&plan->strings); id++)
+		if (intern_add(strings, intern_text(&plan->strings, id)) != id)
+			return -28; /* ENOSPC: the table was not empty, or its limit is hit */
+	return 0;
+}
+
+int plan_measure_find(const struct plan *plan, struct slice name)
+{
+	for (uint32_t i = 0; i < plan->measure_count; i++)
+		if (slice_is(name, plan->measures[i].name))
+			return (int)i;
+	return -1;
+}
+
+int plan_metric_find(const struct plan *plan, struct slice name)
+{
+	for (uint32_t i = 0; i < plan->metric_count; i++)
+		if (slice_is(name, plan->metrics[i].name))
+			return (int)i;
+	return -1;
+}

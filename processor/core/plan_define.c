@@ -1,0 +1,296 @@
+/* plan_define: params and derived values. */
+#include <string.h>
+
+#include "core/calendar.h"
+#include "core/fact_frame.h"
+#include "core/plan_inside.h"
+
+/* ---- functions over entities ---------------------------------------------------------------------------- */
+
+static enum value_type check_one(const enum value_type *types, enum value_type wanted, enum value_type result, const char *text,
+	char *message, size_t cap)
+{
+	if (types[0] == wanted || types[0] == VALUE_NULL)
+		return result;
+	strncpy(message, text, cap - 1);
+	message[cap - 1] = '\0';
+	return VALUE_NULL;
+}
+
+static enum value_type check_local_day(const enum value_type *types, uint32_t count, char *message, size_t cap)
+{
+	(void)count;
+	return check_one(types, VALUE_TIME, VALUE_INT, "local_day takes a time", message, cap);
+}
+
+static struct value run_local_day(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	const struct fact_frame *facts = frame->ctx;
+
+	(void)count;
+	(void)user;
+	if (args[0].is_null || !facts->calendar)
+		return value_null(VALUE_INT);
+	return value_of(VALUE_INT, calendar_local_day(facts->calendar, args[0].i));
+}
+
+static enum value_type check_day_start(const enum value_type *types, uint32_t count, char *message, size_t cap)
+{
+	(void)count;
+	return check_one(types, VALUE_INT, VALUE_TIME, "day_start takes a local date (a field that is a date, or local_day())", message,
+		cap);
+}
+
+static struct value run_day_start(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	const struct fact_frame *facts = frame->ctx;
+
+	(void)count;
+	(void)user;
+	if (args[0].is_null || !facts->calendar || args[0].i < -100000 || args[0].i > 100000)
+		return value_null(VALUE_TIME);
+	return value_of(VALUE_TIME, calendar_day_start(facts->calendar, args[0].i));
+}
+
+/* A param that is a map, as a function: channel(lead.source_channel). */
+struct text_map {
+	uint32_t count;
+	uint32_t *from, *to;         /* intern ids */
+	uint32_t fallback;           /* of `_`: an id, 0 = null */
+	bool keeps;                  /* `_: keep`, or no `_` */
+};
+
+static enum value_type check_map(const enum value_type *types, uint32_t count, char *message, size_t cap)
+{
+	(void)count;
+	return check_one(types, VALUE_STRING, VALUE_STRING, "a map takes a string", message, cap);
+}
+
+static struct value run_map(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	const struct text_map *map = user;
+
+	(void)frame;
+	(void)count;
+	if (args[0].is_null)
+		return args[0];
+	for (uint32_t i = 0; i < map->count; i++)
+		if (map->from[i] == (uint32_t)args[0].i)
+			return value_of(VALUE_STRING, map->to[i]);
+	if (map->keeps)
+		return args[0];
+	return map->fallback ? value_of(VALUE_STRING, map->fallback) : value_null(VALUE_STRING);
+}
+
+void plan_add_functions(struct compiler *c)
+{
+	static const struct expr_function own[] = {
+		{ "local_day", 1, 1, check_local_day, run_local_day, NULL },
+		{ "day_start", 1, 1, check_day_start, run_day_start, NULL },
+	};
+	size_t own_count = sizeof(own) / sizeof(own[0]);
+
+	c->functions = arena_alloc(&c->plan->arena, (own_count + c->definitions->param_count) * sizeof(*c->functions));
+	memcpy(c->functions, own, sizeof(own));
+	c->function_count = (uint32_t)own_count;
+}
+
+/* ---- params --------------------------------------------------------------------------------------------- */
+
+static void add_map(struct compiler *c, const struct definition_param *p)
+{
+	struct text_map *map = arena_alloc(&c->plan->arena, sizeof(*map));
+
+	*map = (struct text_map){ .keeps = true };
+	map->from = arena_alloc(&c->plan->arena, (p->map.count + 1) * sizeof(*map->from));
+	map->to = arena_alloc(&c->plan->arena, (p->map.count + 1) * sizeof(*map->to));
+	for (size_t i = 0; i < p->map.count; i++) {
+		const struct definition_pair *pair = &p->map.items[i];
+
+		if (slice_is(pair->key.text, "_")) {
+			map->keeps = slice_is(pair->value.text, "keep");
+			if (!map->keeps && !slice_is(pair->value.text, "null"))
+				map->fallback = intern_add(&c->plan->strings, pair->value.text);
+			continue;
+		}
+		map->from[map->count] = intern_add(&c->plan->strings, pair->key.text);
+		map->to[map->count++] = intern_add(&c->plan->strings, pair->value.text);
+	}
+	c->functions[c->function_count++] = (struct expr_function){ plan_strdup(c, p->name.text), 1, 1, check_map, run_map, map };
+}
+
+static struct expr_node *text_node(struct compiler *c, struct slice text)
+{
+	struct expr_node *node = arena_alloc(&c->scratch, sizeof(*node));
+
+	memset(node, 0, sizeof(*node));
+	node->kind = EXPR_LITERAL;
+	node->literal.type = VALUE_STRING;
+	node->text = text;
+	return node;
+}
+
+static struct expr_node *list_node(struct compiler *c, const struct definition_list *list)
+{
+	struct expr_node *node = arena_alloc(&c->scratch, sizeof(*node));
+
+	memset(node, 0, sizeof(*node));
+	node->kind = EXPR_LIST;
+	node->children = arena_alloc(&c->scratch, (list->count + 1) * sizeof(struct expr_node *));
+	for (size_t i = 0; i < list->count; i++)
+		node->children[node->child_count++] = text_node(c, list->items[i].text);
+	return node;
+}
+
+static void add_named(struct compiler *c, struct slice entity, struct slice name, const struct expr_node *tree)
+{
+	struct plan_named *n = &c->named[c->named_count++];
+
+	n->entity = entity;
+	n->name = (struct slice){ arena_strndup(&c->scratch, name.at, name.len), name.len };
+	n->tree = tree;
+}
+
+int plan_compile_params(struct compiler *c)
+{
+	const struct definitions *d = c->definitions;
+
+	c->named = arena_alloc(&c->scratch, (d->param_count + d->derive_count + 1) * sizeof(*c->named));
+	for (size_t i = 0; i < d->param_count; i++) {
+		const struct definition_param *p = &d->params[i];
+		struct expr_node *tree;
+
+		if (p->kind == PARAM_MAP) {
+			add_map(c, p);
+			continue;
+		}
+		if (p->kind == PARAM_LIST)
+			tree = list_node(c, &p->list);
+		else if (plan_parse(c, &p->value, &tree))
+			return 1;
+		else if (tree->kind == EXPR_PATH)
+			tree = text_node(c, p->value.text); /* a bare word is a string */
+		add_named(c, (struct slice){ 0 }, p->name.text, tree);
+	}
+	return 0;
+}
+
+/* ---- derived values ------------------------------------------------------------------------------------- */
+
+static bool split_name(struct slice name, struct slice *ret_entity, struct slice *ret_name)
+{
+	const char *dot = memchr(name.at, '.', name.len);
+
+	if (!dot)
+		return false;
+	*ret_entity = (struct slice){ name.at, (size_t)(dot - name.at) };
+	*ret_name = (struct slice){ dot + 1, name.len - ret_entity->len - 1 };
+	return ret_name->len > 0;
+}
+
+static int relation_of(struct compiler *c, const struct definition_derive *d, enum entity_type parent, enum relation *ret)
+{
+	int relation = relation_find(d->over.text);
+	const char *names[RELATION_COUNT], *near;
+	size_t count = 0;
+
+	for (int i = 0; i < RELATION_COUNT; i++)
+		if (relation_table[i].parent == parent)
+			names[count++] = relation_table[i].name;
+	if (relation >= 0 && relation_table[relation].parent == parent) {
+		*ret = (enum relation)relation;
+		return 0;
+	}
+	near = plan_nearest(d->over.text, names, count);
+	return plan_fail(c, &d->over, "`over` wants a reference from a child to %s%s%s%s", model_table[parent].name,
+		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+}
+
+static int kind_of(struct compiler *c, const struct definition_derive *d, enum derive_kind *ret)
+{
+	static const char *const kinds[] = { "min", "max", "sum", "count", "first", "next" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (slice_is(d->kind.text, kinds[i])) {
+			*ret = (enum derive_kind)i;
+			if (*ret == DERIVE_NEXT)
+				return plan_fail(c, &d->kind, "`next` comes with a later version");
+			return 0;
+		}
+	return plan_fail(c, &d->kind, "a derived value is one of min, max, sum, count, first or value");
+}
+
+static int derive_programs(struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
+{
+	struct plan_scope scope = { .c = c, .on = p->child, .own_only = true };
+	bool whole_child = p->kind == DERIVE_FIRST && slice_is(d->value.text, model_table[p->child].name);
+
+	p->type = p->kind == DERIVE_COUNT ? VALUE_INT : VALUE_REF;
+	if (p->kind != DERIVE_COUNT && !whole_child) {
+		if (plan_compile_text(&scope, &d->value, VALUE_ANY, &p->value))
+			return 1;
+		p->type = expr_type(p->value);
+	}
+	if (plan_compile_text(&scope, &d->where, VALUE_BOOL, &p->where) || plan_compile_text(&scope, &d->by, VALUE_ANY, &p->by))
+		return 1;
+	if (p->kind == DERIVE_FIRST && !p->by)
+		return plan_fail(c, &d->name, "`first` wants `by`: the value that orders the children");
+	return 0;
+}
+
+static int add_derived(struct compiler *c, const struct definition_derive *d, enum entity_type parent, struct slice name)
+{
+	struct plan *plan = c->plan;
+	struct plan_derived *p = &plan->derived[plan->derived_count];
+	struct plan_name *n = &c->names[c->name_count];
+
+	if (plan->derived_count == PLAN_DERIVED_MAX || plan->slot_count[parent] == ATTRIBUTE_SLOTS_MAX)
+		return plan_fail(c, &d->name, "more than %d derived values", PLAN_DERIVED_MAX);
+	if (attribute_find(parent, name) >= 0)
+		return plan_fail(c, &d->name, "%s already has a field of this name", model_table[parent].name);
+	memset(p, 0, sizeof(*p));
+	p->name = plan_strdup(c, d->name.text);
+	p->parent = parent;
+	if (kind_of(c, d, &p->kind) || relation_of(c, d, parent, &p->relation))
+		return 1;
+	p->child = relation_table[p->relation].child;
+	if (derive_programs(c, d, p))
+		return 1;
+	p->slot = plan->slot_count[parent]++;
+	plan->derived_count++;
+	c->name_count++;
+	n->type = parent;
+	n->name = (struct slice){ arena_strndup(&c->scratch, name.at, name.len), name.len };
+	n->slot = p->slot;
+	n->value_type = p->type;
+	n->reference = p->type == VALUE_REF ? (int8_t)p->child : -1;
+	n->currency_slot = -1;
+	return 0;
+}
+
+int plan_compile_derives(struct compiler *c)
+{
+	const struct definitions *d = c->definitions;
+
+	c->plan->derived = arena_alloc(&c->plan->arena, PLAN_DERIVED_MAX * sizeof(*c->plan->derived));
+	for (size_t i = 0; i < d->derive_count; i++) {
+		const struct definition_derive *derive = &d->derives[i];
+		struct slice entity, name;
+		struct expr_node *tree;
+		int parent;
+
+		if (!split_name(derive->name.text, &entity, &name))
+			return plan_fail(c, &derive->name, "a derived value is named entity.name: lead.first_won_at");
+		parent = model_entity_find(entity);
+		if (parent < 0)
+			return plan_fail(c, &derive->name, "no entity is named «" SLICE_FMT "»", SLICE_ARG(entity));
+		if (slice_is(derive->kind.text, "value")) {
+			if (plan_parse(c, &derive->value, &tree))
+				return 1;
+			add_named(c, entity, name, tree);
+		} else if (add_derived(c, derive, (enum entity_type)parent, name)) {
+			return 1;
+		}
+	}
+	return 0;
+}

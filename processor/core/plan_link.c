@@ -1,0 +1,144 @@
+/* plan_link: the tables that only the whole plan gives: groupings, effects of edges, dependents. */
+#include <string.h>
+
+#include "base/xalloc.h"
+#include "core/plan_inside.h"
+
+#define DAY_MS INT64_C(86400000)
+
+static void link_grouping(struct compiler *c, uint32_t index)
+{
+	struct plan *plan = c->plan;
+	struct plan_grouping *g = &plan->groupings[index];
+
+	g->measures = arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*g->measures));
+	g->measure_place = arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*g->measure_place));
+	g->metrics = arena_alloc(&plan->arena, (plan->metric_count + 1) * sizeof(*g->metrics));
+	for (uint32_t m = 0; m < plan->measure_count; m++) {
+		g->measure_place[m] = UINT16_MAX;
+		if (!(c->measure_groupings[m] >> index & 1))
+			continue;
+		g->measure_place[m] = g->measure_count;
+		g->measures[g->measure_count++] = (uint16_t)m;
+		plan->measures[m].groupings[plan->measures[m].grouping_count++] = (uint8_t)index;
+	}
+	for (uint32_t m = 0; m < plan->metric_count; m++)
+		if (memchr(plan->metrics[m].groupings, (int)index, plan->metrics[m].grouping_count))
+			g->metrics[g->metric_count++] = (uint16_t)m;
+}
+
+static void add_effect(struct plan *plan, uint16_t edge, const struct plan_measure *m, uint16_t place, int8_t sign)
+{
+	struct plan_effects *e = &plan->effects[(size_t)edge * plan->measure_count + m->index];
+
+	if (plan->edges[edge].kind == EDGE_NEG_INF || plan->edges[edge].kind == EDGE_NOW)
+		return;
+	if (!e->items)
+		e->items = arena_alloc(&plan->arena, 2u * m->span_count * sizeof(*e->items));
+	e->items[e->count++] = (struct plan_effect){ place, sign };
+}
+
+static void link_effects(struct plan *plan)
+{
+	plan->effects = arena_alloc(&plan->arena, ((size_t)plan->edge_count * plan->measure_count + 1) * sizeof(*plan->effects));
+	for (uint32_t i = 0; i < plan->measure_count; i++) {
+		const struct plan_measure *m = &plan->measures[i];
+
+		for (uint16_t place = 0; place < m->span_count; place++) {
+			add_effect(plan, plan->spans[m->spans[place]].a, m, place, -1);
+			add_effect(plan, plan->spans[m->spans[place]].b, m, place, 1);
+		}
+	}
+}
+
+/* One reader of one slot: merged with another slot of the same way. */
+static void add_dependent(struct compiler *c, enum entity_type reader, const struct plan_load *load, uint8_t hops,
+	enum entity_type of, int slot)
+{
+	struct plan *plan = c->plan;
+	struct plan_dependent d = { .of = of, .reader = reader, .hop_count = hops };
+	enum entity_type type = reader;
+
+	for (uint8_t i = 0; i < hops; i++) {
+		d.hops[i] = load->hops[i];
+		d.hop_types[i] = (uint8_t)type;
+		if (load->hops[i] < attribute_slot_count(type)) {
+			type = (enum entity_type)attribute_describe(type, load->hops[i]).reference;
+			continue;
+		}
+		for (uint32_t k = 0; k < plan->derived_count; k++)
+			if (plan->derived[k].parent == type && plan->derived[k].slot == load->hops[i]) {
+				type = plan->derived[k].child;
+				break;
+			}
+	}
+	d.of = hops ? type : of;
+	for (uint32_t i = 0; i < plan->dependent_count; i++) {
+		struct plan_dependent *old = &plan->dependents[i];
+
+		if (old->of == d.of && old->reader == reader && old->hop_count == hops && !memcmp(old->hops, d.hops, sizeof(d.hops))) {
+			if (slot >= 0)
+				old->slots[slot >> 6] |= UINT64_C(1) << (slot & 63);
+			return;
+		}
+	}
+	if (slot >= 0)
+		d.slots[slot >> 6] |= UINT64_C(1) << (slot & 63);
+	X_GROW(plan->dependents, plan->dependent_count, c->dependent_capacity);
+	plan->dependents[plan->dependent_count++] = d;
+}
+
+static void link_program(struct compiler *c, const struct expr_program *program, enum entity_type reader)
+{
+	uint32_t count;
+	const uint32_t *codes;
+
+	if (!program)
+		return;
+	codes = expr_loads(program, &count);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct plan_load *load = &c->plan->loads[codes[i]];
+
+		for (uint8_t hop = 1; hop < load->hop_count; hop++)
+			add_dependent(c, reader, load, hop, reader, load->hops[hop]);
+		if (load->hop_count) {
+			add_dependent(c, reader, load, load->hop_count, reader, load->slot);
+			if (load->currency_slot >= 0 && load->element_field < 0)
+				add_dependent(c, reader, load, load->hop_count, reader, load->currency_slot);
+		}
+	}
+}
+
+static void link_measures(struct compiler *c)
+{
+	struct plan *plan = c->plan;
+
+	for (uint32_t i = 0; i < plan->measure_count; i++) {
+		const struct plan_measure *m = &plan->measures[i];
+
+		if (!plan->measures_on[m->on])
+			plan->measures_on[m->on] = arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));
+		plan->measures_on[m->on][plan->measures_on_count[m->on]++] = m->index;
+		link_program(c, m->at, m->on);
+		link_program(c, m->until, m->on);
+		link_program(c, m->where, m->on);
+		link_program(c, m->value, m->on);
+		for (uint8_t k = 0; k < m->dim_count; k++)
+			link_program(c, m->by[k], m->on);
+	}
+}
+
+void plan_link(struct compiler *c)
+{
+	struct plan *plan = c->plan;
+
+	for (uint32_t i = 0; i < plan->grouping_count; i++)
+		link_grouping(c, i);
+	link_effects(plan);
+	link_measures(c);
+	/* Closed periods are kept open for corrections for four hundred days: last year's month can still be restated. */
+	plan->horizon_ms = 400 * DAY_MS + plan->grace_ms;
+	for (uint32_t i = 0; i < plan->metric_count; i++)
+		if (plan->metrics[i].mature_ms + 400 * DAY_MS + plan->grace_ms > plan->horizon_ms)
+			plan->horizon_ms = plan->metrics[i].mature_ms + 400 * DAY_MS + plan->grace_ms;
+}

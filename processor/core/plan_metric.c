@@ -1,0 +1,451 @@
+/* plan_metric: metrics: their formula's inputs, groupings, windows, and the place of each input's total in each window. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/decimal.h"
+#include "base/nearest.h"
+#include "core/plan_inside.h"
+
+enum { INPUTS_MAX = 32 };
+
+struct building {
+	struct compiler *c;
+	const struct definition_metric *d;
+	struct plan_metric *m;
+	struct plan_input inputs[INPUTS_MAX];
+	uint64_t compare;            /* windows have a comparison */
+};
+
+/* ---- the formula ---------------------------------------------------------------------------------------- */
+
+static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp, enum value_type *ret_type)
+{
+	struct building *b = ctx;
+	int measure = plan_measure_find(b->c->plan, name);
+	const struct plan_measure *m;
+
+	if (measure < 0 || b->m->input_count == INPUTS_MAX)
+		return -1;
+	m = &b->c->plan->measures[measure];
+	*ret_type = read == INPUT_SAMPLES ? VALUE_INT : m->value_type;
+	if ((read == INPUT_QUANTILE) != (m->agg == AGG_PERCENTILE) && read != INPUT_SAMPLES)
+		*ret_type = VALUE_NULL;
+	b->m->reads_previous |= read == INPUT_PREVIOUS;
+	b->m->money |= *ret_type == VALUE_MONEY;
+	b->m->streams |= (uint64_t)1 << m->on;
+	for (uint16_t i = 0; i < b->m->input_count; i++)
+		if (b->inputs[i].measure == measure && b->inputs[i].read == read && b->inputs[i].quantile_bp == quantile_bp)
+			return i;
+	b->inputs[b->m->input_count] = (struct plan_input){ (uint16_t)measure, read, quantile_bp, false };
+	return b->m->input_count++;
+}
+
+static const char *measure_nearest(void *ctx, struct slice name)
+{
+	struct building *b = ctx;
+	const char *names[PLAN_MEASURES_MAX];
+
+	for (uint32_t i = 0; i < b->c->plan->measure_count; i++)
+		names[i] = b->c->plan->measures[i].name;
+	return plan_nearest(name, names, b->c->plan->measure_count);
+}
+
+static bool param_number(void *ctx, struct slice name, i128 *ret)
+{
+	const struct building *b = ctx;
+
+	for (uint32_t i = 0; i < b->c->named_count; i++) {
+		const struct plan_named *n = &b->c->named[i];
+
+		if (n->entity.len || !slice_equal(n->name, name) || n->tree->kind != EXPR_LITERAL)
+			continue;
+		if (n->tree->literal.type == VALUE_INT)
+			*ret = (i128)n->tree->literal.i * DECIMAL_SCALE;
+		else if (n->tree->literal.type == VALUE_DECIMAL)
+			*ret = n->tree->literal.i;
+		else
+			return false;
+		return true;
+	}
+	return false;
+}
+
+static int unit_of(struct building *b, enum value_type type)
+{
+	static const char *const units[] = { "count", "percent", "currency", "seconds", "days", "ratio" };
+	struct plan_metric *m = b->m;
+	const char *near;
+
+	m->unit = type == VALUE_MONEY ? UNIT_CURRENCY : type == VALUE_DURATION ? UNIT_SECONDS
+		: type == VALUE_INT ? UNIT_COUNT : UNIT_RATIO;
+	m->money = type == VALUE_MONEY || m->money;
+	if (b->d->unit.text.at) {
+		size_t i = 0;
+
+		while (i < sizeof(units) / sizeof(units[0]) && !slice_is(b->d->unit.text, units[i]))
+			i++;
+		if (i == sizeof(units) / sizeof(units[0])) {
+			near = plan_nearest(b->d->unit.text, units, i);
+			return plan_fail(b->c, &b->d->unit, "`unit` is count, percent, currency, seconds, days or ratio%s%s%s",
+				near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+		}
+		m->unit = (enum plan_unit)i;
+	}
+	if ((m->unit == UNIT_DAYS || m->unit == UNIT_SECONDS) != (type == VALUE_DURATION) ||
+		(m->unit == UNIT_CURRENCY) != (type == VALUE_MONEY))
+		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value, "the formula gives a %s, which is not counted in this unit",
+			value_type_name(type));
+	if (m->unit == UNIT_PERCENT)
+		metric_scale(m->program, 100, 1);
+	else if (m->unit == UNIT_DAYS)
+		metric_scale(m->program, 1, 86400);
+	return 0;
+}
+
+static int compile_formula(struct building *b)
+{
+	struct metric_resolve resolve = { b, input_get, measure_nearest, param_number };
+	struct buffer _cleanup_buffer_ text;
+	struct compiler *c = b->c;
+	struct expr_error error;
+	enum value_type type;
+	struct expr_node *tree;
+
+	if (plan_parse(c, &b->d->value, &tree))
+		return 1;
+	if (metric_compile(&c->plan->arena, tree, &resolve, &b->m->program, &type, &error)) {
+		plan_fail(c, &b->d->value, "%s", error.message);
+		c->mistake->offset = (uint32_t)error.offset;
+		c->mistake->length = (uint32_t)error.len;
+		return 1;
+	}
+	buffer_init(&text);
+	expr_print(tree, &text);
+	b->m->formula = plan_strdup(c, buffer_slice(&text));
+	return unit_of(b, type);
+}
+
+static int compile_empty(struct building *b)
+{
+	for (size_t i = 0; i < b->d->empty.count; i++) {
+		const struct definition_pair *pair = &b->d->empty.items[i];
+		int measure = plan_measure_find(b->c->plan, pair->key.text);
+		bool used = false;
+
+		if (!slice_is(pair->value.text, "null") && !slice_is(pair->value.text, "0"))
+			return plan_fail(b->c, &pair->value, "`empty` gives a measure null or 0");
+		for (uint16_t k = 0; k < b->m->input_count; k++)
+			if (b->inputs[k].measure == measure) {
+				b->inputs[k].empty_is_null = slice_is(pair->value.text, "null");
+				used = true;
+			}
+		if (!used)
+			return plan_fail(b->c, &pair->key, "the formula does not read this measure");
+	}
+	return 0;
+}
+
+/* ---- options -------------------------------------------------------------------------------------------- */
+
+static int compile_options(struct building *b)
+{
+	static const char *const bases[] = { "EVENT", "COHORT", "CLOSED", "STOCK" };
+	const struct definition_metric *d = b->d;
+	struct plan_metric *m = b->m;
+	int64_t units;
+	size_t i;
+
+	m->basis = BASIS_EVENT;
+	for (uint16_t k = 0; k < m->input_count; k++)
+		if (b->c->plan->measures[b->inputs[k].measure].stock && b->inputs[k].read == INPUT_TOTAL)
+			m->basis = BASIS_STOCK;
+	if (d->basis.text.at) {
+		for (i = 0; i < 4 && !slice_is(d->basis.text, bases[i]); i++)
+			;
+		if (i == 4)
+			return plan_fail(b->c, &d->basis, "`basis` is EVENT, COHORT, CLOSED or STOCK");
+		m->basis = (enum plan_basis)i;
+	}
+	if (d->min_sample.text.at) {
+		if (!decimal_parse(d->min_sample.text, &units) || units < 0 || units % DECIMAL_SCALE)
+			return plan_fail(b->c, &d->min_sample, "`min_sample` wants a whole number");
+		m->min_sample = units / DECIMAL_SCALE;
+	}
+	if (d->min_share.text.at)
+		return plan_fail(b->c, &d->min_share, "`min_share` comes with targets, in a later version");
+	if (d->mature.text.at) {
+		const struct expr_node *tree = NULL;
+
+		for (uint32_t k = 0; k < b->c->named_count; k++)
+			if (!b->c->named[k].entity.len && slice_equal(b->c->named[k].name, d->mature.text))
+				tree = b->c->named[k].tree;
+		if (tree && tree->kind == EXPR_LITERAL && tree->literal.type == VALUE_DURATION)
+			m->mature_ms = tree->literal.i;
+		else if (!plan_duration(d->mature.text, &m->mature_ms))
+			return plan_fail(b->c, &d->mature, "`mature` wants a duration, or a param that is one");
+	}
+	b->compare = m->basis != BASIS_STOCK;
+	if (d->compare.text.at && slice_is(d->compare.text, "none"))
+		b->compare = 0;
+	else if (d->compare.text.at && !slice_is(d->compare.text, "previous"))
+		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
+	for (i = 0; i < d->label.count; i++) {
+		if (slice_is(d->label.items[i].key.text, "en"))
+			m->label_en = plan_strdup(b->c, d->label.items[i].value.text);
+		else if (slice_is(d->label.items[i].key.text, "id"))
+			m->label_id = plan_strdup(b->c, d->label.items[i].value.text);
+	}
+	if (d->description.text.at)
+		m->description = plan_strdup(b->c, d->description.text);
+	return 0;
+}
+
+/* ---- groupings ------------------------------------------------------------------------------------------ */
+
+static int dim_find(const struct plan *plan, struct slice name)
+{
+	for (uint32_t i = 0; i < plan->dim_count; i++)
+		if (slice_is(name, plan->dims[i]))
+			return (int)i;
+	return -1;
+}
+
+static int grouping_get(struct compiler *c, const struct definition_list *list)
+{
+	struct plan *plan = c->plan;
+	struct plan_grouping g = { .roster_dim = -1 };
+	struct buffer _cleanup_buffer_ name;
+
+	buffer_init(&name);
+	if (list->count > PLAN_GROUP_DIMS_MAX)
+		return plan_fail(c, &list->items[0], "a grouping has at most %d dimensions", PLAN_GROUP_DIMS_MAX), -1;
+	for (size_t i = 0; i < list->count; i++) {
+		int dim = dim_find(plan, list->items[i].text);
+
+		if (dim < 0) {
+			const char *near = plan_nearest(list->items[i].text, plan->dims, plan->dim_count);
+
+			return plan_fail(c, &list->items[i], "no measure has the dimension «" SLICE_FMT "»%s%s%s",
+				       SLICE_ARG(list->items[i].text), near ? "; the nearest is «" : "", near ? near : "",
+				       near ? "»" : ""), -1;
+		}
+		g.dims[g.dim_count++] = (uint8_t)dim;
+		if (!strcmp(plan->dims[dim], "rep"))
+			g.roster_dim = (int16_t)i;
+		buffer_printf(&name, "%s%s", i ? "," : "", plan->dims[dim]);
+	}
+	for (uint32_t i = 0; i < plan->grouping_count; i++)
+		if (plan->groupings[i].dim_count == g.dim_count && !memcmp(plan->groupings[i].dims, g.dims, g.dim_count))
+			return (int)i;
+	if (plan->grouping_count == PLAN_GROUPINGS_MAX)
+		return plan_fail(c, &list->items[0], "more than %d groupings", PLAN_GROUPINGS_MAX), -1;
+	g.name = plan_strdup(c, buffer_slice(&name));
+	plan->groupings[plan->grouping_count] = g;
+	return (int)plan->grouping_count++;
+}
+
+static int check_dims(struct building *b, uint32_t grouping, const struct definition_list *list)
+{
+	const struct plan *plan = b->c->plan;
+
+	for (uint16_t i = 0; i < b->m->input_count; i++) {
+		const struct plan_measure *m = &plan->measures[b->inputs[i].measure];
+
+		for (uint8_t k = 0; k < plan->groupings[grouping].dim_count; k++) {
+			uint8_t dim = plan->groupings[grouping].dims[k];
+
+			if (!memchr(m->dims, dim, m->dim_count))
+				return plan_fail(b->c, &list->items[k], "measure «%s» has no dimension «%s»: add it to its `by`", m->name,
+					plan->dims[dim]);
+		}
+	}
+	return 0;
+}
+
+static int compile_groupings(struct building *b)
+{
+	static const struct definition_list company = { NULL, 0 };
+	const struct definition_list *lists = b->d->grouping_count ? b->d->groupings : &company;
+	size_t count = b->d->grouping_count ? b->d->grouping_count : 1;
+
+	for (size_t i = 0; i < count; i++) {
+		int grouping = grouping_get(b->c, &lists[i]);
+
+		if (grouping < 0 || check_dims(b, (uint32_t)grouping, &lists[i]))
+			return 1;
+		b->m->groupings[b->m->grouping_count++] = (uint8_t)grouping;
+		for (uint16_t k = 0; k < b->m->input_count; k++)
+			b->c->measure_groupings[b->inputs[k].measure] |= (uint64_t)1 << grouping;
+	}
+	return 0;
+}
+
+/* ---- windows -------------------------------------------------------------------------------------------- */
+
+struct interval { uint16_t a, b; };
+
+static struct interval main_of(struct compiler *c, const struct plan_window *w)
+{
+	struct interval i = { 0, 1 };
+
+	if (w->kind == WINDOW_TO_DATE)
+		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit });
+	if (w->kind == WINDOW_ROLLING)
+		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->length_ms + w->shift_ms, .res_ms = w->res_ms });
+	if (w->kind == WINDOW_ROLLING && w->shift_ms)
+		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = w->res_ms });
+	return i;
+}
+
+static struct interval current_of(struct compiler *c, const struct plan_window *w, struct interval main)
+{
+	int64_t res_ms = w->kind == WINDOW_TO_DATE ? 900000 : w->res_ms;
+
+	main.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = res_ms });
+	return main;
+}
+
+static struct interval previous_of(struct compiler *c, const struct plan_window *w, struct interval main)
+{
+	struct interval i;
+
+	if (w->kind == WINDOW_TO_DATE) {
+		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = 1 });
+		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_LIKE, .unit = w->unit, .back = 1, .res_ms = 900000 });
+		return i;
+	}
+	i.b = main.a;
+	i.a = plan_edge_get(c,
+		(struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = 2 * w->length_ms + w->shift_ms, .res_ms = w->res_ms });
+	return i;
+}
+
+/* The places of all inputs for one interval; an opening reads everything before it. */
+static int16_t *places_of(struct building *b, struct interval i)
+{
+	struct compiler *c = b->c;
+	int16_t *places = arena_alloc(&c->plan->arena, (b->m->input_count + 1u) * sizeof(*places));
+
+	for (uint16_t k = 0; k < b->m->input_count; k++) {
+		uint16_t from = b->inputs[k].read == INPUT_OPENING ? 0 : i.a, to = b->inputs[k].read == INPUT_OPENING ? i.a : i.b;
+
+		if (b->c->plan->measures[b->inputs[k].measure].stock && b->inputs[k].read == INPUT_TOTAL)
+			from = 0; /* a stock is all that came and did not go */
+		places[k] = from == to ? -1 : plan_measure_span(c, b->inputs[k].measure, plan_span_get(c, from, to));
+	}
+	return places;
+}
+
+static int compile_windows(struct building *b)
+{
+	static const struct definition_text now = { { "now", 3 }, 0 };
+	const struct definition_list *list = &b->d->windows;
+	size_t count = list->count ? list->count : 1;
+	struct plan *plan = b->c->plan;
+
+	if (!list->count && b->m->basis != BASIS_STOCK)
+		return plan_fail(b->c, &b->d->name, "metric «%s» does not say `windows`", b->m->name);
+	b->m->windows = arena_alloc(&plan->arena, count * sizeof(*b->m->windows));
+	for (size_t i = 0; i < count; i++) {
+		const struct definition_text *name = list->count ? &list->items[i] : &now;
+		struct plan_metric_window *mw = &b->m->windows[i];
+		int window = plan_window_get(b->c, name->text, b->m->mature_ms, name);
+		const struct plan_window *w;
+		struct interval main;
+
+		if (window < 0)
+			return 1;
+		w = &plan->windows[window];
+		main = main_of(b->c, w);
+		mw->window = (uint16_t)window;
+		mw->main_a = main.a;
+		mw->main_b = main.b;
+		mw->prev_a = mw->prev_b = UINT16_MAX;
+		mw->main = places_of(b, main);
+		b->m->window_count++;
+		if (!b->compare || w->kind == WINDOW_ALL || w->kind == WINDOW_NOW)
+			continue;
+		mw->cur = places_of(b, current_of(b->c, w, main));
+		main = previous_of(b->c, w, main);
+		mw->prev_a = main.a;
+		mw->prev_b = main.b;
+		mw->prev = places_of(b, main);
+	}
+	if (plan->edge_count == PLAN_EDGES_MAX || plan->span_count == PLAN_SPANS_MAX)
+		return plan_fail(b->c, &b->d->name, "too many different windows");
+	return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------ */
+
+static int compile_rank(struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
+{
+	int of = plan_metric_find(c->plan, d->rank.text);
+	const struct plan_metric *ranked;
+
+	if (of < 0) {
+		const char *names[PLAN_METRICS_MAX], *near;
+
+		for (uint32_t i = 0; i < c->plan->metric_count; i++)
+			names[i] = c->plan->metrics[i].name;
+		near = plan_nearest(d->rank.text, names, c->plan->metric_count);
+		return plan_fail(c, &d->rank, "`rank` wants a metric that is defined above%s%s%s", near ? "; the nearest is «" : "",
+			near ? near : "", near ? "»" : "");
+	}
+	ranked = &c->plan->metrics[of];
+	m->rank_of = (int16_t)of;
+	m->unit = UNIT_COUNT;
+	m->basis = ranked->basis;
+	m->money = ranked->money;
+	m->grouping_count = 0;
+	m->streams = ranked->streams;
+	for (uint8_t i = 0; i < ranked->grouping_count; i++)
+		if (ranked->groupings[i])
+			m->groupings[m->grouping_count++] = ranked->groupings[i];
+	m->window_count = ranked->window_count;
+	m->windows = ranked->windows;
+	m->formula = plan_strdup(c, d->rank.text);
+	return 0;
+}
+
+static int compile_metric(struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
+{
+	struct building b = { .c = c, .d = d, .m = m };
+
+	m->name = plan_strdup(c, d->name.text);
+	m->rank_of = -1;
+	if (d->rank.text.at) {
+		if (d->value.text.at)
+			return plan_fail(c, &d->rank, "a metric has `value` or `rank`, not both");
+		return compile_options(&b) || compile_rank(c, d, m);
+	}
+	if (!d->value.text.at)
+		return plan_fail(c, &d->name, "metric «%s» says neither `value` nor `rank`", m->name);
+	if (compile_formula(&b) || compile_empty(&b) || compile_options(&b) || compile_groupings(&b) || compile_windows(&b))
+		return 1;
+	m->inputs = arena_alloc(&c->plan->arena, (m->input_count + 1u) * sizeof(*m->inputs));
+	memcpy(m->inputs, b.inputs, m->input_count * sizeof(*m->inputs));
+	if (m->reads_previous && !b.compare)
+		return plan_fail(c, &d->value, "previous() wants `compare: previous`");
+	return 0;
+}
+
+int plan_compile_metrics(struct compiler *c)
+{
+	const struct definitions *d = c->definitions;
+	struct plan *plan = c->plan;
+
+	if (d->metric_count > PLAN_METRICS_MAX)
+		return plan_fail(c, &d->metrics[PLAN_METRICS_MAX].name, "more than %d metrics", PLAN_METRICS_MAX);
+	plan->metrics = arena_alloc(&plan->arena, (d->metric_count + 1) * sizeof(*plan->metrics));
+	for (size_t i = 0; i < d->metric_count; i++) {
+		if (plan_metric_find(plan, d->metrics[i].name.text) >= 0)
+			return plan_fail(c, &d->metrics[i].name, "a metric of this name is defined above");
+		plan->metrics[i].index = (uint16_t)i;
+		if (compile_metric(c, &d->metrics[i], &plan->metrics[i]))
+			return 1;
+		plan->metric_count++;
+	}
+	return 0;
+}

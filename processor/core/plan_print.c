@@ -1,0 +1,99 @@
+/* plan_print: the compiled plan, for whoever runs `check`. */
+#include "core/plan.h"
+
+#include "core/edge.h"
+#include "core/group.h"
+
+static const char *const agg_names[] = { "count", "sum", "distinct", "percentile" };
+static const char *const unit_names[] = { "count", "percent", "currency", "seconds", "days", "ratio" };
+
+static void print_load(const struct plan *plan, const struct plan_measure *m, const struct plan_load *load, struct buffer *out)
+{
+	enum entity_type type = m->on;
+
+	if (load->element_field >= 0) {
+		buffer_printf(out, " each.%s", attribute_describe(type, (uint32_t)m->each_slot).list->fields[load->element_field].name);
+		return;
+	}
+	buffer_printf(out, " %s", model_table[type].name);
+	for (uint8_t i = 0; i < load->hop_count; i++) {
+		if (load->hops[i] >= attribute_slot_count(type))
+			break;
+		buffer_printf(out, ".%s", attribute_describe(type, load->hops[i]).name);
+		type = (enum entity_type)attribute_describe(type, load->hops[i]).reference;
+	}
+	if (load->ext_key) {
+		buffer_printf(out, ".ext." SLICE_FMT, SLICE_ARG(intern_text(&plan->strings, load->ext_key)));
+		return;
+	}
+	if ((uint32_t)load->slot < attribute_slot_count((enum entity_type)load->entity_type)) {
+		buffer_printf(out, ".%s", attribute_describe((enum entity_type)load->entity_type, (uint32_t)load->slot).name);
+		return;
+	}
+	for (uint32_t i = 0; i < plan->derived_count; i++)
+		if (plan->derived[i].parent == load->entity_type && plan->derived[i].slot == load->slot)
+			buffer_printf(out, " (%s)", plan->derived[i].name);
+}
+
+static void print_fields(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
+{
+	const struct expr_program *programs[4 + PLAN_MEASURE_DIMS_MAX] = { m->at, m->until, m->where, m->value };
+	uint32_t seen[128], seen_count = 0;
+
+	for (uint8_t i = 0; i < m->dim_count; i++)
+		programs[4 + i] = m->by[i];
+	buffer_put_text(out, "    reads");
+	for (uint32_t p = 0; p < 4u + m->dim_count; p++) {
+		uint32_t count = 0;
+		const uint32_t *codes = programs[p] ? expr_loads(programs[p], &count) : NULL;
+
+		for (uint32_t i = 0; i < count; i++) {
+			uint32_t k = 0;
+
+			while (k < seen_count && seen[k] != codes[i])
+				k++;
+			if (k < seen_count || seen_count == 128)
+				continue;
+			seen[seen_count++] = codes[i];
+			print_load(plan, m, &plan->loads[codes[i]], out);
+		}
+	}
+	buffer_put_text(out, "\n");
+}
+
+static void print_measure(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
+{
+	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "", agg_names[m->agg], model_table[m->on].name);
+	if (m->each_slot >= 0)
+		buffer_printf(out, ", each of %s", attribute_describe(m->on, (uint32_t)m->each_slot).name);
+	buffer_put_text(out, m->dim_count ? ", by" : "");
+	for (uint8_t i = 0; i < m->dim_count; i++)
+		buffer_printf(out, " %s", plan->dims[m->dims[i]]);
+	buffer_printf(out, "\n    %u totals, %zu bytes per key%s\n", m->span_count, sizeof(struct cell) + m->span_count * sizeof(struct total),
+		m->agg == AGG_DISTINCT ? " and value" : m->agg == AGG_PERCENTILE ? " and bin" : "");
+	print_fields(plan, m, out);
+}
+
+static void print_metric(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
+{
+	buffer_printf(out, "  %s = %s%s\n    %s; windows", m->name, m->rank_of >= 0 ? "rank of " : "", m->formula, unit_names[m->unit]);
+	for (uint16_t i = 0; i < m->window_count; i++)
+		buffer_printf(out, " %s", plan->windows[m->windows[i].window].name);
+	buffer_put_text(out, "; groups");
+	for (uint8_t i = 0; i < m->grouping_count; i++)
+		buffer_printf(out, " [%s]", plan->groupings[m->groupings[i]].name);
+	buffer_put_text(out, "\n");
+}
+
+void plan_print(const struct plan *plan, struct buffer *out)
+{
+	buffer_printf(out, "%u measures, %u metrics, %u groupings, %u windows, %u edges, %u spans; fingerprint %016llx\n",
+		plan->measure_count, plan->metric_count, plan->grouping_count, plan->window_count, plan->edge_count, plan->span_count,
+		(unsigned long long)plan->fingerprint);
+	buffer_put_text(out, "\nmeasures\n");
+	for (uint32_t i = 0; i < plan->measure_count; i++)
+		print_measure(plan, &plan->measures[i], out);
+	buffer_put_text(out, "\nmetrics\n");
+	for (uint32_t i = 0; i < plan->metric_count; i++)
+		print_metric(plan, &plan->metrics[i], out);
+}
