@@ -1,0 +1,96 @@
+/*
+ * shard_inside: what the files shard*.c share. Facts at or after the clock T wait in a heap by time; all that were before T
+ * when they were booked, or have become so since, are in the ledger of their tenant's calendar class.
+ *
+ * Invariant: ledger + pending = the facts of all live entities (above the floor), whatever came in whatever order.
+ * Private to shard*.c.
+ */
+#ifndef CORE_SHARD_INSIDE_H
+#define CORE_SHARD_INSIDE_H
+
+#include "base/index.h"
+#include "base/intern.h"
+#include "core/group.h"
+#include "core/ledger.h"
+#include "core/shard.h"
+
+struct pending_fact {
+	int64_t at_ms;               /* FACT_AT_EVER before the first clock */
+	i128 sum;
+	int64_t count;
+	uint32_t cell;
+};
+
+struct pending_heap {                /* the least at_ms first; owned */
+	struct pending_fact *items;
+	uint32_t count, capacity;
+	uint32_t tidy_at;            /* count at which entries of one time and cell are merged again */
+};
+
+struct shard_tenant {
+	uint32_t class;              /* calendar class: index of ledgers */
+	const char *currency;        /* borrowed from the tenant book; NULL: none */
+};
+
+/* Where the dimensions of a measure's groupings are found in its facts. */
+struct shard_route {
+	uint8_t dims[PLAN_GROUPINGS_MAX][PLAN_GROUP_DIMS_MAX];
+};
+
+struct shard {
+	struct shard_settings settings;
+	const struct plan *plan;     /* borrowed, settings.plan */
+	struct intern strings;
+	struct store *store;
+	struct fact_maker *maker;
+	struct group_table *groups;
+	struct ledger **ledgers;     /* [class_count] */
+	uint32_t class_count;
+	int64_t *day_start_ms;       /* [class_count]: the local day that T is in: what is before it is in a closed period */
+	struct snapshots *snapshots;
+	struct shard_route *routes;  /* [measure_count] */
+	struct shard_tenant *tenants;
+	uint32_t *tenant_class;      /* [tenant_count] twice more, as struct snapshot_view wants them */
+	const char **tenant_currency;
+	uint32_t tenant_count, tenant_cap;
+	struct index tenant_index;   /* intern id -> tenant */
+	struct pending_heap pending;
+	struct fact_set old_facts, new_facts, deltas;
+	int64_t clock_ms;            /* INT64_MIN before the first */
+	bool is_advancing;           /* some of it stands at clock_ms, some does not yet */
+	uint64_t events, duplicates, late, bad, facts, delta_count, dropped_flow, ahead;
+
+	/* checkpoint: what the last cut holds, and the last one that was confirmed */
+	struct shard_cut {
+		uint32_t strings, tenants, groups, cells;
+	} written, saved;
+	bool pending_dirty;
+
+	/* restore */
+	uint32_t *string_map;        /* saved id -> present id; owned */
+	uint32_t string_map_count, string_map_cap;
+	bool must_rebuild;           /* saved under other definitions, calendars or words */
+	bool has_restored;
+};
+
+/* The tenant's number, made if it is new; UINT32_MAX: the strings' limit. */
+uint32_t shard_tenant_get(struct shard *, struct slice tenant_id);
+/* Books one delta: into the ledger, or pending. False: it was below the floor and was dropped. */
+bool shard_book(struct shard *, const struct fact *);
+/* The facts of every live entity, booked: for a rebuild and for the audit's other shard. */
+void shard_book_all(struct shard *, const struct store *, struct fact_maker *);
+/* The group of a fact in the measure's n-th grouping. GROUP_NONE: the limit. */
+uint32_t shard_group_of(struct shard *, const struct fact *, uint8_t n);
+/* Ledgers, groups and pending facts made anew, empty; the clock stays. */
+void shard_reset_totals(struct shard *);
+
+void pending_push(struct pending_heap *, const struct pending_fact *);
+/* Takes the earliest; count > 0. */
+struct pending_fact pending_pop(struct pending_heap *);
+/* Sorted by time and cell, merged, without zeros: still a heap. */
+void pending_tidy(struct pending_heap *);
+
+/* Of everything beside the entities that saved totals depend on: definitions, calendars. */
+uint64_t shard_fingerprint(const struct shard *);
+
+#endif

@@ -1,0 +1,431 @@
+#include "core/shard.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+#include "core/edge.h"
+#include "core/shard_inside.h"
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
+
+static void find_routes(struct shard *s)
+{
+	const struct plan *plan = s->plan;
+
+	s->routes = x_calloc(plan->measure_count + 1, sizeof(*s->routes));
+	for (uint32_t m = 0; m < plan->measure_count; m++) {
+		const struct plan_measure *measure = &plan->measures[m];
+
+		for (uint8_t n = 0; n < measure->grouping_count; n++) {
+			const struct plan_grouping *grouping =
+				&plan->groupings[measure->groupings[n]];
+
+			for (uint8_t k = 0; k < grouping->dim_count; k++) {
+				const uint8_t *place = memchr(
+					measure->dims, grouping->dims[k], measure->dim_count);
+
+				assert(place);
+				s->routes[m].dims[n][k] = (uint8_t)(place - measure->dims);
+			}
+		}
+	}
+}
+
+static void new_totals(struct shard *s)
+{
+	s->groups = group_table_new(s->plan, s->settings.groups);
+	for (uint32_t i = 0; i < s->class_count; i++)
+		s->ledgers[i] = ledger_new(s->plan, s->groups, &s->settings.tenants->calendars[i]);
+}
+
+static void free_totals(struct shard *s)
+{
+	for (uint32_t i = 0; i < s->class_count; i++)
+		ledger_free(s->ledgers[i]);
+	group_table_free(s->groups);
+}
+
+struct shard *shard_new(const struct shard_settings *settings)
+{
+	struct shard *s = x_calloc(1, sizeof(*s));
+	int r;
+
+	s->settings = *settings;
+	s->plan = settings->plan;
+	s->class_count = settings->tenants->calendar_count;
+	s->clock_ms = INT64_MIN;
+	intern_init(&s->strings, settings->hash_seed,
+		0); /* the store keeps the limit: a restore must not be refused */
+	r = plan_intern_constants(s->plan, &s->strings);
+	assert(r == 0);
+	(void)r;
+	s->store = store_new(s->plan, &s->strings, settings->store);
+	s->maker = fact_maker_new(s->plan, s->store, &s->strings);
+	s->ledgers = x_calloc(s->class_count, sizeof(struct ledger *));
+	s->day_start_ms = x_calloc(s->class_count, sizeof(*s->day_start_ms));
+	new_totals(s);
+	s->snapshots = snapshots_new(s->plan, settings->snapshots);
+	index_init(&s->tenant_index);
+	fact_set_init(&s->old_facts);
+	fact_set_init(&s->new_facts);
+	fact_set_init(&s->deltas);
+	find_routes(s);
+	return s;
+}
+
+void shard_free(struct shard *s)
+{
+	if (!s)
+		return;
+	snapshots_free(s->snapshots);
+	free_totals(s);
+	free(s->ledgers);
+	free(s->day_start_ms);
+	fact_maker_free(s->maker);
+	store_free(s->store);
+	intern_deinit(&s->strings);
+	index_deinit(&s->tenant_index);
+	fact_set_deinit(&s->old_facts);
+	fact_set_deinit(&s->new_facts);
+	fact_set_deinit(&s->deltas);
+	free(s->pending.items);
+	free(s->routes);
+	free(s->tenants);
+	free(s->tenant_class);
+	free(s->tenant_currency);
+	free(s->string_map);
+	free(s);
+}
+
+void shard_reset_totals(struct shard *s)
+{
+	free_totals(s);
+	new_totals(s);
+	s->pending.count = 0;
+	s->pending.tidy_at = 0;
+	s->pending_dirty = true;
+}
+
+/* ---- tenants -------------------------------------------------------------------------------------------- */
+
+static bool is_tenant(const void *ctx, const void *wanted, uint32_t tenant)
+{
+	return store_tenant_id(((const struct shard *)ctx)->store, tenant) ==
+	       *(const uint32_t *)wanted;
+}
+
+static uint32_t add_tenant(struct shard *s, struct slice tenant_id)
+{
+	const struct tenant_settings *settings = tenant_book_find(s->settings.tenants, tenant_id);
+	uint32_t tenant = store_tenant(s->store, tenant_id, settings);
+
+	if (tenant == UINT32_MAX)
+		return tenant;
+	assert(tenant == s->tenant_count && settings->calendar < s->class_count);
+	if (s->tenant_count == s->tenant_cap) {
+		s->tenant_cap = s->tenant_cap ? s->tenant_cap * 2 : 16;
+		s->tenants = x_realloc_array(s->tenants, s->tenant_cap, sizeof(*s->tenants));
+		s->tenant_class =
+			x_realloc_array(s->tenant_class, s->tenant_cap, sizeof(*s->tenant_class));
+		s->tenant_currency =
+			x_realloc_array(s->tenant_currency, s->tenant_cap, sizeof(char *));
+	}
+	s->tenants[tenant] = (struct shard_tenant){ settings->calendar, settings->currency };
+	s->tenant_class[tenant] = settings->calendar;
+	s->tenant_currency[tenant] = settings->currency;
+	s->tenant_count++;
+	index_insert(&s->tenant_index, hash_u64(store_tenant_id(s->store, tenant)), tenant);
+	fact_maker_tenant(s->maker, tenant, &s->settings.tenants->calendars[settings->calendar]);
+	return tenant;
+}
+
+uint32_t shard_tenant_get(struct shard *s, struct slice tenant_id)
+{
+	uint32_t id = intern_find(&s->strings, tenant_id), tenant;
+
+	if (id && index_find(&s->tenant_index, hash_u64(id), is_tenant, &id, s, &tenant))
+		return tenant;
+	return add_tenant(s, tenant_id);
+}
+
+uint32_t shard_tenant_count(const struct shard *s)
+{
+	return s->tenant_count;
+}
+
+struct slice shard_tenant(const struct shard *s, uint32_t index)
+{
+	return intern_text(&s->strings, store_tenant_id(s->store, index));
+}
+
+/* What the snapshots read. */
+static struct snapshot_view view_of(const struct shard *s)
+{
+	return (struct snapshot_view){
+		.plan = s->plan,
+		.store = s->store,
+		.groups = s->groups,
+		.strings = &s->strings,
+		.ledgers = s->ledgers,
+		.calendars = s->settings.tenants->calendars,
+		.tenant_class = s->tenant_class,
+		.tenant_currency = s->tenant_currency,
+		.late_count = s->late,
+		.duplicate_count = s->duplicates,
+	};
+}
+
+/* ---- booking -------------------------------------------------------------------------------------------- */
+
+uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
+{
+	const struct plan_measure *measure = &s->plan->measures[fact->measure];
+	const struct plan_grouping *grouping = &s->plan->groupings[measure->groupings[n]];
+	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
+
+	for (uint8_t k = 0; k < grouping->dim_count; k++)
+		dims[k] = fact->dims[s->routes[fact->measure].dims[n][k]];
+	return group_get(s->groups, fact->tenant, measure->groupings[n], dims);
+}
+
+/* One cell's share of a fact. False: below the floor. */
+static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const struct pending_fact *p)
+{
+	uint32_t class = s->tenant_class[tenant];
+
+	/* While the clock is on its way, a ledger that has not arrived still stands at the one before. */
+	if (s->clock_ms == INT64_MIN || p->at_ms >= ledger_clock(s->ledgers[class])) {
+		pending_push(&s->pending, p);
+		s->pending_dirty = true;
+		return true;
+	}
+	if (ledger_add(s->ledgers[class], cell, p->at_ms, p->sum, p->count))
+		return false;
+	if (p->at_ms < s->day_start_ms[class]) {
+		const struct snapshot_view view = view_of(s);
+
+		snapshots_booked(s->snapshots, &view, cell_at(s->groups, cell)->group, p->at_ms);
+	}
+	return true;
+}
+
+bool shard_book(struct shard *s, const struct fact *fact)
+{
+	const struct plan_measure *measure = &s->plan->measures[fact->measure];
+	bool booked = true;
+
+	for (uint8_t n = 0; n < measure->grouping_count; n++) {
+		struct pending_fact p = {
+			.at_ms = fact->at_ms, .sum = fact->amount, .count = fact->count
+		};
+		uint32_t group = shard_group_of(s, fact, n);
+
+		if (group == GROUP_NONE)
+			continue;
+		p.cell = cell_get(s->groups, group, fact->measure, fact->currency, fact->sub);
+		if (p.cell != CELL_NONE)
+			booked &= book_cell(s, fact->tenant, p.cell, &p);
+	}
+	return booked;
+}
+
+void shard_book_all(struct shard *s, const struct store *store, struct fact_maker *maker)
+{
+	for (uint32_t i = 0; i < store_count(store); i++) {
+		fact_set_reset(&s->new_facts);
+		fact_maker_entity(maker, i, &s->new_facts);
+		for (size_t k = 0; k < s->new_facts.count; k++)
+			shard_book(s, &s->new_facts.items[k]);
+	}
+}
+
+/* ---- one event ------------------------------------------------------------------------------------------ */
+
+static bool has_room(const struct shard *s)
+{
+	uint64_t bytes = 0;
+
+	if (s->settings.pending_max && s->pending.count >= s->settings.pending_max)
+		return false;
+	if (!s->settings.ledger_bytes_max)
+		return true;
+	for (uint32_t i = 0; i < s->class_count; i++)
+		bytes += ledger_bytes(s->ledgers[i]);
+	return bytes <= s->settings.ledger_bytes_max;
+}
+
+/* S4: all facts of the old side and all of the new side, of everything that the change reaches, within one event. */
+static void make_facts(struct shard *s, const struct store_change *change)
+{
+	fact_set_reset(&s->new_facts);
+	fact_set_reset(&s->old_facts);
+	for (size_t i = 0; i < change->affected_count; i++)
+		fact_maker_entity(s->maker, change->affected[i], &s->new_facts);
+	store_change_swap(s->store);
+	for (size_t i = 0; i < change->affected_count; i++)
+		fact_maker_entity(s->maker, change->affected[i], &s->old_facts);
+	store_change_swap(s->store);
+	fact_set_reset(&s->deltas);
+	fact_difference(&s->old_facts, &s->new_facts, &s->deltas);
+	s->facts += s->new_facts.count;
+	s->delta_count += s->deltas.count;
+}
+
+/* A fact below the floor that is taken back was in no window any more; one that is added there is late. */
+static bool book_deltas(struct shard *s)
+{
+	bool late = false;
+
+	for (size_t i = 0; i < s->deltas.count; i++) {
+		if (shard_book(s, &s->deltas.items[i]))
+			continue;
+		s->dropped_flow++;
+		late |= s->deltas.items[i].count > 0;
+	}
+	return late;
+}
+
+enum shard_answer shard_apply(struct shard *s, const struct event *event, char *ret_reason)
+{
+	struct store_change change;
+	enum store_answer answer;
+	uint32_t tenant;
+	bool late;
+
+	if (event_validate(event, ret_reason)) {
+		s->bad++;
+		return SHARD_BAD;
+	}
+	if (!has_room(s))
+		return SHARD_FULL;
+	tenant = shard_tenant_get(s, event->tenant_id);
+	if (tenant == UINT32_MAX)
+		return SHARD_FULL;
+	answer = store_apply(s->store, tenant, event, &change);
+	if (answer == STORE_FULL)
+		return SHARD_FULL;
+	s->events++;
+	if (answer == STORE_UNCHANGED) {
+		s->duplicates++;
+		return SHARD_DUPLICATE;
+	}
+	make_facts(s, &change);
+	store_change_close(s->store);
+	late = book_deltas(s);
+	s->late += late;
+	return late ? SHARD_LATE : SHARD_APPLIED;
+}
+
+/* ---- time ----------------------------------------------------------------------------------------------- */
+
+/* Facts whose time has come. False: the budget is used up. */
+static bool drain_pending(struct shard *s, size_t *budget)
+{
+	while (s->pending.count && s->pending.items[0].at_ms < s->clock_ms) {
+		struct pending_fact p;
+
+		if (!*budget)
+			return false;
+		--*budget;
+		p = pending_pop(&s->pending);
+		s->pending_dirty = true;
+		if (p.sum || p.count)
+			s->dropped_flow += !book_cell(s,
+				group_at(s->groups, cell_at(s->groups, p.cell)->group)->tenant,
+				p.cell, &p);
+	}
+	return true;
+}
+
+int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
+{
+	assert(clock_ms >= s->clock_ms);
+	if (clock_ms == s->clock_ms && !s->is_advancing)
+		return 0;
+	s->clock_ms = clock_ms;
+	s->is_advancing = true;
+	for (uint32_t i = 0; i < s->class_count; i++) {
+		if (ledger_advance(s->ledgers[i], clock_ms, &work_max))
+			return 1;
+		s->day_start_ms[i] =
+			edge_day(&s->settings.tenants->calendars[i], clock_ms).start_ms;
+	}
+	if (!drain_pending(s, &work_max))
+		return 1;
+	s->is_advancing = false;
+	return 0;
+}
+
+int64_t shard_clock(const struct shard *s)
+{
+	return s->clock_ms;
+}
+
+/* ---- what goes out -------------------------------------------------------------------------------------- */
+
+uint32_t shard_collect(struct shard *s, int64_t now_ms, bool everything, uint32_t budget,
+	snapshot_emit_fn emit, void *ctx)
+{
+	const struct snapshot_view view = view_of(s);
+	uint32_t count;
+
+	if (s->clock_ms == INT64_MIN || s->is_advancing)
+		return 0;
+	count = snapshots_collect_closed(
+		s->snapshots, &view, s->clock_ms, now_ms, budget, emit, ctx);
+	if (count < budget)
+		count += snapshots_collect(s->snapshots, &view, s->clock_ms, now_ms, everything,
+			budget - count, emit, ctx);
+	return count;
+}
+
+bool shard_is_idle(const struct shard *s)
+{
+	const struct snapshot_view view = view_of(s);
+
+	return s->clock_ms == INT64_MIN ||
+	       (!s->is_advancing && snapshots_is_idle(s->snapshots, &view, s->clock_ms));
+}
+
+struct snapshots *shard_snapshots(struct shard *s)
+{
+	return s->snapshots;
+}
+
+const struct store *shard_store(const struct shard *s)
+{
+	return s->store;
+}
+
+struct shard_counters shard_counters(const struct shard *s)
+{
+	struct shard_counters c = {
+		.events = s->events,
+		.duplicates = s->duplicates,
+		.late = s->late,
+		.bad = s->bad,
+		.facts = s->facts,
+		.deltas = s->delta_count,
+		.dropped_flow = s->dropped_flow,
+		.ahead = s->ahead,
+		.entities = store_count(s->store),
+		.groups = group_count(s->groups),
+		.cells = cell_count(s->groups),
+		.pending = s->pending.count,
+		.strings = intern_count(&s->strings),
+		.groups_refused = group_refused(s->groups),
+		.facts_lost = fact_maker_counters(s->maker),
+		.store = store_counters(s->store),
+	};
+
+	c.bytes = store_bytes(s->store) + group_bytes(s->groups) + intern_bytes(&s->strings) +
+		  s->pending.capacity * sizeof(*s->pending.items);
+	for (uint32_t i = 0; i < s->class_count; i++) {
+		c.ledger_entries += ledger_entries(s->ledgers[i]);
+		c.bytes += ledger_bytes(s->ledgers[i]);
+	}
+	return c;
+}
