@@ -99,39 +99,38 @@ static bool is_same(struct total a, struct total b)
 	return a.sum == b.sum && a.count == b.count;
 }
 
-/* The same cell in the other books, or NULL. */
-static const struct cell *same_cell(
-	const struct shard *in, const struct shard *of, const struct cell *c)
+/* The same cell in the other books, or CELL_NONE. */
+static uint32_t same_cell(const struct shard *in, const struct shard *of, const struct cell *c)
 {
 	const struct group *g = group_at(of->groups, c->group);
-	uint32_t group = group_find(in->groups, g->tenant, g->grouping, g->dims);
-	const struct group *other = group == GROUP_NONE ? NULL : group_at(in->groups, group);
-	uint16_t place = of->plan->groupings[g->grouping].measure_place[c->measure];
+	uint32_t group = group_find(in->groups, g->tenant, g->grouping, g->dims), i;
 
-	for (uint32_t i = other ? other->cells[place] : CELL_NONE; i != CELL_NONE;
-		i = cell_at(in->groups, i)->next) {
-		const struct cell *found = cell_at(in->groups, i);
-
-		if (found->currency == c->currency && found->sub == c->sub)
-			return found;
-	}
-	return NULL;
+	if (group == GROUP_NONE)
+		return CELL_NONE;
+	i = group_at(in->groups, group)
+		    ->cells[of->plan->groupings[g->grouping].measure_place[c->measure]];
+	while (i != CELL_NONE && (cell_at(in->groups, i)->currency != c->currency ||
+					 cell_at(in->groups, i)->sub != c->sub))
+		i = cell_at(in->groups, i)->next;
+	return i;
 }
 
 static void compare_cells(
 	struct audit *a, const struct shard *of, const struct shard *in, bool of_is_books)
 {
 	for (uint32_t i = 0; i < cell_count(of->groups); i++) {
-		const struct cell *c = cell_at(of->groups, i), *other = same_cell(in, of, c);
+		const struct cell *c = cell_at(of->groups, i);
 		const struct plan_measure *m = &of->plan->measures[c->measure];
+		uint32_t other = same_cell(in, of, c);
 
-		if (other && !of_is_books)
+		if (other != CELL_NONE && !of_is_books)
 			continue; /* seen from the other side */
 		for (uint16_t place = 0; place < m->span_count; place++) {
-			struct total nothing = { 0 }, mine = c->totals[place],
-				     theirs = other ? other->totals[place] : nothing;
+			struct total mine = c->totals[place], theirs = { 0 };
 			char where[32];
 
+			if (other != CELL_NONE)
+				theirs = cell_at(in->groups, other)->totals[place];
 			if (is_same(mine, theirs))
 				continue;
 			snprintf(where, sizeof(where), "span=%u", m->spans[place]);
@@ -142,7 +141,7 @@ static void compare_cells(
 	}
 }
 
-/* Sums of pending facts, per cell of the books of the entities; cells that only the books have were compared already. */
+/* Sums of pending facts per cell. */
 static void compare_pending(struct audit *a)
 {
 	const struct shard *books = a->books, *entities = a->entities;
@@ -158,16 +157,14 @@ static void compare_pending(struct audit *a)
 		theirs[entities->pending.items[i].cell].count += entities->pending.items[i].count;
 	}
 	for (uint32_t i = 0; i < cell_count(books->groups); i++) {
-		const struct cell *c = cell_at(books->groups, i),
-				  *other = same_cell(entities, books, c);
-		struct total *their = NULL, nothing = { 0 };
+		const struct cell *c = cell_at(books->groups, i);
+		uint32_t other = same_cell(entities, books, c);
+		struct total their = { 0 };
 
-		if (other)
-			for (uint32_t k = 0; k < cell_count(entities->groups); k++)
-				if (cell_at(entities->groups, k) == other)
-					their = &theirs[k];
-		if (!is_same(mine[i], their ? *their : nothing))
-			report_cell(a, books, c, "pending", mine[i], their ? *their : nothing);
+		if (other != CELL_NONE)
+			their = theirs[other];
+		if (!is_same(mine[i], their))
+			report_cell(a, books, c, "pending", mine[i], their);
 	}
 	free(mine);
 	free(theirs);
