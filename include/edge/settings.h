@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/buffer.h"
+#include "base/slice.h"
 #include "core/tenant.h"
 
 enum settings_type {
@@ -39,6 +40,7 @@ enum settings_type {
 	X(CHOICE, const char *, wire_form, "kafka.wire_form", "auto", 0, 0, "auto|framed|bare", false, "Registry frame (byte 0 and schema id) or bare Avro by topic; auto: per topic by the first byte and the known ids.") \
 	X(INT, int64_t, topic_partitions, "kafka.topic_partitions", "4", 1, 1024, "", false, "Partitions of topics that are created when missing.") \
 	X(INT, int64_t, topic_replication, "kafka.topic_replication", "1", 1, 16, "", false, "Replication factor of topics that are created when missing.") \
+	X(STRING, const char *, lock_topic, "kafka.lock_topic", "", 0, 0, "", false, "One-partition topic whose owner is active with `sharding: single`; empty: JOB.lock.") \
 	X(BOOL, bool, topic_create, "kafka.topic_create", "true", 0, 0, "", false, "Create missing topics.") \
 	X(STRING, const char *, topic_lead, "topics.lead", "crm.lead", 0, 0, "", false, "Topic of leads.") \
 	X(STRING, const char *, topic_opportunity, "topics.opportunity", "crm.opportunity", 0, 0, "", false, "Topic of opportunities.") \
@@ -76,13 +78,17 @@ enum settings_type {
 	X(INT, int64_t, fiscal_start, "fiscal_start", "1", 1, 12, "month", false, "First month of the fiscal year of tenants that are not named.") \
 	X(CHOICE, const char *, log_level, "log.level", "info", 0, 0, "error|warn|info|debug", false, "Least severe line that is logged.")
 
-struct settings_property { const char *name, *value; };   /* kafka.<librdkafka property>, passed through */
+struct settings_property {   /* of librdkafka */
+	const char *name, *value;
+	bool hidden;         /* never printed: its name says that it is a secret, or the value came from file: or env: */
+};
 
 struct settings {
 #define SETTINGS_MEMBER(type, c_type, member, name, dflt, min, max, unit, secret, sentence) c_type member;
 	SETTINGS_TABLE(SETTINGS_MEMBER)
 #undef SETTINGS_MEMBER
-	struct settings_property *kafka_properties;   /* `kafka.properties.<name>: value`, or any kafka.<name with a known dot name> not in the table */
+	/* Any kafka.<property of librdkafka> that is not in the table (`kafka.properties.<property>` says the same); later ones win. */
+	struct settings_property *kafka_properties;
 	size_t kafka_property_count;
 	struct tenant_book tenants;   /* from zone, currency, week_start, fiscal_start and `tenants: {id: {zone, currency, week_start, fiscal_start}}` */
 	void *owned;                  /* memory of all the above */
@@ -90,13 +96,18 @@ struct settings {
 
 /*
  * Loads: defaults, then `path` (NULL: none; "" is refused), then the environment, then `flags` ("--name=value" or "--name value"; those it
- * knows are taken out of *argc/argv). 0; or 1: a mistake, said in `ret_message` with file:line:column, caret and nearest name.
+ * knows are taken out of *argc/argv; argc may be NULL). 0: `ret_message` holds warnings, if any; or 1: a mistake, said in `ret_message`
+ * with file:line:column, caret and nearest name.
  */
 int settings_load(const char *path, int *argc, char **argv, struct settings **ret, struct buffer *ret_message);
 void settings_free(struct settings *);
+/* Is this argument ("--name", "--name=value") a setting? *ret_separate: its value is the argument `next` (which may be NULL). */
+bool settings_take_flag(const char *argument, const char *next, bool *ret_separate);
+/* The setting whose name is nearest; NULL when none is near. Borrowed, valid until the thread's next call. */
+const char *settings_nearest(struct slice name);
 /* The table for --help (`markdown`: for the README). Secrets show no value. */
 void settings_print_help(struct buffer *, bool markdown);
-/* The values in force, secrets as "***". */
+/* The values in force and where each comes from, secrets as "***". */
 void settings_print(const struct settings *, struct buffer *);
 
 #endif
