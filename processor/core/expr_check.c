@@ -233,6 +233,12 @@ static const char *sign_of(enum expr_operator op)
 	return signs[op];
 }
 
+/* Nothing is nothing in every currency: money may be compared with a plain 0. */
+static bool is_money_and_zero(enum value_type money, enum value_type type, const struct expr_node *zero)
+{
+	return money == VALUE_MONEY && type == VALUE_INT && zero->kind == EXPR_LITERAL && zero->literal.i == 0;
+}
+
 static enum value_type compile_comparison(struct compiler *compiler, const struct expr_node *node, enum value_type left,
 	enum value_type right)
 {
@@ -242,6 +248,8 @@ static enum value_type compile_comparison(struct compiler *compiler, const struc
 	enum value_type common = unify(compiler, left, right);
 	enum instruction_op op = plain[node->op - OP_EQUAL];
 
+	if (is_money_and_zero(left, right, node->children[1]) || is_money_and_zero(right, left, node->children[0]))
+		common = VALUE_MONEY;
 	if (common == VALUE_NULL && !(left == VALUE_NULL && right == VALUE_NULL))
 		return FAIL(compiler, node, "%s compares a %s with a %s%s", sign_of(node->op), value_type_name(left),
 			value_type_name(right), (left == VALUE_STRING && is_number(right)) || (right == VALUE_STRING && is_number(left)) ?

@@ -1,9 +1,11 @@
 /* plan_define: params and derived values. */
+#include <stdio.h>
 #include <string.h>
 
 #include "core/calendar.h"
 #include "core/fact_frame.h"
 #include "core/plan_inside.h"
+#include "core/store.h"
 
 /* ---- functions over entities ---------------------------------------------------------------------------- */
 
@@ -52,6 +54,64 @@ static struct value run_day_start(struct expr_frame *frame, const struct value *
 	return value_of(VALUE_TIME, calendar_day_start(facts->calendar, args[0].i));
 }
 
+static enum value_type check_memberships(const enum value_type *types, uint32_t count, char *message, size_t cap)
+{
+	bool fits = types[0] == VALUE_LIST || types[0] == VALUE_NULL;
+
+	if (fits && (count == 1 || types[1] == VALUE_TIME || types[1] == VALUE_NULL))
+		return VALUE_STRING;
+	snprintf(message, cap, "it takes a rep's memberships%s", count == 1 ? "" : " and a time");
+	return VALUE_NULL;
+}
+
+enum { MEMBERSHIP_TEAM, MEMBERSHIP_FROM, MEMBERSHIP_TO, MEMBERSHIP_COLUMNS };
+
+static const struct list_cells *memberships_in(const struct value *value)
+{
+	const struct list_cells *list = (const struct list_cells *)(intptr_t)value->i;
+
+	return value->is_null || !list || list->columns != MEMBERSHIP_COLUMNS ? NULL : list;
+}
+
+/* The team of the membership that began last, of those that `day` is in (INT64_MAX: of all); a tie: the greater row. */
+static struct value team_of(const struct list_cells *list, int64_t day)
+{
+	struct value team = value_null(VALUE_STRING);
+	int64_t latest = INT64_MIN;
+
+	for (uint32_t row = 0; list && row < list->count; row++) {
+		const int64_t *cells = &list->cells[(size_t)row * MEMBERSHIP_COLUMNS];
+		bool has_end = list->present[row] >> MEMBERSHIP_TO & 1;
+
+		if (day != INT64_MAX && (cells[MEMBERSHIP_FROM] > day || (has_end && cells[MEMBERSHIP_TO] < day)))
+			continue;
+		if (cells[MEMBERSHIP_FROM] < latest || !(list->present[row] >> MEMBERSHIP_TEAM & 1))
+			continue;
+		latest = cells[MEMBERSHIP_FROM];
+		team = value_of(VALUE_STRING, cells[MEMBERSHIP_TEAM]);
+	}
+	return team;
+}
+
+static struct value run_team_at(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	const struct fact_frame *facts = frame->ctx;
+
+	(void)count;
+	(void)user;
+	if (args[1].is_null || !facts->calendar)
+		return value_null(VALUE_STRING);
+	return team_of(memberships_in(&args[0]), calendar_local_day(facts->calendar, args[1].i));
+}
+
+static struct value run_latest_team(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	(void)frame;
+	(void)count;
+	(void)user;
+	return team_of(memberships_in(&args[0]), INT64_MAX);
+}
+
 /* A param that is a map, as a function: channel(lead.source_channel). */
 struct text_map {
 	uint32_t count;
@@ -87,6 +147,8 @@ void plan_add_functions(struct compiler *c)
 	static const struct expr_function own[] = {
 		{ "local_day", 1, 1, check_local_day, run_local_day, NULL },
 		{ "day_start", 1, 1, check_day_start, run_day_start, NULL },
+		{ "team_at", 2, 2, check_memberships, run_team_at, NULL },
+		{ "latest_team", 1, 1, check_memberships, run_latest_team, NULL },
 	};
 	size_t own_count = sizeof(own) / sizeof(own[0]);
 
