@@ -85,7 +85,7 @@ $(BUILD)/$(1)/unit/%: $(BUILD)/$(1)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(BUILD)/$
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
 
-$(BUILD)/$(1)/scenario: $(SCENARIO_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
+$(BUILD)/$(1)/scenario: $(SCENARIO_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(UNIT_HELPERS:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -o $$@
 
