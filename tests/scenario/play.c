@@ -16,12 +16,14 @@
 struct stage {
 	const struct scenario *scenario;
 	const struct scenario_mode *mode;
-	struct plan *plan;
+	struct plan *plan, *next_plan;
 	struct shard *shard;
 	struct board board;
 	struct buffer cuts[4096];    /* of the checkpoint, a base first */
 	size_t cut_count, restart_count;
 	int64_t turn_ms;             /* monotone time */
+	int64_t wall_ms;
+	struct clock clock;          /* with partitions */
 	struct rng rng;
 	int failures;
 };
@@ -43,7 +45,7 @@ static struct shard *new_shard(const struct stage *g)
 /* ---- restarts ------------------------------------------------------------------------------------------- */
 
 /* Every fourth cut is a base, the others hold what changed. */
-static void restart(struct stage *g)
+static void restart(struct stage *g, bool redefined)
 {
 	bool whole = g->restart_count % 4 == 0 || !g->cut_count || g->cut_count == sizeof(g->cuts) / sizeof(g->cuts[0]);
 	int64_t revision;
@@ -58,6 +60,8 @@ static void restart(struct stage *g)
 	shard_saved(g->shard);
 	shard_free(g->shard);
 	g->restart_count++;
+	if (redefined)
+		g->plan = g->next_plan;
 	g->shard = new_shard(g);
 	for (size_t i = 0; i < g->cut_count; i++) {
 		int bad = shard_restore(g->shard, g->cuts[i].data, g->cuts[i].len);
@@ -65,8 +69,8 @@ static void restart(struct stage *g)
 		assert(!bad);
 		(void)bad;
 	}
-	if (shard_restored(g->shard)) {
-		fprintf(stderr, "%s: a restart under the same definitions rebuilt the ledger\n", g->scenario->path);
+	if (shard_restored(g->shard) != redefined) {
+		fprintf(stderr, "%s: whether a restart rebuilt the ledger was not as the definitions\n", g->scenario->path);
 		g->failures++;
 	}
 	revision = snapshots_revision(shard_snapshots(g->shard));
@@ -99,6 +103,38 @@ static void audit_line(void *ctx, const char *line)
 	fprintf(stderr, "%s (%s): audit: %s\n", g->scenario->path, g->mode->name, line);
 }
 
+/* ---- the clock of partitions ---------------------------------------------------------------------------- */
+
+static void turn_clock(struct stage *g)
+{
+	int64_t clock_ms = clock_turn(&g->clock, g->wall_ms);
+
+	if (clock_ms != CLOCK_NONE)
+		advance(g, clock_ms);
+}
+
+static void check_clock(struct stage *g, const struct step *step)
+{
+	char wanted[TIME_TEXT_MAX], got[TIME_TEXT_MAX];
+
+	if (g->clock.now_ms == step->time_ms)
+		return;
+	g->failures++;
+	fprintf(stderr, "%s:%d (%s): the clock stands at %s, wanted %s\n", g->scenario->path, step->line, g->mode->name,
+		g->clock.now_ms == CLOCK_NONE ? "none" : time_format(g->clock.now_ms, got),
+		step->time_ms == CLOCK_NONE ? "none" : time_format(step->time_ms, wanted));
+}
+
+static void start_clock(struct stage *g)
+{
+	const struct clock_settings settings = { .follow_wall = true, .alignment_ms = 600000, .max_skew_ms = 300000,
+		.near_wall_ms = 600000, .idle_ms = 30000, .unreadable_ms = 60000 };
+
+	clock_init(&g->clock, &settings, g->scenario->partition_count);
+	for (uint32_t i = 0; i < g->scenario->partition_count; i++)
+		clock_assign(&g->clock, i);
+}
+
 /* ---- events --------------------------------------------------------------------------------------------- */
 
 static void apply(struct stage *g, const struct step *step)
@@ -120,10 +156,14 @@ static void apply(struct stage *g, const struct step *step)
 			(int)answer, reason);
 		g->failures++;
 	}
-	if (answer != SHARD_BAD)
+	if (g->scenario->partition_count) {
+		clock_saw(&g->clock, step->partition, step->event->occurred_at_ms, g->wall_ms);
+		turn_clock(g);
+	} else if (answer != SHARD_BAD) {
 		advance(g, step->time_ms);
+	}
 	if (g->mode->restarts)
-		restart(g);
+		restart(g, false);
 }
 
 /* The events up to the next expectation; answers the step behind them. */
@@ -265,7 +305,8 @@ static void check(struct stage *g, const struct step *step)
 
 		snprintf(group_by + length, sizeof(group_by) - length, "%s%s", i ? "," : "", e->dims[i]);
 	}
-	advance(g, step->time_ms);
+	if (!g->scenario->partition_count)
+		advance(g, step->time_ms);
 	collect(g);
 	shard_check(g->shard);
 	if (shard_audit(g->shard, audit_line, g))
@@ -273,25 +314,64 @@ static void check(struct stage *g, const struct step *step)
 	compare(g, step, board_find(&g->board, e->tenant, e->metric, e->window, group_by, e->values, e->dim_count, e->currency,
 			    period_start(g, step)));
 	if (g->mode->restarts)
-		restart(g);
+		restart(g, false);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------ */
 
-static struct plan *plan_of(const struct scenario *s)
+static struct plan *plan_of(const struct scenario *s, const struct buffer *kpis)
 {
 	struct buffer _cleanup_buffer_ explanation;
 	struct plan *plan = NULL;
 	int bad;
 
 	buffer_init(&explanation);
-	bad = s->kpis.len ? definition_text_plan(s->path, buffer_slice(&s->kpis), &plan, &explanation)
+	bad = kpis->len ? definition_text_plan(s->path, buffer_slice(kpis), &plan, &explanation)
 			  : definition_file_plan(NULL, &plan, &explanation);
 	if (bad) {
 		fprintf(stderr, "%s", buffer_text(&explanation));
 		exit(2);
 	}
 	return plan;
+}
+
+static void redefine(struct stage *g)
+{
+	struct plan *before = g->plan;
+
+	/* The old shard is saved under the old plan, which its last cut still reads. */
+	g->next_plan = plan_of(g->scenario, &g->scenario->kpis_later);
+	restart(g, true);
+	plan_free(before);
+}
+
+static void play_step(struct stage *g, const struct step *step)
+{
+	switch (step->kind) {
+	case STEP_CLOCK:
+		advance(g, step->time_ms);
+		break;
+	case STEP_RESTART:
+		restart(g, false);
+		break;
+	case STEP_REDEFINE:
+		redefine(g);
+		break;
+	case STEP_WALL:
+		g->wall_ms = step->time_ms;
+		turn_clock(g);
+		break;
+	case STEP_END:
+		clock_at_end(&g->clock, step->partition);
+		turn_clock(g);
+		break;
+	case STEP_STANDS:
+		check_clock(g, step);
+		break;
+	default:
+		check(g, step);
+		break;
+	}
 }
 
 int scenario_play(const struct scenario *s, const struct scenario_mode *mode)
@@ -301,10 +381,11 @@ int scenario_play(const struct scenario *s, const struct scenario_mode *mode)
 
 	g->scenario = s;
 	g->mode = mode;
-	g->plan = plan_of(s);
+	g->plan = plan_of(s, &s->kpis);
 	g->shard = new_shard(g);
 	board_init(&g->board);
 	rng_init(&g->rng, mode->seed);
+	start_clock(g);
 	for (size_t i = 0; i < s->step_count;) {
 		const struct step *step = &s->steps[i];
 
@@ -312,18 +393,14 @@ int scenario_play(const struct scenario *s, const struct scenario_mode *mode)
 			i = play_block(g, i);
 			continue;
 		}
-		if (step->kind == STEP_CLOCK)
-			advance(g, step->time_ms);
-		else if (step->kind == STEP_RESTART)
-			restart(g);
-		else
-			check(g, step);
+		play_step(g, step);
 		i++;
 	}
 	failures = g->failures;
 	for (size_t i = 0; i < g->cut_count; i++)
 		buffer_deinit(&g->cuts[i]);
 	shard_free(g->shard);
+	clock_deinit(&g->clock);
 	board_deinit(&g->board);
 	plan_free(g->plan);
 	free(g);

@@ -436,7 +436,8 @@ static void read_event(struct reading *r)
 	char now[TIME_TEXT_MAX];
 	int64_t at_ms = shift_time(r);
 	char *arriving = take(r, "arriving"), *tenant = take(r, "tenant"), *version = take(r, "version");
-	char *type_name = shift(r, "a record's type"), *id = shift(r, "a record's id"), *losers = take(r, "losers");
+	char *partition = take(r, "partition"), *losers = take(r, "losers");
+	char *type_name = shift(r, "a record's type"), *id = shift(r, "a record's id");
 	int type = model_entity_find(slice_of(type_name));
 	struct record *record;
 	struct event *e;
@@ -445,6 +446,7 @@ static void read_event(struct reading *r)
 	if (type < 0)
 		fail(r, "«%s» is no record's type", type_name);
 	step->time_ms = at_ms;
+	step->partition = partition ? (uint32_t)strtoul(partition, NULL, 10) : 0;
 	if (arriving && !time_parse(slice_of(arriving), &step->time_ms))
 		fail(r, "«%s» is no time", arriving);
 	read_verdict(r, step);
@@ -515,6 +517,15 @@ static void read_expect(struct reading *r, bool closed)
 		fail(r, "«%s» is not understood here", r->words[0]);
 }
 
+static void read_stands(struct reading *r)
+{
+	struct step *step = add_step(r, STEP_STANDS);
+
+	step->time_ms = CLOCK_NONE;
+	if (!take_word(r, "none"))
+		step->time_ms = shift_time(r);
+}
+
 /* ---- the file ------------------------------------------------------------------------------------------- */
 
 static void read_line(struct reading *r, char *line)
@@ -545,7 +556,17 @@ static void read_line(struct reading *r, char *line)
 		read_expect(r, true);
 	else if (!strcmp(word, "restart"))
 		add_step(r, STEP_RESTART);
-	else if (strcmp(word, "rule") && strcmp(word, "kpis"))
+	else if (!strcmp(word, "redefine"))
+		add_step(r, STEP_REDEFINE);
+	else if (!strcmp(word, "partitions"))
+		r->s->partition_count = (uint32_t)strtoul(shift(r, "a count"), NULL, 10);
+	else if (!strcmp(word, "wall"))
+		add_step(r, STEP_WALL)->time_ms = shift_time(r);
+	else if (!strcmp(word, "end"))
+		add_step(r, STEP_END)->partition = (uint32_t)strtoul(shift(r, "a partition"), NULL, 10);
+	else if (!strcmp(word, "stands"))
+		read_stands(r);
+	else if (strcmp(word, "rule"))
 		fail(r, "a line does not begin with «%s»", word);
 }
 
@@ -553,7 +574,7 @@ void scenario_read(struct scenario *s, const char *path)
 {
 	struct reading *r = x_calloc(1, sizeof(*r));
 	FILE *file = fopen(path, "r");
-	bool in_kpis = false;
+	struct buffer *kpis = NULL;
 	char line[2048];
 
 	memset(s, 0, sizeof(*s));
@@ -561,6 +582,7 @@ void scenario_read(struct scenario *s, const char *path)
 	r->s = s;
 	arena_init(&s->arena, 0);
 	buffer_init(&s->kpis);
+	buffer_init(&s->kpis_later);
 	if (!file)
 		fail(r, "can't be read");
 	s->tenants.fallback.currency = "IDR";
@@ -568,11 +590,15 @@ void scenario_read(struct scenario *s, const char *path)
 	set_calendar(r, 0, "Asia/Jakarta", NULL, NULL);
 	while (fgets(line, sizeof(line), file)) {
 		r->line++;
-		in_kpis = in_kpis ? (line[0] == ' ' || line[0] == '\t' || line[0] == '\n') : !strncmp(line, "kpis", 4);
-		if (in_kpis && !strncmp(line, "kpis", 4))
-			buffer_put_text(&s->kpis, strstr(line, "only") ? "" : "include: [builtin]\n");
-		else if (in_kpis)
-			buffer_put_text(&s->kpis, strncmp(line, "    ", 4) ? "\n" : line + 4);
+		if (!strncmp(line, "kpis", 4)) {
+			kpis = strstr(line, "later") ? &s->kpis_later : &s->kpis;
+			buffer_put_text(kpis, strstr(line, "only") ? "" : "include: [builtin]\n");
+			continue;
+		}
+		if (kpis && line[0] != ' ' && line[0] != '\t' && line[0] != '\n')
+			kpis = NULL;
+		if (kpis)
+			buffer_put_text(kpis, strncmp(line, "    ", 4) ? "\n" : line + 4);
 		else
 			read_line(r, line);
 	}
@@ -592,5 +618,6 @@ void scenario_free(struct scenario *s)
 	free(r);
 	free(s->steps);
 	buffer_deinit(&s->kpis);
+	buffer_deinit(&s->kpis_later);
 	arena_deinit(&s->arena);
 }

@@ -11,10 +11,14 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "core/clock.h"
 #include "core/event.h"
 #include "core/tenant.h"
 
-enum step_kind { STEP_EVENT, STEP_CLOCK, STEP_EXPECT, STEP_CLOSED, STEP_RESTART };
+enum step_kind {
+	STEP_EVENT, STEP_CLOCK, STEP_EXPECT, STEP_CLOSED, STEP_RESTART, STEP_REDEFINE,
+	STEP_WALL, STEP_END, STEP_STANDS, /* with `partitions`: the clock is core/clock's */
+};
 enum verdict { VERDICT_ANY, VERDICT_LATE, VERDICT_DUPLICATE, VERDICT_REFUSED };
 
 enum { STEP_DIMS_MAX = 3, STEP_WORDS_MAX = 64 };
@@ -33,6 +37,7 @@ struct step {
 	enum step_kind kind;
 	int line;
 	int64_t time_ms;             /* STEP_EVENT: when it arrives; else the clock */
+	uint32_t partition;          /* STEP_EVENT, STEP_END */
 	struct event *event;
 	enum verdict verdict;
 	const char *reason;          /* VERDICT_REFUSED: part of it */
@@ -45,6 +50,8 @@ struct scenario {
 	struct step *steps;
 	size_t step_count, step_capacity;
 	struct buffer kpis;          /* definitions of its own; empty: the shipped ones */
+	struct buffer kpis_later;    /* those from `redefine` on */
+	uint32_t partition_count;    /* 0: events and expectations move the clock by themselves */
 	struct tenant_book tenants;
 };
 
