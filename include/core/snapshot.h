@@ -55,6 +55,8 @@ void snapshots_free(struct snapshots *);
 void snapshots_raise_revision(struct snapshots *, int64_t at_least);
 int64_t snapshots_revision(const struct snapshots *);     /* of the last record; 0: none */
 
+/* The first clock there is: periods that end after it will be closed, those before only when a fact is booked in them. */
+void snapshots_begin(struct snapshots *, const struct snapshot_view *, int64_t clock_ms);
 /* A fact was booked, at a time in a closed period: (unit, period, group) becomes due for a restatement. */
 void snapshots_booked(struct snapshots *, const struct snapshot_view *, uint32_t group, int64_t at_ms);
 
@@ -80,5 +82,7 @@ uint64_t snapshot_key_hash(const struct snapshot *);
 void snapshots_save(struct snapshots *, bool whole, struct buffer *out);
 void snapshots_saved(struct snapshots *);
 int snapshots_restore(struct snapshots *, struct reader *);
+/* After the last record: whether all groups that they name exist. */
+bool snapshots_restored(struct snapshots *, const struct group_table *);
 
 #endif

@@ -325,7 +325,8 @@ static void roll_up(struct ledger *l, enum ledger_tier tier, int64_t from_ms, in
 		}
 		ledger_node_drop(l, node);
 	}
-	memmove(l->nodes + kept, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
+	if (l->count > last)
+		memmove(l->nodes + kept, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
 	l->count -= last - kept;
 }
 
@@ -345,7 +346,8 @@ static void fold_below(struct ledger *l, int64_t floor_ms)
 		}
 		ledger_node_drop(l, l->nodes[i]);
 	}
-	memmove(l->nodes, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
+	if (l->count > last)
+		memmove(l->nodes, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
 	l->count -= last;
 }
 

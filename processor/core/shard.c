@@ -124,6 +124,8 @@ static uint32_t add_tenant(struct shard *s, struct slice tenant_id)
 
 	if (tenant == UINT32_MAX)
 		return tenant;
+	if (settings->currency)
+		intern_add(&s->strings, slice_of(settings->currency)); /* the key of its money, before any comes */
 	assert(tenant == s->tenant_count && settings->calendar < s->class_count);
 	if (s->tenant_count == s->tenant_cap) {
 		s->tenant_cap = s->tenant_cap ? s->tenant_cap * 2 : 16;
@@ -345,6 +347,11 @@ int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
 	assert(clock_ms >= s->clock_ms);
 	if (clock_ms == s->clock_ms && !s->is_advancing)
 		return 0;
+	if (s->clock_ms == INT64_MIN) {
+		const struct snapshot_view view = view_of(s);
+
+		snapshots_begin(s->snapshots, &view, clock_ms);
+	}
 	s->clock_ms = clock_ms;
 	s->is_advancing = true;
 	for (uint32_t i = 0; i < s->class_count; i++) {
