@@ -11,7 +11,13 @@
 #include "base/timefmt.h"
 #include "base/xalloc.h"
 
-enum { HEADER_BYTES = 44, TRANSITIONS_MAX = 4096, TYPES_MAX = 256, LAST_YEAR = 2200, RULE_TEXT_MAX = 128 };
+enum {
+	HEADER_BYTES = 44,
+	TRANSITIONS_MAX = 4096,
+	TYPES_MAX = 256,
+	LAST_YEAR = 2200,
+	RULE_TEXT_MAX = 128
+};
 static const int64_t DAY = 86400000;
 
 struct header {
@@ -34,14 +40,15 @@ static bool read_header(struct reader *reader, struct header *header)
 	header->type_count = reader_u32be(reader);
 	header->char_count = reader_u32be(reader);
 	return !reader->bad && header->time_count <= TRANSITIONS_MAX && header->type_count >= 1 &&
-		header->type_count <= TYPES_MAX && header->char_count <= 4096 && header->leap_count <= 4096 &&
-		header->ut_count <= TYPES_MAX && header->std_count <= TYPES_MAX;
+	       header->type_count <= TYPES_MAX && header->char_count <= 4096 &&
+	       header->leap_count <= 4096 && header->ut_count <= TYPES_MAX &&
+	       header->std_count <= TYPES_MAX;
 }
 
 static size_t block_bytes(const struct header *header, size_t time_size)
 {
 	return header->time_count * (time_size + 1) + header->type_count * 6 + header->char_count +
-		header->leap_count * (time_size + 4) + header->std_count + header->ut_count;
+	       header->leap_count * (time_size + 4) + header->std_count + header->ut_count;
 }
 
 static void transition_add(struct zone *zone, size_t *capacity, int64_t at_ms, int32_t offset_ms)
@@ -53,7 +60,8 @@ static void transition_add(struct zone *zone, size_t *capacity, int64_t at_ms, i
 /* ---- the rule behind the last transition ------------------------------------------------------------------- */
 
 struct rule_date {
-	int month, week, day;        /* Mm.w.d; month 0: Jn (day counted without 29 February) or n (week 1: with it) */
+	int month, week,
+		day; /* Mm.w.d; month 0: Jn (day counted without 29 February) or n (week 1: with it) */
 	bool is_julian, counts_leap;
 	int32_t time_s;
 };
@@ -119,7 +127,8 @@ static bool take_date(const char **at, struct rule_date *date)
 	if (**at == 'M') {
 		(*at)++;
 		if (!take_number(at, 12, &date->month) || date->month < 1 || *(*at)++ != '.' ||
-			!take_number(at, 5, &date->week) || date->week < 1 || *(*at)++ != '.' || !take_number(at, 6, &date->day))
+			!take_number(at, 5, &date->week) || date->week < 1 || *(*at)++ != '.' ||
+			!take_number(at, 6, &date->day))
 			return false;
 	} else {
 		date->is_julian = true;
@@ -154,7 +163,8 @@ static bool parse_rule(const char *at, struct rule *rule)
 			return false;
 		rule->daylight_s = -west_s;
 	}
-	return *at++ == ',' && take_date(&at, &rule->begin) && *at++ == ',' && take_date(&at, &rule->end) && *at == '\0';
+	return *at++ == ',' && take_date(&at, &rule->begin) && *at++ == ',' &&
+	       take_date(&at, &rule->end) && *at == '\0';
 }
 
 /* Local ms of a rule's date in a year. */
@@ -164,7 +174,9 @@ static int64_t rule_local_ms(const struct rule_date *date, int year)
 
 	if (date->is_julian) {
 		bool is_leap = days_in_month(year, 2) == 29;
-		day = days_from_civil(year, 1, 1) + (date->counts_leap ? date->day : date->day - 1 + (is_leap && date->day >= 60));
+		day = days_from_civil(year, 1, 1) +
+		      (date->counts_leap ? date->day
+					 : date->day - 1 + (is_leap && date->day >= 60));
 	} else {
 		int64_t first = days_from_civil(year, (unsigned)date->month, 1);
 		int64_t weekday = ((first + 4) % 7 + 7) % 7; /* 1970-01-01 was a Thursday */
@@ -176,11 +188,18 @@ static int64_t rule_local_ms(const struct rule_date *date, int year)
 	return day * DAY + (int64_t)date->time_s * 1000;
 }
 
-static int compare_transitions(const void *a, const void *b)
+/* A rule's transition, if it is behind the file's last one. Where a rule says «always summer» one year's end is the next one's begin. */
+static void add_behind(
+	struct zone *zone, size_t *capacity, int64_t last_ms, struct zone_transition t)
 {
-	const struct zone_transition *x = a, *y = b;
+	struct zone_transition *newest = zone->count ? &zone->transitions[zone->count - 1] : NULL;
 
-	return (x->at_ms > y->at_ms) - (x->at_ms < y->at_ms);
+	if (t.at_ms <= last_ms)
+		return;
+	if (newest && newest->at_ms >= t.at_ms)
+		newest->offset_ms = t.offset_ms;
+	else
+		transition_add(zone, capacity, t.at_ms, t.offset_ms);
 }
 
 static void lay_out_rule(struct zone *zone, size_t *capacity, const struct rule *rule)
@@ -190,36 +209,42 @@ static void lay_out_rule(struct zone *zone, size_t *capacity, const struct rule 
 	unsigned month, day;
 
 	if (!rule->has_daylight) {
-		int32_t now = zone->count > 0 ? zone->transitions[zone->count - 1].offset_ms : zone->first_offset_ms;
+		int32_t now = zone->count > 0 ? zone->transitions[zone->count - 1].offset_ms
+					      : zone->first_offset_ms;
 		if (now != rule->standard_s * 1000 && zone->count == 0)
 			zone->first_offset_ms = rule->standard_s * 1000;
 		return;
 	}
 	if (zone->count > 0)
 		civil_from_days(last_ms / DAY, &first_year, &month, &day);
-	for (int year = first_year; year <= LAST_YEAR; year++) {
-		int64_t begin_ms = rule_local_ms(&rule->begin, year) - (int64_t)rule->standard_s * 1000;
-		int64_t end_ms = rule_local_ms(&rule->end, year) - (int64_t)rule->daylight_s * 1000;
+	for (int year = first_year - 1; year <= LAST_YEAR; year++) {
+		struct zone_transition begin = { rule_local_ms(&rule->begin, year) -
+							 (int64_t)rule->standard_s * 1000,
+			rule->daylight_s * 1000 };
+		struct zone_transition end = { rule_local_ms(&rule->end, year) -
+						       (int64_t)rule->daylight_s * 1000,
+			rule->standard_s * 1000 };
+		bool is_south = end.at_ms < begin.at_ms; /* summer lies over the turn of the year */
 
-		if (begin_ms > last_ms)
-			transition_add(zone, capacity, begin_ms, rule->daylight_s * 1000);
-		if (end_ms > last_ms)
-			transition_add(zone, capacity, end_ms, rule->standard_s * 1000);
+		add_behind(zone, capacity, last_ms, is_south ? end : begin);
+		add_behind(zone, capacity, last_ms, is_south ? begin : end);
 	}
-	qsort(zone->transitions, zone->count, sizeof(*zone->transitions), compare_transitions);
 }
 
 /* ---- the file ------------------------------------------------------------------------------------------------ */
 
-static bool read_block(struct reader *reader, const struct header *header, size_t time_size, struct zone *zone,
-	size_t *capacity)
+static bool read_block(struct reader *reader, const struct header *header, size_t time_size,
+	struct zone *zone, size_t *capacity)
 {
 	struct slice times = reader_bytes(reader, header->time_count * time_size);
 	struct slice indexes = reader_bytes(reader, header->time_count);
 	struct slice types = reader_bytes(reader, (size_t)header->type_count * 6);
 	int32_t offsets_ms[TYPES_MAX];
 
-	reader_bytes(reader, header->char_count + header->leap_count * (time_size + 4) + header->std_count + header->ut_count);
+	if (header->leap_count) /* times that count leap seconds («right/…») are not those of events */
+		return false;
+	reader_bytes(reader, header->char_count + header->leap_count * (time_size + 4) +
+				     header->std_count + header->ut_count);
 	if (reader->bad)
 		return false;
 	for (uint32_t i = 0; i < header->type_count; i++) {
@@ -240,9 +265,12 @@ static bool read_block(struct reader *reader, const struct header *header, size_
 		if ((uint8_t)indexes.at[i] >= header->type_count || seconds <= before)
 			return false;
 		before = seconds;
-		if (seconds < -INT64_C(100000000000) || seconds > INT64_C(100000000000))
-			continue;
-		transition_add(zone, capacity, seconds * 1000, offsets_ms[(uint8_t)indexes.at[i]]);
+		/* «The big bang» of old compilers of zones is the state before everything; what lies beyond 5000 is nobody's. */
+		if (seconds < -INT64_C(100000000000))
+			zone->first_offset_ms = offsets_ms[(uint8_t)indexes.at[i]];
+		else if (seconds < INT64_C(100000000000))
+			transition_add(
+				zone, capacity, seconds * 1000, offsets_ms[(uint8_t)indexes.at[i]]);
 	}
 	return true;
 }
@@ -276,7 +304,8 @@ int zone_parse(const void *bytes, size_t length, struct zone *ret)
 
 	if (is_good && header.version >= '2') {
 		reader_bytes(&reader, block_bytes(&header, 4));
-		is_good = !reader.bad && read_header(&reader, &header) && read_block(&reader, &header, 8, &zone, &capacity);
+		is_good = !reader.bad && read_header(&reader, &header) &&
+			  read_block(&reader, &header, 8, &zone, &capacity);
 		if (is_good)
 			read_footer(&reader, &zone, &capacity);
 	} else if (is_good) {
@@ -313,7 +342,8 @@ static size_t transitions_before(const struct zone *zone, int64_t utc_ms)
 
 static int32_t offset_after(const struct zone *zone, size_t transitions)
 {
-	return transitions == 0 ? zone->first_offset_ms : zone->transitions[transitions - 1].offset_ms;
+	return transitions == 0 ? zone->first_offset_ms
+				: zone->transitions[transitions - 1].offset_ms;
 }
 
 int32_t zone_offset_at(const struct zone *zone, int64_t utc_ms)
