@@ -14,6 +14,8 @@ static const char *const account_status[] = { "UNKNOWN", "ACTIVE", "CHURNED", NU
 #define FIELD(field_name, value_type, ...) { .name = field_name, .type = value_type, .reference = -1, __VA_ARGS__ }
 #define TEXT(name, ...) FIELD(name, VALUE_STRING, __VA_ARGS__)
 #define REFERENCE(field_name, to) { .name = field_name, .type = VALUE_STRING, .reference = to }
+#define REQUIRED_REFERENCE(field_name, to) \
+	{ .name = field_name, .type = VALUE_STRING, .reference = to, .required = true }
 #define ENUM(name, of) FIELD(name, VALUE_STRING, .required = true, .symbols = of)
 #define TIME(name, ...) FIELD(name, VALUE_TIME, __VA_ARGS__)
 #define PAST(name) FIELD(name, VALUE_TIME, .past_tense = true)
@@ -34,7 +36,7 @@ static const struct model_field lead_fields[] = {
 static const struct model_field opportunity_fields[] = {
 	REFERENCE("lead_id", ENTITY_LEAD), REFERENCE("account_id", ENTITY_ACCOUNT), TEXT("contact_id", PERSONAL),
 	TEXT("pipeline_id", REQUIRED), TEXT("stage_id", REQUIRED), TEXT("stage_name", .required = false),
-	FIELD("stage_order", VALUE_INT, REQUIRED), TIME("stage_entered_at", .required = false),
+	FIELD("stage_order", VALUE_INT, REQUIRED), TIME("stage_entered_at", REQUIRED),
 	TEXT("prev_stage_id", .required = false), ENUM("status", opportunity_status), MONEY("amount", .required = false),
 	TEXT("currency", .required = false), FIELD("probability", VALUE_DECIMAL, .required = false),
 	REFERENCE("owner_id", ENTITY_REP), TEXT("team_id", .required = false), TIME("created_at", .required = false),
@@ -60,8 +62,8 @@ static const struct model_field deal_fields[] = {
 	ENUM("deal_type", deal_type), MONEY("amount", REQUIRED), MONEY("list_amount", .required = false),
 	TEXT("currency", REQUIRED), MONEY("margin_amount", .required = false), PAST("won_at"), PAST("lost_at"),
 	PAST("cancelled_at"), PAST("refunded_at"), MONEY("refund_amount", .required = false), PAST("first_paid_at"),
-	TIME("created_at", .required = false), REFERENCE("owner_id", ENTITY_REP), REFERENCE("owner_at_win_id", ENTITY_REP),
-	TEXT("team_id", .required = false), TEXT("team_at_win_id", .required = false),
+	TIME("created_at", .required = false), REQUIRED_REFERENCE("owner_id", ENTITY_REP),
+	REFERENCE("owner_at_win_id", ENTITY_REP), TEXT("team_id", .required = false), TEXT("team_at_win_id", .required = false),
 	TEXT("source_channel", .required = false), FIELD("splits", VALUE_LIST, .required = true, .list = &splits),
 	FIELD("items", VALUE_LIST, .required = true, .list = &items),
 };
