@@ -53,7 +53,8 @@ static int unit_months(enum calendar_unit unit)
 }
 
 /* First local day of the period that contains a local day. */
-static int64_t period_first_day(const struct calendar *calendar, enum calendar_unit unit, int64_t local_day)
+static int64_t period_first_day(
+	const struct calendar *calendar, enum calendar_unit unit, int64_t local_day)
 {
 	unsigned day_of_month;
 
@@ -64,7 +65,8 @@ static int64_t period_first_day(const struct calendar *calendar, enum calendar_u
 		int64_t since_start = (((local_day + 3) - (calendar->week_start - 1)) % 7 + 7) % 7;
 		return local_day - since_start;
 	}
-	int64_t months = month_of(local_day, &day_of_month), fiscal = calendar->fiscal_start_month - 1;
+	int64_t months = month_of(local_day, &day_of_month),
+		fiscal = calendar->fiscal_start_month - 1;
 	int length = unit_months(unit);
 	return month_start_day(floor_div(months - fiscal, length) * length + fiscal);
 }
@@ -81,12 +83,15 @@ static int64_t shift_first_day(enum calendar_unit unit, int64_t first_day, int k
 	return month_start_day(month_of(first_day, &day_of_month) + (int64_t)k * unit_months(unit));
 }
 
-int64_t calendar_period_start(const struct calendar *calendar, enum calendar_unit unit, int64_t t_ms)
+int64_t calendar_period_start(
+	const struct calendar *calendar, enum calendar_unit unit, int64_t t_ms)
 {
-	return calendar_day_start(calendar, period_first_day(calendar, unit, calendar_local_day(calendar, t_ms)));
+	return calendar_day_start(
+		calendar, period_first_day(calendar, unit, calendar_local_day(calendar, t_ms)));
 }
 
-int64_t calendar_period_shift(const struct calendar *calendar, enum calendar_unit unit, int64_t t_ms, int k)
+int64_t calendar_period_shift(
+	const struct calendar *calendar, enum calendar_unit unit, int64_t t_ms, int k)
 {
 	int64_t first_day = period_first_day(calendar, unit, calendar_local_day(calendar, t_ms));
 
@@ -99,7 +104,8 @@ int64_t calendar_period_end(const struct calendar *calendar, enum calendar_unit 
 }
 
 /* The local day in the earlier period that matches; *ret_clamped: it does not exist, the end of its month is meant. */
-static int64_t matching_day(enum calendar_unit unit, int back, int64_t first_day, int64_t local_day, bool *ret_clamped)
+static int64_t matching_day(
+	enum calendar_unit unit, int back, int64_t first_day, int64_t local_day, bool *ret_clamped)
 {
 	unsigned day_of_month;
 
@@ -115,9 +121,11 @@ static int64_t matching_day(enum calendar_unit unit, int back, int64_t first_day
 	return month_first + (int64_t)day_of_month - 1;
 }
 
-int64_t calendar_like_elapsed(const struct calendar *calendar, enum calendar_unit unit, int back, int64_t t_ms)
+int64_t calendar_like_elapsed(
+	const struct calendar *calendar, enum calendar_unit unit, int back, int64_t t_ms)
 {
-	int64_t day = calendar_local_day(calendar, t_ms), first_day = period_first_day(calendar, unit, day);
+	int64_t day = calendar_local_day(calendar, t_ms),
+		first_day = period_first_day(calendar, unit, day);
 	int64_t end_ms = calendar_day_start(calendar, shift_first_day(unit, first_day, 1 - back));
 	bool is_clamped;
 	int64_t target_day = matching_day(unit, back, first_day, day, &is_clamped);
@@ -126,10 +134,10 @@ int64_t calendar_like_elapsed(const struct calendar *calendar, enum calendar_uni
 	/* The day begins where it begins, even if the clock then reads later (a gap at midnight) or the day before. */
 	if (in_day < 0)
 		in_day = 0;
-	if (in_day >= DAY)
-		in_day = DAY - 1;
-	int64_t mapped_ms = is_clamped ? calendar_day_start(calendar, target_day) :
-		zone_from_local(calendar->zone, target_day * DAY + in_day);
+	if (in_day > DAY)
+		in_day = DAY;
+	int64_t mapped_ms = is_clamped ? calendar_day_start(calendar, target_day)
+				       : zone_from_local(calendar->zone, target_day * DAY + in_day);
 	int64_t next_day_ms = calendar_day_start(calendar, target_day + 1);
 	if (mapped_ms > next_day_ms)
 		mapped_ms = next_day_ms;
@@ -138,7 +146,8 @@ int64_t calendar_like_elapsed(const struct calendar *calendar, enum calendar_uni
 
 const char *calendar_unit_name(enum calendar_unit unit)
 {
-	static const char *const names[CALENDAR_UNIT_COUNT] = { "day", "week", "month", "quarter", "year" };
+	static const char *const names[CALENDAR_UNIT_COUNT] = { "day", "week", "month", "quarter",
+		"year" };
 
 	assert(unit < CALENDAR_UNIT_COUNT);
 	return names[unit];
