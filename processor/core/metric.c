@@ -322,14 +322,20 @@ static struct inexact run_inexact(const struct metric_node *n, const struct metr
 	return r;
 }
 
-static void count_samples(const struct metric_node *n, const struct metric_input *inputs, int64_t *most)
+/* Facts behind a tree: those of both sides of a sum, of a difference's greater side (its other one is often a part of it). */
+static int64_t count_samples(const struct metric_node *n, const struct metric_input *inputs)
 {
-	if (n->op == NODE_INPUT && inputs[n->input].count > *most)
-		*most = inputs[n->input].count;
-	if (n->left)
-		count_samples(n->left, inputs, most);
-	if (n->right)
-		count_samples(n->right, inputs, most);
+	int64_t left, right;
+
+	if (n->op == NODE_INPUT)
+		return inputs[n->input].count;
+	if (n->op == NODE_CONSTANT)
+		return 0;
+	left = count_samples(n->left, inputs);
+	right = n->right ? count_samples(n->right, inputs) : 0;
+	if (n->op == NODE_ADD)
+		return left + right;
+	return left > right ? left : right;
 }
 
 static i128 scaled(i128 units, int32_t down)
@@ -408,10 +414,10 @@ struct metric_value metric_run(const struct metric_program *p, const struct metr
 	const struct metric_node *root = p->root;
 
 	if (root->op == NODE_DIVIDE && root->left->is_exact && root->right->is_exact) {
-		count_samples(root->right, inputs, &v.sample_size);
+		v.sample_size = count_samples(root->right, inputs);
 		run_ratio(p, inputs, &v);
 	} else {
-		count_samples(root, inputs, &v.sample_size);
+		v.sample_size = count_samples(root, inputs);
 		if (root->is_exact)
 			run_total(p, inputs, &v);
 		else

@@ -81,12 +81,6 @@ static bool closed_quantile(const struct totals_source *source, const struct pla
 	return false;
 }
 
-/* A histogram's values are ms of durations and 1/10,000 of the rest; inputs are 1/10,000, of seconds. */
-static i128 quantile_units(const struct plan_measure *m, int64_t value)
-{
-	return m->value_type == VALUE_DURATION ? (i128)value * (DECIMAL_SCALE / 1000) : value;
-}
-
 static struct metric_input read_input(const struct totals_source *source, const struct plan_input *input, int16_t place, uint32_t group,
 	uint32_t currency, bool of_previous)
 {
@@ -101,7 +95,7 @@ static struct metric_input read_input(const struct totals_source *source, const 
 		in.is_null = !(source->sums ? closed_quantile(source, input, group, of_previous, &value)
 					    : group_quantile(source->view->groups, group, input->measure, place, input->quantile_bp, &value));
 		if (!in.is_null)
-			in.sum = quantile_units(m, value);
+			in.sum = value; /* histograms are in the ledger's units */
 		in.count = !in.is_null;
 		return in;
 	}

@@ -364,9 +364,9 @@ static void set_op(struct reading *r, struct event *e, const char *verb)
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		if (strcmp(verb, ops[i].verb))
 			continue;
-		e->op = ops[i].op;
 		if (!ops[i].body)
 			event_init(e, e->type, &r->s->arena);
+		e->op = ops[i].op;
 		return;
 	}
 	if (!strcmp(verb, "excluded"))
@@ -435,7 +435,8 @@ static void read_event(struct reading *r)
 	struct step *step = add_step(r, STEP_EVENT);
 	char now[TIME_TEXT_MAX];
 	int64_t at_ms = shift_time(r);
-	char *arriving = take(r, "arriving"), *tenant = take(r, "tenant"), *version = take(r, "version");
+	char *arriving = r->count > 1 && !strcmp(r->words[0], "arriving") ? (shift(r, ""), shift(r, "a time")) : NULL;
+	char *tenant = take(r, "tenant"), *version = take(r, "version");
 	char *partition = take(r, "partition"), *losers = take(r, "losers");
 	char *type_name = shift(r, "a record's type"), *id = shift(r, "a record's id");
 	int type = model_entity_find(slice_of(type_name));
