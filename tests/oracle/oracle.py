@@ -1,0 +1,649 @@
+"""What the KPIs of a set of events are, computed the slow and obvious way from the catalogue's definitions.
+
+It shares no code with the engine and none of its ideas: no registers, no differences, no buckets. It takes all events, keeps the
+last image of each record, lists the facts that these images state, and adds up those that lie in a window. Where the two
+disagree the definitions decide, and nobody wins by default: a difference is a bug in one of them until it is understood.
+
+Money and counts are exact (integers of 1/10,000, Python's unbounded ones); quotients are rounded half to even once.
+"""
+import bisect
+import calendar as months
+import collections
+import datetime as dt
+import zoneinfo
+
+UTC = dt.timezone.utc
+DAY = 86_400_000
+UNIT = 10_000
+MATURITY = 30 * DAY
+NONE = "(none)"
+
+ROLLING = {"1h": 3_600_000, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+TO_DATE = {"today": "day", "week_to_date": "week", "month_to_date": "month", "quarter_to_date": "quarter", "year_to_date": "year"}
+
+
+# ---- the last image of each record ------------------------------------------------------------------------
+
+RANK = {"DELETE": 1, "UNDELETE": 2}
+
+
+def order(event):
+    return (event["source_version"], event["occurred_at"], RANK.get(event["op"], 0), event["event_id"])
+
+
+def has_body(event):
+    if event["op"] in ("CREATE", "UPDATE", "SNAPSHOT", "MERGE"):
+        return True
+    envelope = {"event_id", "tenant_id", "entity_id", "op", "occurred_at", "ingested_at", "source", "source_version", "actor_id",
+                "merged_ids", "excluded", "ext", "type"}
+    return event["op"] == "UNDELETE" and any(v not in (None, []) for k, v in event.items() if k not in envelope)
+
+
+class Record:
+    __slots__ = ("key", "image", "deleted", "merged", "closings", "versions")
+
+    def __init__(self, key):
+        self.key = key
+        self.image = None
+        self.deleted = False
+        self.merged = None
+        self.closings = {}
+        self.versions = []
+
+
+def close_time(image):
+    return image["won_at"] or image["lost_at"] or image["closed_at"]
+
+
+def records_of(events):
+    """(tenant, type, id) -> Record, from events in any order, repeated or not."""
+    seen = {}
+    for e in events:
+        by_order = seen.setdefault((e["tenant_id"], e["type"], e["entity_id"]), {})
+        by_order[order(e)] = e
+    merges = collections.defaultdict(list)
+    records = {}
+    for key, by_order in seen.items():
+        record = records[key] = Record(key)
+        keys = sorted(by_order)
+        for k in keys:
+            e = by_order[k]
+            if e["op"] != "ERASE":
+                record.deleted = e["op"] == "DELETE"
+            if e["op"] == "UNDELETE":
+                merges[key].append((e["occurred_at"], e["event_id"], None))
+            if e["op"] == "MERGE":
+                for loser in e["merged_ids"]:
+                    if loser and loser != key[2]:
+                        merges[(key[0], key[1], loser)].append((e["occurred_at"], e["event_id"], key))
+            if not has_body(e):
+                continue
+            record.image = e
+            if key[1] == "deal" and e["won_at"] is not None:
+                record.closings.setdefault(e["won_at"], (e["owner_id"], e["team_id"]))
+            if key[1] == "opportunity":
+                if close_time(e) is not None and e["status"] != "OPEN":
+                    record.closings.setdefault(close_time(e), (e["owner_id"], e["team_id"]))
+    for key, named in merges.items():
+        if key in records:
+            records[key].merged = max(named, key=lambda n: n[:2])[2]
+    return records
+
+
+# ---- the world: records with their references -------------------------------------------------------------
+
+class World:
+    def __init__(self, events):
+        self.records = records_of(events)
+        self.streams = collections.defaultdict(set)
+        for e in events:
+            self.streams[e["tenant_id"]].add(e["type"])
+
+    def root(self, key):
+        seen = set()
+        while key in self.records and self.records[key].merged and key not in seen:
+            seen.add(key)
+            key = self.records[key].merged
+        return key
+
+    def find(self, tenant, kind, name):
+        """The image of what a record refers to, also of a deleted one; None without one."""
+        if not name:
+            return None
+        record = self.records.get(self.root((tenant, kind, name)))
+        return record.image if record else None
+
+    def live(self, kind):
+        for key, record in self.records.items():
+            if key[1] == kind and record.image and not record.deleted and not record.image["excluded"] and not record.merged:
+                yield key, record
+
+    def name(self, tenant, kind, name):
+        return self.root((tenant, kind, name))[2] if name else None
+
+
+def team_at(rep, day):
+    """The team of the membership that began last of those that the day is in; day None: of all."""
+    best, team = None, None
+    for m in (rep["memberships"] if rep else []):
+        if day is not None and (m["from"] > day or (m["to"] is not None and m["to"] < day)):
+            continue
+        if best is None or m["from"] >= best:
+            best, team = m["from"], m["team_id"]
+    return team
+
+
+class Zone:
+    """Local days of one time zone."""
+
+    def __init__(self, name):
+        self.zone = zoneinfo.ZoneInfo(name)
+        self.starts = {}
+
+    def local(self, ms):
+        return dt.datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.zone)
+
+    def day(self, ms):
+        return (self.local(ms).date() - dt.date(1970, 1, 1)).days
+
+    def start(self, day):
+        """The instant at which a local day begins."""
+        if day not in self.starts:
+            date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
+            self.starts[day] = self.instant(date, dt.time(0))
+        return self.starts[day]
+
+    def instant(self, date, time):
+        naive = dt.datetime.combine(date, time)
+        at = naive.replace(tzinfo=self.zone, fold=0)
+        utc = at.astimezone(UTC)
+        if utc.astimezone(self.zone).replace(tzinfo=None) != naive:  # a gap: the first instant after it
+            before = naive.replace(tzinfo=self.zone, fold=1).utcoffset()
+            after = naive.replace(tzinfo=self.zone, fold=0).utcoffset()
+            utc = (naive - max(before, after)).replace(tzinfo=UTC)
+            while utc.astimezone(self.zone).replace(tzinfo=None) < naive:
+                utc += dt.timedelta(minutes=1)
+        return int(utc.timestamp() * 1000)
+
+    def first_day(self, unit, day):
+        date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
+        if unit == "day":
+            return day
+        if unit == "week":
+            return day - date.weekday()
+        month = {"month": date.month, "quarter": (date.month - 1) // 3 * 3 + 1, "year": 1}[unit]
+        return (dt.date(date.year, month, 1) - dt.date(1970, 1, 1)).days
+
+    def shift(self, unit, first, k):
+        if unit in ("day", "week"):
+            return first + k * (1 if unit == "day" else 7)
+        date = dt.date(1970, 1, 1) + dt.timedelta(days=first)
+        total = date.year * 12 + date.month - 1 + k * {"month": 1, "quarter": 3, "year": 12}[unit]
+        return (dt.date(total // 12, total % 12 + 1, 1) - dt.date(1970, 1, 1)).days
+
+    def like(self, unit, ms):
+        """The matching instant in the period before."""
+        local = self.local(ms)
+        day = self.day(ms)
+        first = self.first_day(unit, day)
+        previous = self.shift(unit, first, -1)
+        if unit in ("day", "week"):
+            target = previous + day - first
+        else:
+            date = local.date()
+            total = date.year * 12 + date.month - 1 - {"month": 1, "quarter": 3, "year": 12}[unit]
+            year, month = total // 12, total % 12 + 1
+            if date.day > months.monthrange(year, month)[1]:
+                return min(self.start((dt.date(year + month // 12, month % 12 + 1, 1) - dt.date(1970, 1, 1)).days), self.start(first))
+            target = (dt.date(year, month, date.day) - dt.date(1970, 1, 1)).days
+        date = dt.date(1970, 1, 1) + dt.timedelta(days=target)
+        return min(self.instant(date, local.time().replace(tzinfo=None)), self.start(first))
+
+
+# ---- facts ------------------------------------------------------------------------------------------------
+
+def credit(deal, winner):
+    """Who gets what of a deal's amount: revenue splits, the rest to the winner, largest remainder."""
+    parts = collections.OrderedDict()
+    for split in deal["splits"]:
+        if split["credit_pct"] > 0 and split["role"] in (None, "", "REVENUE", "OWNER", "PRIMARY"):
+            parts[split["rep_id"]] = parts.get(split["rep_id"], 0) + split["credit_pct"]
+    total = sum(parts.values())
+    if total < 100 * UNIT:
+        parts[winner] = parts.get(winner, 0) + 100 * UNIT - total
+        total = 100 * UNIT
+    amount = deal["amount"]
+    size = abs(amount)
+    shares = [(rep, size * pct // total, size * pct % total) for rep, pct in parts.items()]
+    rest = size - sum(s for _, s, _ in shares)
+    order_of = sorted(range(len(shares)), key=lambda i: (-shares[i][2], i))
+    out = []
+    for i, (rep, share, _) in enumerate(shares):
+        extra = 1 if order_of.index(i) < rest else 0
+        out.append((rep, (share + extra) * (1 if amount >= 0 else -1)))
+    return out
+
+
+Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage")
+
+
+def first(*values):
+    return next((v for v in values if v is not None), None)
+
+
+def is_won(deal):
+    return deal["status"] in ("WON", "REFUNDED")
+
+
+class Facts:
+    def __init__(self, world, zone_of):
+        self.w = world
+        self.zone_of = zone_of
+        self.facts = []
+        self.stocks = []  # (Fact, until)
+        self.leads_of = collections.defaultdict(set)
+        self.link_leads()
+        self.primary = {}
+        self.first_won = {}
+        self.lead_won = {}
+        self.lead_opportunity = {}
+        self.derive()
+        for kind in ("deal", "opportunity", "lead", "rep", "call"):
+            for key, record in world.live(kind):
+                getattr(self, kind)(key, record)
+
+    def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None):
+        if at is not None:
+            self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE))
+
+    # links: the union of lead.opportunity_id and opportunity.lead_id; the primary lead is the earliest created, then id
+
+    def link_leads(self):
+        w = self.w
+        for key, record in w.records.items():
+            if not record.image or record.deleted or record.image["excluded"]:
+                continue
+            if key[1] == "lead" and record.image["opportunity_id"]:
+                self.leads_of[w.root((key[0], "opportunity", record.image["opportunity_id"]))].add(w.root(key))
+            if key[1] == "opportunity" and record.image["lead_id"]:
+                self.leads_of[w.root(key)].add(w.root((key[0], "lead", record.image["lead_id"])))
+
+    def lead_of_opportunity(self, tenant, name):
+        if not name:
+            return None
+        key = self.w.root((tenant, "opportunity", name))
+        best = None
+        for lead in self.leads_of.get(key, ()):
+            record = self.w.records.get(lead)
+            created = record.image["created_at"] if record and record.image else None
+            rank = (created is None, created or 0, lead[2])
+            if best is None or rank < best[0]:
+                best = (rank, lead)
+        return best[1] if best else None
+
+    def lead_of_deal(self, key, deal):
+        if deal["lead_id"]:
+            return self.w.root((key[0], "lead", deal["lead_id"]))
+        return self.lead_of_opportunity(key[0], deal["opportunity_id"])
+
+    def customer(self, key, deal):
+        name = deal["account_id"] or (deal["contact_id"] and "contact:" + deal["contact_id"])
+        return self.w.root((key[0], "account", name)) if name else None
+
+    def derive(self):
+        for key, record in self.w.live("deal"):
+            deal = record.image
+            if not is_won(deal) or deal["won_at"] is None:
+                continue
+            customer, lead = self.customer(key, deal), self.lead_of_deal(key, deal)
+            if customer:
+                self.first_won[customer] = min(self.first_won.get(customer, deal["won_at"]), deal["won_at"])
+            if lead:
+                self.lead_won[lead] = min(self.lead_won.get(lead, deal["won_at"]), deal["won_at"])
+        for key, record in self.w.live("opportunity"):
+            created = record.image["created_at"]
+            for lead in self.leads_of.get(key, ()):
+                if created is not None:
+                    self.lead_opportunity[lead] = min(self.lead_opportunity.get(lead, created), created)
+
+    def lead_source(self, key):
+        record = self.w.records.get(key) if key else None
+        return record.image["source_channel"] if record and record.image else None
+
+    def team(self, tenant, team, rep, at):
+        if team is not None:
+            return team
+        return team_at(self.w.find(tenant, "rep", rep), self.zone_of(tenant).day(at) if at is not None else None)
+
+    def deal(self, key, record):
+        deal, tenant = record.image, key[0]
+        if not is_won(deal) or deal["won_at"] is None:
+            return
+        at = deal["won_at"]
+        owner, team = record.closings.get(at, (None, None))
+        winner = deal["owner_at_win_id"] or owner
+        team = self.team(tenant, deal["team_at_win_id"] or team, winner, at)
+        opportunity = self.w.find(tenant, "opportunity", deal["opportunity_id"])
+        customer = self.customer(key, deal)
+        account = self.w.records.get(customer) if customer else None
+        account = account.image if account else None
+        source = first(deal["source_channel"], opportunity and opportunity["source_channel"],
+                       self.lead_source(self.lead_of_deal(key, deal)), account and account["source_channel"], "(unknown)")
+        zone = self.zone_of(tenant)
+        since = account and account["customer_since"]
+        new = customer is not None and zone.day(at) == zone.day(self.first_won[customer]) and (since is None or since >= zone.day(at))
+        for rep, amount in credit(deal, winner):
+            self.add(tenant, "won_revenue", at, amount, deal["currency"], rep, team, source)
+            if new:
+                self.add(tenant, "new_won_revenue", at, amount, deal["currency"], rep, team, source)
+        self.add(tenant, "won_deals", at, UNIT, "", winner, team, source)
+        self.add(tenant, "won_amount", at, deal["amount"], deal["currency"], winner, team, source)
+        began = first(opportunity and opportunity["created_at"], deal["created_at"])
+        if began is not None and at >= began:
+            self.add(tenant, "cycle_time", at, (at - began) * (UNIT // 1000), "", winner, team, source)
+            self.add(tenant, "cycle_deals", at, UNIT, "", winner, team, source)
+
+    def opportunity(self, key, record):
+        o, tenant = record.image, key[0]
+        source = first(o["source_channel"], self.lead_source(self.lead_of_opportunity(tenant, key[2])), "(unknown)")
+        stage = o["pipeline_id"] + "/" + o["stage_id"]
+        closed = None if o["status"] == "OPEN" else close_time(o)
+        team = self.team(tenant, o["team_id"], o["owner_id"], None)
+        mine = dict(rep=o["owner_id"], team=team, source=source, stage=stage)
+        currency, amount = o["currency"] or "", o["amount"]
+        created = o["created_at"]
+        self.add(tenant, "opportunities_created", created, **mine)
+        if amount is not None:
+            self.add(tenant, "opportunities_created_value", created, amount, currency, **mine)
+        if o["status"] == "WON" and closed is not None and created is not None and closed - created <= MATURITY:
+            self.add(tenant, "created_won", created, **mine)
+        if closed is not None:
+            owner, closer_team = record.closings.get(closed, (None, None))
+            closer = dict(rep=owner, team=self.team(tenant, closer_team, owner, closed), source=source)
+            what = {"WON": "opportunities_won", "LOST": "opportunities_lost"}.get(o["status"])
+            if what:
+                self.add(tenant, what, closed, **closer)
+                if amount is not None and amount > 0:
+                    self.add(tenant, what + "_value", closed, amount, currency, **closer)
+        if o["status"] == "OPEN" or closed is not None:
+            begin = created if created is not None else -(1 << 60)
+            end = closed if closed is not None else 1 << 60
+            if end > begin:
+                for measure, value, cur in self.worth(o):
+                    fact = Fact(tenant, measure, begin, value, cur, o["owner_id"] or NONE, team or NONE, source or NONE, stage)
+                    self.stocks.append((fact, end))
+
+    @staticmethod
+    def worth(o):
+        yield "open_opportunities", UNIT, ""
+        if o["amount"] is not None:
+            yield "open_value", o["amount"], o["currency"] or ""
+            if o["probability"] is not None:
+                yield "open_weighted", half_even(o["amount"] * o["probability"], UNIT), o["currency"] or ""
+
+    def lead(self, key, record):
+        lead, tenant = record.image, key[0]
+        mine = dict(rep=lead["owner_id"], team=self.team(tenant, lead["team_id"], lead["owner_id"], None),
+                    source=first(lead["source_channel"], "(unknown)"))
+        created, won, opportunity = lead["created_at"], self.lead_won.get(key), self.lead_opportunity.get(key)
+        self.add(tenant, "leads_created", created, **mine)
+        if opportunity is not None and opportunity - created <= MATURITY:
+            self.add(tenant, "leads_created_with_opportunity", created, **mine)
+        if won is not None and won - created <= MATURITY:
+            self.add(tenant, "leads_created_won", created, **mine)
+        self.add(tenant, "leads_with_opportunity", opportunity, **mine)
+        self.add(tenant, "leads_won", won, **mine)
+
+    def rep(self, key, record):
+        rep, tenant = record.image, key[0]
+        if not rep["quota_carrying"]:
+            return
+        zone, team = self.zone_of(tenant), team_at(rep, None)
+        start = zone.start(rep["active_from"])
+        end = zone.start(rep["active_to"] + 1) if rep["active_to"] is not None else 1 << 60
+        self.add(tenant, "reps_started", start, team=team)
+        if end > start:
+            self.add(tenant, "reps_active", start, UNIT, team=team)
+            if end < 1 << 60:
+                self.add(tenant, "reps_active", end, -UNIT, team=team)
+
+    def call(self, key, record):
+        call, tenant = record.image, key[0]
+        at = call["initiated_at"]
+        mine = dict(rep=call["rep_id"], team=self.team(tenant, call["team_id"], call["rep_id"], at))
+        if call["direction"] == "OUTBOUND":
+            self.add(tenant, "outbound_calls", at, **mine)
+            if call["disposition"] == "CONNECTED":
+                self.add(tenant, "outbound_connected", at, **mine)
+        if call["answered_at"] is not None:
+            talk = call["talk_ms"] or 0
+            self.add(tenant, "handled_calls", at, **mine)
+            self.add(tenant, "call_talk_time", at, talk * (UNIT // 1000), **mine)
+            self.add(tenant, "call_handle_time", at, (talk + (call["hold_ms"] or 0) + (call["wrap_ms"] or 0)) * (UNIT // 1000), **mine)
+
+
+def half_even(num, den):
+    if den < 0:
+        num, den = -num, -den
+    q, r = divmod(num, den)
+    return q + (2 * r > den or (2 * r == den and q % 2 == 1))
+
+
+# ---- metrics ----------------------------------------------------------------------------------------------
+
+SALES = ["24h", "7d", "30d", "today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date", "all"]
+REP = ["24h", "7d", "today", "week_to_date", "month_to_date", "quarter_to_date"]
+GROWTH = SALES[:-1]
+CALLS = ["1h", "24h", "7d", "today", "week_to_date", "month_to_date"]
+COHORT = ["30d", "month_to_date", "quarter_to_date"]
+C, T, R, S, G = (), ("team",), ("rep",), ("source",), ("stage",)
+
+
+class Metric:
+    """num and den are lists of (sign, measure); den None: the value is num. kind: percent, money, count, days, seconds."""
+
+    def __init__(self, name, kind, num, den, windows, groups, streams, **options):
+        self.name, self.kind, self.num, self.den, self.windows, self.groups = name, kind, num, den, windows, groups
+        self.streams = streams.split()
+        self.cohort = options.get("cohort", False)
+        self.roster = options.get("roster", False)
+        self.growth = options.get("growth", False)
+        self.lost_value = options.get("lost_value", False)
+
+
+def plus(*names):
+    return [(1, n) for n in names]
+
+
+METRICS = [
+    Metric("won_revenue", "money", plus("won_revenue"), None, SALES, [C, T, S], "deal"),
+    Metric("rep_revenue", "money", plus("won_revenue"), None, REP, [R], "deal"),
+    Metric("revenue_per_rep", "money", plus("won_revenue"), [], SALES, [C, T], "deal rep", roster=True),
+    Metric("won_deals", "count", plus("won_deals"), None, SALES, [C, T, R, S], "deal"),
+    Metric("average_purchase_value", "money", plus("won_amount"), plus("won_deals"), SALES, [C, T, R, S], "deal"),
+    Metric("sales_growth_amount", "money", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="amount"),
+    Metric("sales_growth", "percent", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="share"),
+    Metric("new_revenue", "money", plus("new_won_revenue"), None, SALES, [C, T, S], "deal"),
+    Metric("existing_revenue", "money", [(1, "won_revenue"), (-1, "new_won_revenue")], None, SALES, [C, T, S], "deal"),
+    Metric("new_revenue_share", "percent", plus("new_won_revenue"), plus("won_revenue"), SALES, [C, T, S], "deal"),
+    Metric("new_existing_gap", "money", [(2, "new_won_revenue"), (-1, "won_revenue")], None, SALES, [C, T], "deal"),
+    Metric("sales_cycle_days", "days", plus("cycle_time"), plus("cycle_deals"), SALES, [C, T, R, S], "deal"),
+    Metric("win_rate", "percent", plus("opportunities_won"), plus("opportunities_won", "opportunities_lost"), SALES, [C, T, R, S],
+           "opportunity"),
+    Metric("win_rate_value", "percent", plus("opportunities_won_value"), plus("opportunities_won_value", "opportunities_lost_value"),
+           SALES, [C, T, R, S], "opportunity", lost_value=True),
+    Metric("win_rate_cohort", "percent", plus("created_won"), plus("opportunities_created"), COHORT, [C, T, S], "opportunity", cohort=True),
+    Metric("opportunities_new", "count", plus("opportunities_created"), None, SALES, [C, T, R, S], "opportunity"),
+    Metric("opportunities_new_value", "money", plus("opportunities_created_value"), None, SALES, [C, T, S], "opportunity"),
+    Metric("opportunities_open", "count", plus("open_opportunities"), None, ["now"], [C, T, R, S, G], "opportunity"),
+    Metric("pipeline_value", "money", plus("open_value"), None, ["now"], [C, T, R, S, G], "opportunity"),
+    Metric("pipeline_weighted", "money", plus("open_weighted"), None, ["now"], [C, T, R, S, G], "opportunity"),
+    Metric("leads_new", "count", plus("leads_created"), None, SALES, [C, T, R, S], "lead"),
+    Metric("lead_to_opportunity", "percent", plus("leads_with_opportunity"), plus("leads_created"), SALES, [C, T, S], "lead"),
+    Metric("lead_to_opportunity_cohort", "percent", plus("leads_created_with_opportunity"), plus("leads_created"), COHORT, [C, T, S],
+           "lead", cohort=True),
+    Metric("lead_conversion", "percent", plus("leads_won"), plus("leads_created"), SALES, [C, T, S], "lead"),
+    Metric("lead_conversion_cohort", "percent", plus("leads_created_won"), plus("leads_created"), COHORT, [C, T, S], "lead",
+           cohort=True),
+    Metric("dials", "count", plus("outbound_calls"), None, CALLS, [C, T, R], "call"),
+    Metric("connect_rate", "percent", plus("outbound_connected"), plus("outbound_calls"), CALLS, [C, T, R], "call"),
+    Metric("talk_time", "seconds", plus("call_talk_time"), None, CALLS, [C, T, R], "call"),
+    Metric("aht", "seconds", plus("call_handle_time"), plus("handled_calls"), CALLS, [C, T, R], "call"),
+]
+BY_NAME = {m.name: m for m in METRICS}
+PERCENTILES = {"sales_cycle_days_p50": 0.5, "sales_cycle_days_p90": 0.9, "median_purchase_value": 0.5}
+NOT_COMPUTED = {"rep_rank", "heartbeat"} | set(PERCENTILES)
+
+
+class Series:
+    """Amounts of one measure, currency and group in the order of time, with running sums."""
+
+    def __init__(self):
+        self.items = []
+        self.times = None
+
+    def seal(self):
+        self.items.sort()
+        self.times = [t for t, _ in self.items]
+        self.sums = [0]
+        for _, amount in self.items:
+            self.sums.append(self.sums[-1] + amount)
+
+    def between(self, start, end):
+        a, b = bisect.bisect_left(self.times, start), bisect.bisect_left(self.times, end)
+        return self.sums[b] - self.sums[a], b - a
+
+
+MONEY = {"won_revenue", "new_won_revenue", "won_amount", "opportunities_created_value", "opportunities_won_value",
+         "opportunities_lost_value", "open_value", "open_weighted"}
+
+
+class Oracle:
+    def __init__(self, events, zone_of_name, currency_of):
+        zones = {}
+
+        def zone_of(tenant):
+            name = zone_of_name(tenant)
+            return zones.setdefault(name, Zone(name))
+        self.zone_of, self.currency_of = zone_of, currency_of
+        self.world = World(events)
+        facts = Facts(self.world, zone_of)
+        self.series = collections.defaultdict(Series)
+        self.stock = collections.defaultdict(list)
+        self.groups = collections.defaultdict(set)
+        for fact in facts.facts:
+            for group, key in self.keys(fact):
+                self.series[(fact.tenant, fact.measure, fact.currency if fact.measure in MONEY else "", group, key)].items.append(
+                    (fact.at, fact.amount))
+                self.groups[(fact.tenant, group)].add(key)
+        for fact, end in facts.stocks:
+            for group, key in self.keys(fact):
+                self.stock[(fact.tenant, fact.measure, fact.currency if fact.measure in MONEY else "", group, key)].append(
+                    (fact.at, end, fact.amount))
+                self.groups[(fact.tenant, group)].add(key)
+        for series in self.series.values():
+            series.seal()
+
+    @staticmethod
+    def keys(fact):
+        yield C, ""
+        yield T, fact.team
+        yield R, fact.rep
+        yield S, fact.source
+        yield G, fact.stage
+
+    # windows: edges of the main interval, of the current and of the previous one at the comparison's resolution
+
+    def edges(self, tenant, window, clock, mature):
+        zone = self.zone_of(tenant)
+        if window == "all":
+            return (None, clock), None, None
+        if window in ROLLING:
+            length = ROLLING[window]
+            res = 900_000 if length / 720 >= 900_000 else 60_000 if length / 720 >= 60_000 else 1000
+            edge = clock // res * res
+            end = edge - mature if mature else clock
+            return (edge - length - mature, end), (edge - length - mature, edge - mature), (edge - 2 * length - mature, edge - length - mature)
+        unit = TO_DATE[window]
+        start_day = zone.first_day(unit, zone.day(clock))
+        start = zone.start(start_day)
+        edge = max(clock // 900_000 * 900_000, zone.start(zone.day(clock)))
+        return (start, clock), (start, edge), (zone.start(zone.shift(unit, start_day, -1)), zone.like(unit, edge))
+
+    def total(self, tenant, measure, currency, group, key, span, clock):
+        start, end = span
+        series = self.series.get((tenant, measure, currency if measure in MONEY else "", group, key))
+        if not series:
+            return 0, 0
+        return series.between(-(1 << 61) if start is None else start, min(end, clock))
+
+    def parts(self, metric, tenant, currency, group, key, span, clock):
+        """numerator, denominator (or None), facts of the lost value."""
+        num = sum(sign * self.total(tenant, m, currency, group, key, span, clock)[0] for sign, m in metric.num)
+        if metric.roster:
+            opening = self.total(tenant, "reps_active", "", group, key, (None, span[0]), clock)[0] if span[0] is not None else 0
+            return num, opening + self.total(tenant, "reps_started", "", group, key, span, clock)[0], 1
+        if metric.den is None:
+            return num, None, 1
+        den = sum(sign * self.total(tenant, m, currency, group, key, span, clock)[0] for sign, m in metric.den)
+        lost = self.total(tenant, "opportunities_lost_value", currency, group, key, span, clock)[1] if metric.lost_value else 1
+        return num, den, lost
+
+    @staticmethod
+    def finish(metric, num, den, lost):
+        """state, value, numerator, denominator in 1/10,000 of the unit."""
+        up = {"percent": 100}.get(metric.kind, 1)
+        down = {"days": 86400}.get(metric.kind, 1)
+        if metric.lost_value and not lost:
+            return "NO_DATA", None, None, None
+        if den is None:
+            return "OK", half_even(num * up, down), None, None
+        shown = half_even(num, down)
+        if den == 0:
+            return "ZERO_DENOMINATOR", None, shown, 0
+        return "OK", half_even(num * UNIT * up, den * down), shown, den
+
+    def value(self, metric, tenant, window, group, key, clock, currency=""):
+        """The metric as it should read at `clock`: state, value, numerator, denominator, previous value."""
+        if not set(metric.streams) <= self.world.streams[tenant]:
+            return "NO_DATA", None, None, None, None
+        if window == "now":
+            total = 0
+            measure = metric.num[0][1]
+            for begin, end, amount in self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ()):
+                total += amount if begin < clock <= end else 0
+            return "OK", total, None, None, None
+        mature = MATURITY if metric.cohort else 0
+        main, current, previous = self.edges(tenant, window, clock, mature)
+        if metric.growth:
+            now = self.parts(metric, tenant, currency, group, key, current, clock)[0]
+            before = self.parts(metric, tenant, currency, group, key, previous, clock)[0]
+            if metric.growth == "amount":
+                return "OK", now - before, None, None, None
+            if before == 0:
+                return "NO_BASE", None, now - before, 0, None
+            return "OK", half_even((now - before) * UNIT * 100, abs(before)), now - before, abs(before), None
+        state, value, num, den = self.finish(metric, *self.parts(metric, tenant, currency, group, key, main, clock))
+        if metric.cohort and state == "OK" and window in TO_DATE:
+            state = "PARTIAL"
+        before = None
+        if previous:
+            before = self.finish(metric, *self.parts(metric, tenant, currency, group, key, previous, clock))[1]
+        return state, value, num, den, before
+
+    def closed(self, metric, tenant, unit, start, group, key, clock, currency=""):
+        """The same of a whole closed period that begins at `start`."""
+        zone = self.zone_of(tenant)
+        first_day = zone.day(start)
+        end, prev = zone.start(zone.shift(unit, first_day, 1)), zone.start(zone.shift(unit, first_day, -1))
+        if metric.growth:
+            now = self.parts(metric, tenant, currency, group, key, (start, end), clock)[0]
+            before = self.parts(metric, tenant, currency, group, key, (prev, start), clock)[0]
+            if metric.growth == "amount":
+                return "OK", now - before, None, None, None
+            if before == 0:
+                return "NO_BASE", None, now - before, 0, None
+            return "OK", half_even((now - before) * UNIT * 100, abs(before)), now - before, abs(before), None
+        state, value, num, den = self.finish(metric, *self.parts(metric, tenant, currency, group, key, (start, end), clock))
+        before = self.finish(metric, *self.parts(metric, tenant, currency, group, key, (prev, start), clock))[1]
+        return state, value, num, den, before
