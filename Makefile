@@ -134,6 +134,14 @@ $(KAFKA_LIBS): deploy/pom.xml | $(DEPS)
 		-DoutputDirectory=$(CURDIR)/$(BUILD)/kafka/libs
 	$(Q)touch $@
 
+# Python with what the oracle and the system tests import; nothing of it is in the program.
+PYTHON := $(BUILD)/venv/.ready
+$(PYTHON): tests/oracle/requirements.txt | $(DEPS)
+	$(call say,VENV,$(BUILD)/venv)
+	$(Q)python3 -m venv $(BUILD)/venv
+	$(Q)$(BUILD)/venv/bin/pip install -q --disable-pip-version-check -r $<
+	$(Q)touch $@
+
 $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 	$(call say,COPY,$@)
 	$(Q)cp -f $< $@.new
@@ -167,7 +175,7 @@ scenario: $(if $(SCENARIO_SOURCES),$(BUILD)/asan/scenario) ## scenario files, wi
 golden: $(BUILD)/salespulse ## outputs compared byte by byte
 	$(Q)tests/golden/run.sh
 
-system: $(BUILD)/salespulse $(KAFKA_LIBS) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## real Kafka, real Redis; T=replay for one
+system: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## real Kafka, real Redis; T=replay for one
 	$(Q)tests/system.sh $(if $(T),tests/system/test_$(T).sh)
 
 check-asan: unit scenario ## unit tests and scenarios with ASan and UBSan

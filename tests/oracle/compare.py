@@ -1,0 +1,257 @@
+"""compare.py: reads the input topics of a job and what it published, computes what it should have published, and says where they differ.
+
+    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--idle SECONDS] [--prefix P]
+
+Checked: the last value of every key on kpi.latest as of the end of the events, the last value of every closed period on
+kpi.history, that nothing which should be there is missing, that revisions rise per key in the log, and that dead letters are
+whole. Prints the differences (the first 20) and "compare: N passed, N failed".
+"""
+import argparse
+import collections
+import decimal
+import io
+import json
+import pathlib
+import sys
+import time
+
+import confluent_kafka
+import fastavro
+
+import oracle
+
+INPUTS = ["lead", "opportunity", "deal", "call", "rep", "account"]
+UNIT = oracle.UNIT
+
+
+def units(value):
+    return None if value is None else int(value.scaleb(4)) if isinstance(value, decimal.Decimal) else round(value * UNIT)
+
+
+class Schemas:
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.parsed = {}
+
+    def get(self, name):
+        if name not in self.parsed:
+            text = json.loads((self.folder / f"{name}.avsc").read_text())
+            self.parsed[name] = fastavro.parse_schema(self.plain(text), _force=True)
+        return self.parsed[name]
+
+    def plain(self, schema):
+        """Times and dates as numbers: the oracle counts in milliseconds and days."""
+        if isinstance(schema, dict):
+            out = {k: self.plain(v) for k, v in schema.items() if k != "doc"}
+            if out.get("logicalType") in ("timestamp-millis", "date"):
+                del out["logicalType"]
+            return out
+        return [self.plain(s) for s in schema] if isinstance(schema, list) else schema
+
+    def read(self, name, payload):
+        stream = io.BytesIO(payload)
+        record = fastavro.schemaless_reader(stream, self.get(name), None)
+        if stream.tell() != len(payload):
+            raise ValueError(f"{name}: {len(payload) - stream.tell()} bytes are left over")
+        return record
+
+
+def consume(brokers, topics, idle=2.0, ignore=lambda message: False, limit=600):
+    """Every message of the topics, until nothing that counts has come for `idle` seconds."""
+    consumer = confluent_kafka.Consumer({
+        "bootstrap.servers": brokers, "group.id": "compare", "enable.auto.commit": False, "auto.offset.reset": "earliest",
+        "enable.partition.eof": True, "fetch.message.max.bytes": 4_000_000, "queued.min.messages": 1_000_000})
+    known = consumer.list_topics(timeout=10).topics
+    partitions = [confluent_kafka.TopicPartition(t, p, 0) for t in topics if t in known for p in known[t].partitions]
+    consumer.assign(partitions)
+    last, begun, ends = time.monotonic(), time.monotonic(), set()
+    while time.monotonic() - last < idle or len(ends) < len(partitions):
+        if time.monotonic() - begun > limit:
+            raise SystemExit(f"compare: {topics} did not become quiet within {limit} s")
+        for message in consumer.consume(10_000, 0.2):
+            if message.error():
+                if message.error().code() == confluent_kafka.KafkaError._PARTITION_EOF:
+                    ends.add((message.topic(), message.partition()))
+                continue
+            if not ignore(message):
+                last = time.monotonic()
+            yield message
+    consumer.close()
+
+
+def read_event(schemas, kind, message):
+    event = schemas.read(kind, message.value())
+    event["type"] = kind
+    for field in ("amount", "list_amount", "margin_amount", "refund_amount", "probability", "score"):
+        if field in event:
+            event[field] = units(event[field])
+    for split in event.get("splits", ()):
+        split["credit_pct"] = units(split["credit_pct"])
+    return event
+
+
+class Comparison:
+    def __init__(self):
+        self.passed = 0
+        self.differences = []
+
+    def check(self, fits, text):
+        if fits:
+            self.passed += 1
+        else:
+            self.differences.append(text)
+
+
+def read_inputs(arguments, schemas):
+    events, clocks, where = [], collections.defaultdict(int), {}
+    wall = int(time.time() * 1000)
+    for message in consume(arguments.brokers, ["crm." + kind for kind in INPUTS]):
+        try:
+            event = read_event(schemas, message.topic().split(".", 1)[1], message)
+        except Exception:  # a planted wrong message: it is expected on the dead-letter topic
+            continue
+        if arguments.until and message.timestamp()[1] > arguments.until:
+            continue
+        events.append(event)
+        where[event["tenant_id"]] = message.partition()
+        clocks[message.partition()] = max(clocks[message.partition()], min(event["occurred_at"], wall))
+    return events, {tenant: clocks[p] for tenant, p in where.items()}
+
+
+def read_outputs(arguments, schemas, comparison):
+    latest, history, beats, count = {}, {}, 0, 0
+
+    def is_beat(message):
+        return message.topic() == "kpi.latest" and b"heartbeat" in (message.key() or b"")
+    for message in consume(arguments.brokers, ["kpi.latest", "kpi.history"], arguments.idle, is_beat):
+        if message.value() is None or is_beat(message):
+            beats += 1
+            continue
+        record = schemas.read("kpi_snapshot", message.value())
+        place = latest if message.topic() == "kpi.latest" else history
+        key = (record["tenant_id"], record["metric"], record["window"], record["group_by"], record["group_key"],
+               record["currency"] or "")
+        if place is history:
+            key += (record["window_start"],)
+        before = place.get(key)
+        if before and record["revision"] <= before["revision"]:
+            comparison.differences.append(f"revision fell from {before['revision']} to {record['revision']}: {key}")
+        place[key] = record
+        count += 1
+    print(f"compare: {count} records for {len(latest)} keys and {len(history)} closed keys, {beats} heartbeats", flush=True)
+    return latest, history
+
+
+def same(kind, want, got):
+    """got: a record. want: (state, value, numerator, denominator, previous)."""
+    state, value, num, den, previous = want
+    if got["state"] != state:
+        return f"state {got['state']} wanted {state}"
+    if units(got["value_decimal"]) != value and not (state == "LOW_SAMPLE"):
+        return f"value {got['value_decimal']} wanted {value}"
+    if num is not None and den is not None and (units(got["numerator"]), units(got["denominator"])) != (num, den):
+        return f"parts {got['numerator']} / {got['denominator']} wanted {num} / {den}"
+    published = got["previous_value"]
+    if previous is not None and (published is None or abs(published * UNIT - previous) > max(1, abs(previous)) * 1e-9 + 1):
+        return f"previous {published} wanted {previous}"
+    return None
+
+
+def group_of(record):
+    dims = tuple(d for d in record["group_by"].split(",") if d)
+    return dims, record["group_1"] or "" if dims else ""
+
+
+def wanted(o, record, clock, own):
+    metric = oracle.BY_NAME[record["metric"]]
+    dims, key = group_of(record)
+    currency = record["currency"] or ""
+    if metric.kind == "percent" and not currency and any(m in oracle.MONEY for _, m in metric.num):
+        currency = own
+    want = o.value(metric, record["tenant_id"], record["window"], dims, key, clock, currency)
+    if currency and currency != own and want[0] == "OK":
+        want = ("FX_MISSING",) + want[1:]
+    return metric, want
+
+
+def compare_latest(o, latest, clocks, own, c):
+    for key, record in latest.items():
+        if record["metric"] in oracle.NOT_COMPUTED or record["tenant_id"] not in clocks:
+            continue
+        metric, want = wanted(o, record, clocks[record["tenant_id"]], own)
+        difference = same(metric.kind, want, record)
+        c.check(difference is None, f"latest {key}: {difference}; clock {clocks[record['tenant_id']]} as_of {record['as_of']}")
+
+
+def compare_missing(o, latest, clocks, own, c):
+    """Every key that is not zero must have been published."""
+    shown = {(k[0], k[1], k[2], k[3], (r["group_1"] or "") if k[3] else "") for k, r in latest.items()}
+    for tenant, clock in clocks.items():
+        for metric in oracle.METRICS:
+            for dims in metric.groups:
+                for group in o.groups[(tenant, dims)] | ({""} if not dims else set()):
+                    for window in metric.windows:
+                        if (tenant, metric.name, window, ",".join(dims), group) in shown:
+                            continue
+                        money = metric.kind == "money" or any(m in oracle.MONEY for _, m in metric.num)
+                        state, value = o.value(metric, tenant, window, dims, group, clock, own if money else "")[:2]
+                        c.check(not value, f"missing {(tenant, metric.name, window, dims, group)}: {state} {value}")
+
+
+def compare_history(o, history, clocks, own, c):
+    names = {v: k for k, v in oracle.TO_DATE.items()}
+    for key, record in history.items():
+        if record["metric"] in oracle.NOT_COMPUTED or record["tenant_id"] not in clocks:
+            continue
+        metric = oracle.BY_NAME[record["metric"]]
+        assert record["window"] in names, record["window"]
+        dims, group = group_of(record)
+        currency = record["currency"] or ""
+        if not currency and any(m in oracle.MONEY for _, m in metric.num):
+            currency = own
+        want = o.closed(metric, record["tenant_id"], record["window"], record["window_start"], dims, group,
+                        clocks[record["tenant_id"]], currency)
+        if currency and currency != own and want[0] == "OK":
+            want = ("FX_MISSING",) + want[1:]
+        difference = same(metric.kind, want[:4] + (None,), record)
+        c.check(difference is None, f"history {key}: {difference}")
+
+
+def compare_closed_days(o, history, clocks, own, c):
+    """Every day that has ended must have been closed for whoever has won revenue in it."""
+    have = {(k[0], k[6]) for k in history if k[1] == "won_revenue" and k[2] == "day" and not k[3] and k[5] == own}
+    grace = 3_600_000
+    for tenant, clock in clocks.items():
+        series = o.series.get((tenant, "won_revenue", own, (), ""))
+        zone = o.zone_of(tenant)
+        for day in {zone.day(t) for t, _ in (series.items if series else ())}:
+            if zone.start(day + 1) + grace <= clock:
+                c.check((tenant, zone.start(day)) in have, f"day {day} of {tenant} was not closed")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--brokers", required=True)
+    parser.add_argument("--schemas", required=True)
+    parser.add_argument("--zone", default="Asia/Jakarta")
+    parser.add_argument("--currency", default="IDR")
+    parser.add_argument("--idle", type=float, default=6)
+    parser.add_argument("--until", type=int, default=0)
+    arguments = parser.parse_args()
+    schemas, c = Schemas(arguments.schemas), Comparison()
+    latest, history = read_outputs(arguments, schemas, c)
+    events, clocks = read_inputs(arguments, schemas)
+    print(f"compare: {len(events)} events of {len(clocks)} tenants", flush=True)
+    o = oracle.Oracle(events, lambda tenant: arguments.zone, lambda tenant: arguments.currency)
+    compare_latest(o, latest, clocks, arguments.currency, c)
+    compare_missing(o, latest, clocks, arguments.currency, c)
+    compare_history(o, history, clocks, arguments.currency, c)
+    compare_closed_days(o, history, clocks, arguments.currency, c)
+    for text in c.differences[:20]:
+        print("  differs:", text)
+    print(f"compare: {c.passed} passed, {len(c.differences)} failed")
+    return 1 if c.differences or not c.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
