@@ -5,7 +5,10 @@
 int64_t tier_res_ms(enum ledger_tier tier)
 {
 	static const int64_t res_ms[TIER_COUNT] = {
-		[TIER_SECOND] = 1000, [TIER_MINUTE] = 60000, [TIER_QUARTER_HOUR] = 900000, [TIER_DAY] = 0,
+		[TIER_SECOND] = 1000,
+		[TIER_MINUTE] = 60000,
+		[TIER_QUARTER_HOUR] = 900000,
+		[TIER_DAY] = 0,
 	};
 
 	return res_ms[tier];
@@ -82,16 +85,19 @@ int64_t edge_due_ms(const struct plan_edge *edge, struct time_bounds day, int64_
 	return floor_to(clock_ms, edge->res_ms) + edge->res_ms;
 }
 
-static int64_t like_position(const struct plan_edge *edge, const struct calendar *calendar, int64_t clock_ms)
+static int64_t like_position(
+	const struct plan_edge *edge, const struct calendar *calendar, int64_t clock_ms)
 {
 	int64_t now_ms = edge_cell(edge_day(calendar, clock_ms), edge->res_ms, clock_ms).start_ms;
 	int64_t like_ms = calendar_like_elapsed(calendar, edge->unit, edge->back, now_ms);
 
 	/* Where the zone's offset changed by less than a quarter of an hour the matching instant is off the grid. */
-	return edge_cell(edge_day(calendar, like_ms), tier_res_ms(edge_tier(edge)), like_ms).start_ms;
+	return edge_cell(edge_day(calendar, like_ms), tier_res_ms(edge_tier(edge)), like_ms)
+		.start_ms;
 }
 
-int64_t plan_edge_position(const struct plan *plan, uint32_t index, const struct calendar *calendar, int64_t clock_ms)
+int64_t plan_edge_position(
+	const struct plan *plan, uint32_t index, const struct calendar *calendar, int64_t clock_ms)
 {
 	const struct plan_edge *edge = &plan->edges[index];
 
