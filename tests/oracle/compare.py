@@ -1,6 +1,6 @@
 """compare.py: reads the input topics of a job and what it published, computes what it should have published, and says where they differ.
 
-    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--idle SECONDS] [--prefix P]
+    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--idle SECONDS] [--latest TOPIC] [--history TOPIC]
 
 Checked: the last value of every key on kpi.latest as of the end of the events, the last value of every closed period on
 kpi.history, that nothing which should be there is missing, that revisions rise per key in the log, and that dead letters are
@@ -110,8 +110,6 @@ def read_inputs(arguments, schemas):
             event = read_event(schemas, message.topic().split(".", 1)[1], message)
         except Exception:  # a planted wrong message: it is expected on the dead-letter topic
             continue
-        if arguments.until and message.timestamp()[1] > arguments.until:
-            continue
         events.append(event)
         where[event["tenant_id"]] = message.partition()
         clocks[message.partition()] = max(clocks[message.partition()], min(event["occurred_at"], wall))
@@ -122,13 +120,13 @@ def read_outputs(arguments, schemas, comparison):
     latest, history, beats, count = {}, {}, 0, 0
 
     def is_beat(message):
-        return message.topic() == "kpi.latest" and b"heartbeat" in (message.key() or b"")
-    for message in consume(arguments.brokers, ["kpi.latest", "kpi.history"], arguments.idle, is_beat):
+        return message.topic() == arguments.latest and b"heartbeat" in (message.key() or b"")
+    for message in consume(arguments.brokers, [arguments.latest, arguments.history], arguments.idle, is_beat):
         if message.value() is None or is_beat(message):
             beats += 1
             continue
         record = schemas.read("kpi_snapshot", message.value())
-        place = latest if message.topic() == "kpi.latest" else history
+        place = latest if message.topic() == arguments.latest else history
         key = (record["tenant_id"], record["metric"], record["window"], record["group_by"], record["group_key"],
                record["currency"] or "")
         if place is history:
@@ -236,7 +234,8 @@ def main():
     parser.add_argument("--zone", default="Asia/Jakarta")
     parser.add_argument("--currency", default="IDR")
     parser.add_argument("--idle", type=float, default=6)
-    parser.add_argument("--until", type=int, default=0)
+    parser.add_argument("--latest", default="kpi.latest")
+    parser.add_argument("--history", default="kpi.history")
     arguments = parser.parse_args()
     schemas, c = Schemas(arguments.schemas), Comparison()
     latest, history = read_outputs(arguments, schemas, c)
