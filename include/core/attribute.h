@@ -61,7 +61,8 @@ enum attribute_visit { VISIT_STAGE_ID, VISIT_PIPELINE_ID, VISIT_OWNER_ID, VISIT_
 	VISIT_EXIT, VISIT_COLUMNS };
 enum attribute_version { VERSION_FROM_AT, VERSION_AMOUNT, VERSION_PROBABILITY, VERSION_OWNER_ID, VERSION_TEAM_ID,
 	VERSION_STAGE_ID, VERSION_PIPELINE_ID, VERSION_CURRENCY, VERSION_COLUMNS };
-enum attribute_credit { CREDIT_REP_ID, CREDIT_TEAM_ID, CREDIT_AMOUNT, CREDIT_SHARE, CREDIT_COLUMNS };
+enum attribute_credit { CREDIT_REP_ID, CREDIT_TEAM_ID, CREDIT_AMOUNT, CREDIT_SHARE, CREDIT_REFUND,
+	CREDIT_COLUMNS };
 
 /* Built-in attributes, one enumerator per slot and type; the slot is the value itself. */
 struct attribute_info {
@@ -91,8 +92,8 @@ int relation_find(struct slice name);
  *               versions (LIST, S13: from_at amount probability owner_id team_id stage_id pipeline_id
  *               currency; not for definitions)
  *  deal:        opportunity lead_by_id lead account owner winner (REF) · customer_id win_owner_id win_team_id (STRING) ·
- *               credit (LIST: rep_id team_id amount share; largest remainder: amounts sum to the deal's, shares to 1; the currency
- *               is the deal's; null without an amount)
+ *               credit (LIST: rep_id team_id amount share refund; largest remainder: amounts sum to the deal's, shares to 1,
+ *               refunds to the deal's refund_amount; the currency is the deal's; null without an amount)
  *               customer_id: account_id, else "contact:" contact_id; an ERASE leaves it, so that customers stay counted
  *  call:        lead opportunity account rep (REF)
  *  rep:         none.  account: owner (REF)

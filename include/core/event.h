@@ -61,6 +61,15 @@ struct order_key {
 struct order_key event_order(const struct event *);
 int order_compare(const struct order_key *, const struct order_key *);
 
+/*
+ * Whether it carries an image (S2): CREATE, UPDATE, SNAPSHOT always; MERGE, UNDELETE, DELETE if any field says something (a
+ * required one that is blank, UNKNOWN or 0 does not), a DELETE only if its fields can be true too; ERASE never.
+ */
+bool event_has_body(const struct event *);
+
+/* Years 1900 to 2300: what lies outside is a unit mistake (seconds, microseconds), not a time. */
+bool event_time_is_sane(int64_t ms);
+
 enum { EVENT_REASON_MAX = 160 };
 /* 0, or 1: it can't be true or can't be taken: a dead letter with this reason (S9 among them). */
 int event_validate(const struct event *, char ret_reason[EVENT_REASON_MAX]);

@@ -74,8 +74,6 @@ enum registers_image { REGISTERS_OLDER, REGISTERS_SAME, REGISTERS_NEWER };
 struct registers *registers_new(void);
 void registers_free(struct registers *);
 
-/* Whether the event carries an image: CREATE UPDATE SNAPSHOT MERGE, or UNDELETE with any field that is not null. */
-bool registers_event_has_body(const struct event *, uint32_t field_count);
 struct merge_key merge_key_of(const struct order_key *);
 int merge_key_compare(const struct merge_key *, const struct merge_key *);
 

@@ -65,7 +65,7 @@ struct store_slots {
 	uint8_t opp_status, opp_won_at, opp_lost_at, opp_closed_at, opp_owner_id, opp_team_id, opp_stage_id,
 		opp_pipeline_id, opp_stage_order, opp_stage_entered_at, opp_amount, opp_currency, opp_probability;
 	uint8_t opp_close_owner_id, opp_close_team_id, opp_close_at, opp_visits, opp_versions, opp_lead_by_id, opp_lead;
-	uint8_t deal_won_at, deal_owner_id, deal_team_id, deal_owner_at_win_id, deal_team_at_win_id, deal_amount, deal_splits,
+	uint8_t deal_won_at, deal_owner_id, deal_team_id, deal_owner_at_win_id, deal_team_at_win_id, deal_amount, deal_refund_amount, deal_splits,
 		deal_account_id, deal_contact_id, deal_customer_id, deal_win_owner_id, deal_win_team_id, deal_credit, deal_opportunity,
 		deal_lead_by_id, deal_lead;
 	uint8_t split_rep_id, split_role, split_credit_pct; /* columns of deal.splits */
@@ -73,7 +73,7 @@ struct store_slots {
 
 /* Symbols that store*.c compare with or write, interned once. */
 struct store_words {
-	uint32_t open, won, lost, revenue, owner, primary;
+	uint32_t open, won, lost;
 	uint32_t advanced, back, moved_pipeline;
 };
 
@@ -127,7 +127,7 @@ struct store {
 	struct u32_list dirty, saving;
 	struct string_map restore_map;
 	struct store_counters counters;
-	size_t list_bytes, register_bytes;
+	size_t list_bytes, ext_bytes, register_bytes;
 };
 
 static inline struct store_node *store_node(const struct store *s, uint32_t index)
@@ -195,6 +195,7 @@ void store_drop_image(struct store *);
 void store_take_image(struct store *, uint32_t index);
 /* Removes what ERASE removes. */
 void store_erase(struct store *, uint32_t index);
+void store_ext_free(struct store *, const void *);
 /* Only the ext of an event; false: the strings' limit. */
 bool store_set_ext(struct store *, uint32_t index, const struct event *);
 /* New zeroed block. */

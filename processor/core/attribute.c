@@ -54,6 +54,7 @@ static const struct model_field credit_fields[CREDIT_COLUMNS] = {
 	[CREDIT_TEAM_ID] = {.name = "team_id", .type = VALUE_STRING, .reference = -1},
 	[CREDIT_AMOUNT] = {.name = "amount", .type = VALUE_MONEY, .reference = -1, .required = true},
 	[CREDIT_SHARE] = {.name = "share", .type = VALUE_DECIMAL, .reference = -1, .required = true},
+	[CREDIT_REFUND] = {.name = "refund", .type = VALUE_MONEY, .reference = -1},
 };
 static const struct model_list credit = {"credit", credit_fields, CREDIT_COLUMNS};
 

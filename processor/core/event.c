@@ -19,6 +19,11 @@ static const int64_t PAST_TENSE_SLACK_MS = 48 * INT64_C(3600000);
 /* Years 1900 to 2300: what lies outside is a unit mistake (seconds, microseconds), not a time. */
 static const int64_t TIME_MIN_MS = -INT64_C(2208988800000), TIME_MAX_MS = INT64_C(10413792000000);
 
+bool event_time_is_sane(int64_t ms)
+{
+	return ms >= TIME_MIN_MS && ms <= TIME_MAX_MS;
+}
+
 /* ---- order ---------------------------------------------------------------------------------------------- */
 
 static uint64_t hash_slice(uint64_t hash, struct slice text)
@@ -139,7 +144,7 @@ static int check_time(const struct event *event, const struct model_field *field
 {
 	char text[TIME_TEXT_MAX], event_text[TIME_TEXT_MAX];
 
-	if (ms < TIME_MIN_MS || ms > TIME_MAX_MS)
+	if (!event_time_is_sane(ms))
 		return BAD("%s is %" PRId64 ": not a time in milliseconds since 1970", field->name, ms);
 	if (field->past_tense && ms > event->occurred_at_ms + PAST_TENSE_SLACK_MS)
 		return BAD("%s is %s, more than 48 h after the event itself (%s)", field->name, time_format(ms, text),
@@ -159,6 +164,10 @@ static int check_value(const struct event *event, const struct model_field *fiel
 		return check_time(event, field, value->i, ret_reason);
 	case VALUE_DURATION:
 		return value->i < 0 ? BAD("%s is negative", field->name) : 0;
+	case VALUE_MONEY:
+	case VALUE_DECIMAL:
+		/* The one number that has no opposite: what is booked must be able to be taken back. */
+		return value->i == INT64_MIN ? BAD("%s is out of range", field->name) : 0;
 	case VALUE_LIST:
 		for (size_t i = 0; value->list != NULL && i < value->list->count * field->list->field_count; i++)
 			if (check_value(event, &field->list->fields[i % field->list->field_count], &value->list->cells[i], ret_reason))
@@ -176,44 +185,76 @@ static const struct event_value *field_of(const struct event *event, const char 
 	return index >= 0 && !event->fields[index].is_null ? &event->fields[index] : NULL;
 }
 
+/* Money without a currency could be added to anything. Lists' amounts are in the currency of their owner. */
+static int check_currency(const struct event *event, const struct model_field *field, const struct event_value *value,
+	char *ret_reason)
+{
+	const struct event_value *currency;
+
+	if (value->is_null)
+		return 0;
+	if (field->type == VALUE_LIST) {
+		for (size_t i = 0; value->list != NULL && i < field->list->field_count; i++)
+			if (value->list->count > 0 && field->list->fields[i].type == VALUE_MONEY) {
+				currency = field_of(event, "currency");
+				if (currency == NULL || currency->text.len == 0)
+					return BAD("%s without a currency", field->name);
+			}
+		return 0;
+	}
+	if (field->type != VALUE_MONEY)
+		return 0;
+	currency = field_of(event, field->currency);
+	return currency == NULL || currency->text.len == 0 ? BAD("%s without a currency", field->name) : 0;
+}
+
 static int check_opportunity(const struct event *event, char *ret_reason)
 {
-	const struct event_value *probability = field_of(event, "probability"), *amount = field_of(event, "amount");
-	const struct event_value *currency = field_of(event, "currency");
+	const struct event_value *probability = field_of(event, "probability");
 
 	if (probability != NULL && (probability->i < 0 || probability->i > DECIMAL_SCALE))
 		return BAD("probability is outside 0 to 1");
-	if (amount != NULL && (currency == NULL || currency->text.len == 0))
-		return BAD("amount without a currency");
 	return 0;
 }
 
 static int check_deal(const struct event *event, char *ret_reason)
 {
-	const struct event_value *currency = field_of(event, "currency"), *splits = field_of(event, "splits");
-	int pct = 2; /* column of credit_pct */
+	const struct model_list *model = model_table[ENTITY_DEAL].fields[model_field_find(ENTITY_DEAL, slice_of("splits"))].list;
+	const struct event_value *splits = field_of(event, "splits");
+	int pct = model_list_field_find(model, slice_of("credit_pct"));
 
-	if (field_of(event, "amount") != NULL && (currency == NULL || currency->text.len == 0))
-		return BAD("amount without a currency");
 	for (size_t row = 0; splits != NULL && splits->list != NULL && row < splits->list->count; row++) {
-		const struct event_value *cells = splits->list->cells + row * 3;
-		if (!cells[pct].is_null && (cells[pct].i < 0 || cells[pct].i > 100 * DECIMAL_SCALE))
+		const struct event_value *cell = &splits->list->cells[row * model->field_count + (size_t)pct];
+
+		if (!cell->is_null && (cell->i < 0 || cell->i > 100 * DECIMAL_SCALE))
 			return BAD("a split's credit_pct is outside 0 to 100");
 	}
 	return 0;
 }
 
-int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])
+/* What the event says of its fields. */
+static int check_fields(const struct event *event, char *ret_reason)
 {
 	const struct model_entity *model = &model_table[event->type];
 
+	for (size_t i = 0; i < model->field_count; i++)
+		if (check_value(event, &model->fields[i], &event->fields[i], ret_reason) ||
+			check_currency(event, &model->fields[i], &event->fields[i], ret_reason))
+			return 1;
+	if (event->type == ENTITY_OPPORTUNITY)
+		return check_opportunity(event, ret_reason);
+	return event->type == ENTITY_DEAL ? check_deal(event, ret_reason) : 0;
+}
+
+int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])
+{
 	if (check_text(event->tenant_id, "tenant_id", true, ret_reason) ||
 		check_text(event->entity_id, "entity_id", true, ret_reason) ||
 		check_text(event->event_id, "event_id", false, ret_reason))
 		return 1;
 	if (event->op == EVENT_UNKNOWN)
 		return BAD("op is UNKNOWN");
-	if (event->occurred_at_ms < TIME_MIN_MS || event->occurred_at_ms > TIME_MAX_MS)
+	if (!event_time_is_sane(event->occurred_at_ms))
 		return BAD("occurred_at is %" PRId64 ": not a time in milliseconds since 1970", event->occurred_at_ms);
 	for (size_t i = 0; i < event->merged_count; i++)
 		if (check_text(event->merged_ids[i], "merged_ids", true, ret_reason))
@@ -222,15 +263,47 @@ int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])
 		if (check_text(event->ext[i].key, "a key of ext", true, ret_reason) ||
 			check_text(event->ext[i].value, "a value of ext", false, ret_reason))
 			return 1;
-	/* What a deletion or an erasure says of the fields is not believed anyway. */
-	if (event->op == EVENT_DELETE || event->op == EVENT_ERASE)
-		return 0;
-	for (size_t i = 0; i < model->field_count; i++)
-		if (check_value(event, &model->fields[i], &event->fields[i], ret_reason))
-			return 1;
-	if (event->type == ENTITY_OPPORTUNITY)
-		return check_opportunity(event, ret_reason);
-	return event->type == ENTITY_DEAL ? check_deal(event, ret_reason) : 0;
+	return event->op != EVENT_DELETE && event_has_body(event) ? check_fields(event, ret_reason) : 0;
+}
+
+/* ---- is there an image? ------------------------------------------------------------------------------------- */
+
+/*
+ * Whether a field says something. On the wire a required field of a record without a body holds what its type has for
+ * blank: "", the enum's UNKNOWN, 0, false, no rows.
+ */
+static bool says_something(const struct model_field *field, const struct event_value *value)
+{
+	if (value->is_null)
+		return false;
+	if (field->type == VALUE_STRING)
+		return value->text.len > 0 && !(field->symbols != NULL && slice_is(value->text, field->symbols[0]));
+	if (field->type == VALUE_LIST)
+		return value->list != NULL && value->list->count > 0;
+	return !field->required || value->i != 0;
+}
+
+bool event_has_body(const struct event *event)
+{
+	const struct model_entity *model = &model_table[event->type];
+	char reason[EVENT_REASON_MAX];
+	bool says = false;
+
+	switch (event->op) {
+	case EVENT_CREATE:
+	case EVENT_UPDATE:
+	case EVENT_SNAPSHOT:
+		return true;
+	case EVENT_DELETE:
+	case EVENT_UNDELETE:
+	case EVENT_MERGE:
+		for (size_t i = 0; !says && i < model->field_count; i++)
+			says = says_something(&model->fields[i], &event->fields[i]);
+		/* A deletion is believed whatever else it says; its image only if it can be true. */
+		return says && (event->op != EVENT_DELETE || check_fields(event, reason) == 0);
+	default:
+		return false;
+	}
 }
 
 /* ---- making one --------------------------------------------------------------------------------------------- */

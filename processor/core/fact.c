@@ -102,16 +102,29 @@ static struct value run(struct making *k, const struct expr_program *program)
 
 static bool scale(struct making *k, int64_t value, int64_t factor, int64_t *ret)
 {
-	if (!__builtin_mul_overflow(value, factor, ret))
+	if (!__builtin_mul_overflow(value, factor, ret) && *ret != INT64_MIN)
 		return true;
 	k->m->counters.overflow += k->m->counting;
 	return false;
 }
 
+/*
+ * A number in the ledger's units, 1/10,000; of durations 1/10,000 of a second. False: it does not fit, or is the one that
+ * has no opposite: it could not be taken back.
+ */
+static bool in_units(struct making *k, struct value value, int64_t *ret)
+{
+	if (value.type == VALUE_INT || value.type == VALUE_BOOL)
+		return scale(k, value.i, DECIMAL_SCALE, ret);
+	if (value.type == VALUE_DURATION)
+		return scale(k, value.i, DECIMAL_SCALE / 1000, ret);
+	return scale(k, value.i, 1, ret);
+}
+
 /* The value in the ledger's units: false if it does not fit. */
 static bool set_amount(struct making *k, struct value value, struct fact *fact)
 {
-	int64_t units = value.i;
+	int64_t units;
 
 	fact->amount = 1;
 	switch (k->measure->agg) {
@@ -122,14 +135,11 @@ static bool set_amount(struct making *k, struct value value, struct fact *fact)
 		fact->sub = value.type == VALUE_REF ? store_entity(k->m->store, (uint32_t)value.i)->id : (uint64_t)value.i;
 		return true;
 	case AGG_SUM:
-		if (value.type == VALUE_INT && !scale(k, value.i, DECIMAL_SCALE, &units))
+		if (!in_units(k, value, &fact->amount))
 			return false;
-		if (value.type == VALUE_DURATION && !scale(k, value.i, DECIMAL_SCALE / 1000, &units))
-			return false;
-		fact->amount = units;
 		break;
 	case AGG_PERCENTILE:
-		if (value.type == VALUE_INT && !scale(k, value.i, DECIMAL_SCALE, &units))
+		if (!in_units(k, value, &units))
 			return false;
 		fact->sub = (uint32_t)histogram_bin(units);
 		break;
@@ -184,7 +194,7 @@ static void emit(struct making *k, const struct fact *fact, int64_t at_ms, int s
 	*place = *fact;
 	place->at_ms = at_ms;
 	if (sign < 0) {
-		place->amount = fact->amount == INT64_MIN ? INT64_MAX : -fact->amount;
+		place->amount = -fact->amount;
 		place->count = -fact->count;
 	}
 }

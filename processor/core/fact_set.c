@@ -92,7 +92,7 @@ static void append(struct fact_set *out, const struct fact *fact, int sign)
 	place = &out->items[out->count++];
 	*place = *fact;
 	if (sign < 0) {
-		place->amount = fact->amount == INT64_MIN ? INT64_MAX : -fact->amount;
+		place->amount = -fact->amount; /* no fact has the amount that has no opposite (fact.c) */
 		place->count = -fact->count;
 	}
 }

@@ -287,6 +287,9 @@ static int derive_programs(struct compiler *c, const struct definition_derive *d
 	struct plan_scope scope = { .c = c, .on = p->child, .own_only = true };
 	bool whole_child = p->kind == DERIVE_FIRST && slice_is(d->value.text, model_table[p->child].name);
 
+	if (p->kind == DERIVE_FIRST && !whole_child)
+		return plan_fail(c, &d->value, "`first` gives the child itself: {first: %s, …}; read on along its fields",
+			model_table[p->child].name);
 	p->type = p->kind == DERIVE_COUNT ? VALUE_INT : VALUE_REF;
 	if (p->kind != DERIVE_COUNT && !whole_child) {
 		if (plan_compile_text(&scope, &d->value, VALUE_ANY, &p->value))

@@ -24,24 +24,6 @@ void registers_free(struct registers *r)
 	free(r);
 }
 
-bool registers_event_has_body(const struct event *event, uint32_t field_count)
-{
-	switch (event->op) {
-	case EVENT_CREATE:
-	case EVENT_UPDATE:
-	case EVENT_SNAPSHOT:
-	case EVENT_MERGE:
-		return true;
-	case EVENT_UNDELETE:
-		for (uint32_t i = 0; i < field_count; i++)
-			if (!event->fields[i].is_null)
-				return true;
-		return false;
-	default:
-		return false;
-	}
-}
-
 struct merge_key merge_key_of(const struct order_key *key)
 {
 	struct merge_key merge = {.occurred_at_ms = key->occurred_at_ms, .hash = key->hash};
@@ -310,6 +292,8 @@ void order_key_read(struct order_key *key, struct reader *in)
 	key->op_rank = reader_u8(in);
 	read_id(in, key->id);
 	key->hash = reader_u64le(in);
+	if (key->op_rank > 2 || !event_time_is_sane(key->occurred_at_ms))
+		reader_fail(in);
 }
 
 static void write_sets(const struct registers *r, struct buffer *out)
@@ -390,6 +374,17 @@ static uint16_t read_count(struct reader *in, uint16_t max)
 	return in->bad ? 0 : (uint16_t)count;
 }
 
+/* One image makes one entry, and one entry is there once. */
+static bool stage_is_out_of_place(const struct registers *r, const struct register_stage *entry)
+{
+	if (r->stage_count && order_compare(&r->stages[r->stage_count - 1].greatest, &entry->greatest) >= 0)
+		return true;
+	for (uint16_t i = 0; i < r->stage_count; i++)
+		if (r->stages[i].stage_id == entry->stage_id && r->stages[i].entered_at_ms == entry->entered_at_ms)
+			return true;
+	return false;
+}
+
 static void read_stages(struct registers *r, struct reader *in, const struct string_map *strings)
 {
 	uint16_t count = read_count(in, REGISTERS_STAGES_MAX);
@@ -405,8 +400,8 @@ static void read_stages(struct registers *r, struct reader *in, const struct str
 		s.pipeline_id = string_map_read(strings, in);
 		s.has_order = reader_u8(in) == 1;
 		s.stage_order = reader_zigzag(in);
-		if (!s.stage_id || order_compare(&s.least, &s.greatest) > 0 ||
-		    (i > 0 && order_compare(&r->stages[i - 1].greatest, &s.greatest) > 0))
+		if (!s.stage_id || !event_time_is_sane(s.entered_at_ms) || order_compare(&s.least, &s.greatest) > 0 ||
+			stage_is_out_of_place(r, &s))
 			reader_fail(in);
 		r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(s));
 		r->stages[r->stage_count++] = s;
@@ -423,7 +418,7 @@ static void read_closings(struct registers *r, struct reader *in, const struct s
 		order_key_read(&c.least, in);
 		c.owner_id = string_map_read(strings, in);
 		c.team_id = string_map_read(strings, in);
-		if (i > 0 && r->closings[i - 1].at_ms >= c.at_ms)
+		if (!event_time_is_sane(c.at_ms) || (i > 0 && r->closings[i - 1].at_ms >= c.at_ms))
 			reader_fail(in);
 		r->closings = grow(r->closings, r->closing_count, &r->closing_cap, sizeof(c));
 		r->closings[r->closing_count++] = c;
@@ -449,7 +444,7 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 		v.team_id = string_map_read(strings, in);
 		v.stage_id = string_map_read(strings, in);
 		v.pipeline_id = string_map_read(strings, in);
-		if (has > 3 || (i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
+		if (has > 3 || v.amount == INT64_MIN || v.probability == INT64_MIN || (i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
 			reader_fail(in);
 		r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(v));
 		r->versions[r->version_count++] = v;
@@ -460,7 +455,8 @@ bool registers_read(struct registers *r, struct reader *in, const struct string_
 {
 	uint8_t flags = reader_u8(in);
 
-	if (flags & ~FLAGS_ALL)
+	if (flags & ~FLAGS_ALL || (flags & FLAG_LAST_DELETE && !(flags & FLAG_LAST)) ||
+		(flags & FLAG_EXCLUDED && !(flags & FLAG_IMAGE)))
 		reader_fail(in);
 	r->has_image = flags & FLAG_IMAGE;
 	r->has_last = flags & FLAG_LAST;
@@ -476,9 +472,13 @@ bool registers_read(struct registers *r, struct reader *in, const struct string_
 		r->merge_key.occurred_at_ms = reader_zigzag(in);
 		read_id(in, r->merge_key.id);
 		r->merge_key.hash = reader_u64le(in);
+		if (!event_time_is_sane(r->merge_key.occurred_at_ms))
+			reader_fail(in);
 	}
 	read_stages(r, in, strings);
 	read_closings(r, in, strings);
 	read_versions(r, in, strings);
+	if (!r->has_image && (r->stage_count || r->closing_count || r->version_count))
+		reader_fail(in); /* only images feed them */
 	return !in->bad;
 }

@@ -120,6 +120,7 @@ static void find_slots(struct store_slots *slot)
 		{&slot->deal_owner_at_win_id, ENTITY_DEAL, "owner_at_win_id"},
 		{&slot->deal_team_at_win_id, ENTITY_DEAL, "team_at_win_id"},
 		{&slot->deal_amount, ENTITY_DEAL, "amount"},
+		{&slot->deal_refund_amount, ENTITY_DEAL, "refund_amount"},
 		{&slot->deal_splits, ENTITY_DEAL, "splits"},
 		{&slot->deal_account_id, ENTITY_DEAL, "account_id"},
 		{&slot->deal_contact_id, ENTITY_DEAL, "contact_id"},
@@ -149,8 +150,7 @@ static void find_slots(struct store_slots *slot)
 static void find_words(struct store_words *word, struct intern *strings)
 {
 	const struct { uint32_t *place; const char *text; } wanted[] = {
-		{&word->open, "OPEN"}, {&word->won, "WON"}, {&word->lost, "LOST"}, {&word->revenue, "REVENUE"},
-		{&word->owner, "OWNER"}, {&word->primary, "PRIMARY"}, {&word->advanced, "ADVANCED"},
+		{&word->open, "OPEN"}, {&word->won, "WON"}, {&word->lost, "LOST"}, {&word->advanced, "ADVANCED"},
 		{&word->back, "BACK"}, {&word->moved_pipeline, "MOVED_PIPELINE"},
 	};
 
@@ -216,7 +216,7 @@ static void free_lists(struct store *s, const struct entity *e)
 	for (uint32_t slot = 0; slot < count; slot++)
 		if (slot_present(e, slot) && attribute_describe((enum entity_type)e->type, slot).type == VALUE_LIST)
 			store_list_free(s, (const void *)(intptr_t)e->slots[slot]);
-	free((void *)(uintptr_t)e->ext);
+	store_ext_free(s, e->ext);
 }
 
 static void free_scratch(struct store *s)
@@ -376,6 +376,7 @@ void store_show_registers(struct store *s, uint32_t index)
 static bool merge_event(struct store *s, uint32_t index, const struct event *event, const struct order_key *key, bool body)
 {
 	struct entity *e = &store_node(s, index)->entity;
+	size_t before = registers_bytes(e->registers);
 	bool changed = false, newer;
 
 	if (!e->registers) {
@@ -396,6 +397,7 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 		else
 			store_drop_image(s);
 	}
+	s->register_bytes += registers_bytes(e->registers) - before;
 	if (!changed)
 		return false;
 	store_show_registers(s, index);
@@ -407,8 +409,7 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event, struct store_change *ret_change)
 {
 	const struct order_key key = event_order(event);
-	bool body = registers_event_has_body(event, (uint32_t)model_table[event->type].field_count);
-	bool erased = false, changed;
+	bool body = event_has_body(event), erased = false, changed;
 	uint32_t index, id;
 
 	assert(!s->open && tenant < s->tenant_count);
@@ -419,8 +420,10 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 		}
 		erased = store_node(s, index)->entity.erased;
 	}
-	if (!has_room(s, event) || !prepare(s, event, body, erased, &id))
+	if (!has_room(s, event) || !prepare(s, event, body, erased, &id)) {
+		arena_reset(&s->trail_memory);
 		return STORE_FULL;
+	}
 	s->tenants[tenant].streams |= UINT64_C(1) << event->type;
 	store_change_begin(s);
 	index = store_find_or_add(s, tenant, event->type, id);
@@ -468,5 +471,5 @@ struct store_counters store_counters(const struct store *s)
 size_t store_bytes(const struct store *s)
 {
 	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) + arena_used_bytes(&s->memory) +
-	       index_bytes(&s->index) + s->list_bytes + s->register_bytes;
+	       index_bytes(&s->index) + s->list_bytes + s->ext_bytes + s->register_bytes;
 }

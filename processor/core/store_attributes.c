@@ -276,8 +276,6 @@ void store_own_attributes(struct store *s, uint32_t index)
 {
 	const struct entity *e = &store_node(s, index)->entity;
 
-	if (!e->has_image)
-		return;
 	if (e->type == ENTITY_OPPORTUNITY)
 		attributes_of_opportunity(s, index);
 	else if (e->type == ENTITY_DEAL)

@@ -12,9 +12,24 @@
 #define CREDIT_SPLITS_MAX 256         /* rows of one deal that are looked at; what more there is stays with the owner */
 #define PERCENT_ALL INT64_C(1000000) /* 100 % in 1/10,000 of a percent */
 
+/* Roles are the CRM's own words: their case is not ours to demand. */
+static bool is_word(struct slice text, const char *word)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (word[i] == '\0' || (c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c) != word[i])
+			return false;
+	}
+	return word[text.len] == '\0';
+}
+
+/* What else there is (overlay, engineer, partner …) is told beside the amount, and enters no total. */
 static bool is_revenue_role(const struct store *s, uint32_t role)
 {
-	return !role || role == s->word.revenue || role == s->word.owner || role == s->word.primary;
+	struct slice text = intern_text(s->strings, role);
+
+	return !role || is_word(text, "REVENUE") || is_word(text, "OWNER") || is_word(text, "PRIMARY");
 }
 
 static int64_t split_cell(const struct list_cells *splits, uint32_t row, uint32_t column)
@@ -88,11 +103,13 @@ static int64_t collect_parts(struct store *s, const struct list_cells *splits, u
 
 	for (uint32_t row = 0; splits && row < splits->count && row < CREDIT_SPLITS_MAX; row++) {
 		int64_t percent = split_cell(splits, row, s->slot.split_credit_pct);
+		uint32_t rep = (uint32_t)split_cell(splits, row, s->slot.split_rep_id);
 
-		if (percent <= 0 || percent > INT32_MAX ||
-		    !is_revenue_role(s, (uint32_t)split_cell(splits, row, s->slot.split_role)))
+		/* A share of nobody is the owner's. */
+		if (!rep || percent <= 0 || percent > INT32_MAX ||
+			!is_revenue_role(s, (uint32_t)split_cell(splits, row, s->slot.split_role)))
 			continue;
-		add_part(list, (uint32_t)split_cell(splits, row, s->slot.split_rep_id), percent);
+		add_part(list, rep, percent);
 		sum += percent;
 	}
 	if (sum < PERCENT_ALL)
@@ -134,5 +151,7 @@ struct list_cells *store_credit(struct store *s, const struct entity *deal)
 	store_list_free(s, list);
 	divide(exact, percents, all, deal->slots[s->slot.deal_amount], CREDIT_AMOUNT);
 	divide(exact, percents, all, DECIMAL_SCALE, CREDIT_SHARE);
+	if (slot_present(deal, s->slot.deal_refund_amount))
+		divide(exact, percents, all, deal->slots[s->slot.deal_refund_amount], CREDIT_REFUND);
 	return exact;
 }

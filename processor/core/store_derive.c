@@ -47,6 +47,7 @@ void store_derive_init(struct store *s)
 		int16_t slot = relation_table[d->relation].slot;
 
 		assert(d->kind != DERIVE_NEXT); /* the compiler refuses it until it is built */
+		assert(d->kind != DERIVE_FIRST || !d->value); /* the first is the child itself, read on along its fields */
 		assert(relation_table[d->relation].child == d->child && relation_table[d->relation].parent == d->parent);
 		if (slot >= 0)
 			s->reads[i].slots[slot >> 6] |= UINT64_C(1) << (slot & 63);

@@ -60,6 +60,12 @@ void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_
 
 /* ---- preparing ------------------------------------------------------------------------------------------ */
 
+/* «Unknown or blank is null» (EVENTS.md): a text of nothing but space says nothing, and is no key of a giant customer (S5). */
+static bool is_blank(struct slice text)
+{
+	return !text.len || ((unsigned char)text.at[0] <= ' ' && !slice_trim(text).len);
+}
+
 /* A value as a slot. False: the strings' limit. ret_present: blank texts are null. */
 static bool cell_of(struct store *s, enum value_type type, const struct event_value *value, int64_t *ret_cell,
 	bool *ret_present)
@@ -74,8 +80,8 @@ static bool cell_of(struct store *s, enum value_type type, const struct event_va
 		*ret_cell = value->i;
 		return true;
 	}
-	*ret_present = value->text.len > 0;
-	if (!value->text.len)
+	*ret_present = !is_blank(value->text);
+	if (!*ret_present)
 		return true;
 	id = intern_add(s->strings, value->text);
 	*ret_cell = id;
@@ -85,7 +91,8 @@ static bool cell_of(struct store *s, enum value_type type, const struct event_va
 /* NULL: the strings' limit. An empty list is a list of no rows, which is not null. */
 static struct list_cells *list_of(struct store *s, const struct model_list *model, const struct event_list *values)
 {
-	struct list_cells *list = store_list_new(s, (uint32_t)values->count, (uint32_t)model->field_count);
+	uint32_t rows = values ? (uint32_t)values->count : 0;
+	struct list_cells *list = store_list_new(s, rows, (uint32_t)model->field_count);
 
 	for (uint32_t row = 0; row < list->count; row++)
 		for (uint32_t column = 0; column < list->columns; column++) {
@@ -108,7 +115,7 @@ static bool prepare_field(struct store *s, const struct model_field *field, cons
 	bool present;
 
 	if (field->type == VALUE_LIST) {
-		if (value->is_null || !value->list)
+		if (value->is_null)
 			return true;
 		list = list_of(s, field->list, value->list);
 		if (!list)
@@ -118,6 +125,9 @@ static bool prepare_field(struct store *s, const struct model_field *field, cons
 	} else if (!cell_of(s, field->type, value, &s->image_slots[slot], &present)) {
 		return false;
 	}
+	/* A required time has no null on the wire: a source that does not know it sends 0, and no record is of 1970. */
+	if (field->type == VALUE_TIME && field->required && !s->image_slots[slot])
+		present = false;
 	if (present)
 		s->image_present[slot >> 6] |= UINT64_C(1) << (slot & 63);
 	return true;
@@ -131,6 +141,14 @@ static bool ext_is_declared(const struct store *s, uint32_t key)
 	return false;
 }
 
+static int compare_entries(const void *a, const void *b)
+{
+	const struct event_ext *x = *(const struct event_ext *const *)a, *y = *(const struct event_ext *const *)b;
+	int order = slice_compare(x->key, y->key);
+
+	return order ? order : slice_compare(x->value, y->value);
+}
+
 static int compare_pairs(const void *a, const void *b)
 {
 	const struct ext_pair *x = a, *y = b;
@@ -138,39 +156,64 @@ static int compare_pairs(const void *a, const void *b)
 	return (x->key > y->key) - (x->key < y->key);
 }
 
-static struct ext_cells *ext_new(size_t count)
+static size_t ext_bytes(const struct ext_cells *ext)
 {
-	struct ext_cells *ext = x_malloc(sizeof(*ext) + count * sizeof(ext->pairs[0]));
-
-	ext->count = 0;
-	return ext;
+	return sizeof(*ext) + ext->count * sizeof(ext->pairs[0]);
 }
 
-static bool prepare_ext(struct store *s, const struct event *event, bool erased)
+void store_ext_free(struct store *s, const void *block)
+{
+	if (block)
+		s->ext_bytes -= ext_bytes(block);
+	free((void *)(uintptr_t)block);
+}
+
+/* Of exactly these pairs; NULL when there are none. */
+static struct ext_cells *ext_new(struct store *s, const struct ext_pair *pairs, uint32_t count)
 {
 	struct ext_cells *ext;
 
+	if (!count)
+		return NULL;
+	ext = x_malloc(sizeof(*ext) + count * sizeof(ext->pairs[0]));
+	ext->count = count;
+	memcpy(ext->pairs, pairs, count * sizeof(*pairs));
+	qsort(ext->pairs, count, sizeof(ext->pairs[0]), compare_pairs);
+	s->ext_bytes += ext_bytes(ext);
+	return ext;
+}
+
+/* A key that comes twice (a map on the wire may) counts once, with its greatest value: maps have no order. */
+static bool prepare_ext(struct store *s, const struct event *event, bool erased)
+{
+	const struct event_ext **sorted;
+	struct ext_pair *pairs;
+	uint32_t count = 0;
+
 	if (!event->ext_count)
 		return true;
-	ext = ext_new(event->ext_count);
-	s->image_ext = ext;
+	sorted = arena_alloc(&s->trail_memory, event->ext_count * sizeof(struct event_ext *));
+	pairs = arena_alloc(&s->trail_memory, event->ext_count * sizeof(*pairs));
+	for (size_t i = 0; i < event->ext_count; i++)
+		sorted[i] = &event->ext[i];
+	qsort(sorted, event->ext_count, sizeof(struct event_ext *), compare_entries);
 	for (size_t i = 0; i < event->ext_count; i++) {
-		struct ext_pair pair = {.key = intern_add(s->strings, event->ext[i].key)};
+		const struct event_ext *entry = sorted[i];
+		struct ext_pair pair;
 
+		if (i + 1 < event->ext_count && slice_equal(entry->key, sorted[i + 1]->key))
+			continue;
+		pair.key = intern_add(s->strings, entry->key);
 		if (!pair.key)
 			return false;
-		if (!event->ext[i].value.len || (erased && !ext_is_declared(s, pair.key)))
+		if (is_blank(entry->value) || (erased && !ext_is_declared(s, pair.key)))
 			continue;
-		pair.value = intern_add(s->strings, event->ext[i].value);
+		pair.value = intern_add(s->strings, entry->value);
 		if (!pair.value)
 			return false;
-		ext->pairs[ext->count++] = pair;
+		pairs[count++] = pair;
 	}
-	qsort(ext->pairs, ext->count, sizeof(ext->pairs[0]), compare_pairs);
-	if (!ext->count) {
-		free(ext);
-		s->image_ext = NULL;
-	}
+	s->image_ext = ext_new(s, pairs, count);
 	return true;
 }
 
@@ -184,9 +227,9 @@ static bool prepare_customer(struct store *s, const struct event *event)
 	const struct event_value *contact = &event->fields[s->slot.deal_contact_id];
 
 	s->image_customer = 0;
-	if (!account->is_null && account->text.len) {
+	if (!account->is_null && !is_blank(account->text)) {
 		s->image_customer = intern_add(s->strings, account->text);
-	} else if (!contact->is_null && contact->text.len) {
+	} else if (!contact->is_null && !is_blank(contact->text)) {
 		buffer_reset(&s->scratch);
 		buffer_put(&s->scratch, "contact:", 8);
 		buffer_put(&s->scratch, contact->text.at, contact->text.len);
@@ -224,7 +267,7 @@ void store_drop_image(struct store *s)
 		if (model->fields[i].type == VALUE_LIST && (s->image_present[i >> 6] >> (i & 63) & 1))
 			store_list_free(s, (const void *)(intptr_t)s->image_slots[i]);
 	s->image_present[0] = s->image_present[1] = 0;
-	free((void *)(uintptr_t)s->image_ext);
+	store_ext_free(s, s->image_ext);
 	s->image_ext = NULL;
 }
 
@@ -242,22 +285,24 @@ static void set_ext(struct store *s, uint32_t index, const struct ext_cells *ext
 	struct entity *e = &store_node(s, index)->entity;
 	const struct ext_cells *before = e->ext;
 
+	if (before == ext)
+		return;
 	if (ext_equal(before, ext)) {
-		free((void *)(uintptr_t)ext);
+		store_ext_free(s, ext);
 		return;
 	}
 	store_touch(s, index);
 	e->ext = ext;
+	if (before)
+		s->ext_bytes -= ext_bytes(before);
 	store_bury(s, before);
 }
 
 bool store_set_ext(struct store *s, uint32_t index, const struct event *event)
 {
 	s->image_ext = NULL;
-	if (!prepare_ext(s, event, false)) {
-		free((void *)(uintptr_t)s->image_ext);
+	if (!prepare_ext(s, event, false))
 		return false;
-	}
 	set_ext(s, index, s->image_ext);
 	s->image_ext = NULL;
 	return true;
@@ -287,7 +332,8 @@ void store_erase(struct store *s, uint32_t index)
 {
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct model_entity *model = &model_table[e->type];
-	struct ext_cells *ext = NULL;
+	struct ext_pair *kept;
+	uint32_t count = 0;
 
 	for (uint32_t i = 0; i < model->field_count; i++) {
 		if (!model->fields[i].personal)
@@ -297,11 +343,12 @@ void store_erase(struct store *s, uint32_t index)
 		else
 			store_set(s, index, i, false, 0);
 	}
-	for (uint32_t i = 0; e->ext && i < e->ext->count; i++) {
-		if (!ext_is_declared(s, e->ext->pairs[i].key))
-			continue;
-		ext = ext ? ext : ext_new(e->ext->count);
-		ext->pairs[ext->count++] = e->ext->pairs[i];
-	}
-	set_ext(s, index, ext);
+	if (!e->ext)
+		return;
+	kept = arena_alloc(&s->trail_memory, e->ext->count * sizeof(*kept));
+	for (uint32_t i = 0; i < e->ext->count; i++)
+		if (ext_is_declared(s, e->ext->pairs[i].key))
+			kept[count++] = e->ext->pairs[i];
+	if (count < e->ext->count)
+		set_ext(s, index, ext_new(s, kept, count));
 }

@@ -134,28 +134,27 @@ void store_restore_strings(struct store *s, const uint32_t *map, uint32_t count)
 	s->restore_map = (struct string_map){.map = map, .count = count};
 }
 
+/* What no valid event can have said is refused: everything behind relies on it. */
 static int64_t read_cell(const struct string_map *strings, enum value_type type, struct reader *in)
 {
-	int64_t cell;
+	int64_t cell = type == VALUE_STRING ? string_map_read(strings, in) : reader_zigzag(in);
 
-	if (type != VALUE_STRING)
-		return reader_zigzag(in);
-	cell = string_map_read(strings, in);
-	if (!cell)
+	if ((type == VALUE_STRING && !cell) || (type == VALUE_TIME && !event_time_is_sane(cell)) ||
+		(type == VALUE_BOOL && cell != 0 && cell != 1) || cell == INT64_MIN)
 		reader_fail(in);
 	return cell;
 }
 
-/* Rows into `list`, or only over them when it is NULL. */
-static void read_rows(const struct string_map *strings, const struct model_list *model, uint64_t rows,
+/* Rows of the columns that there were when they were written; into `list`, or only over them when it is NULL. */
+static void read_rows(const struct string_map *strings, const struct model_list *model, uint64_t rows, uint64_t columns,
 	struct reader *in, struct list_cells *list)
 {
 	for (uint64_t row = 0; row < rows && !in->bad; row++) {
 		uint64_t present = reader_varint(in);
 
-		if (present >> model->field_count)
+		if (present >> columns)
 			reader_fail(in);
-		for (uint32_t column = 0; column < model->field_count && !in->bad; column++) {
+		for (uint32_t column = 0; column < columns && !in->bad; column++) {
 			int64_t cell = 0;
 
 			if (present >> column & 1)
@@ -176,16 +175,16 @@ static struct list_cells *read_list(struct store *s, const struct string_map *st
 	struct reader ahead;
 	struct list_cells *list;
 
-	if (rows > reader_left(in) || columns != model->field_count)
+	if (rows > reader_left(in) || columns > model->field_count)
 		reader_fail(in);
 	ahead = *in;
-	read_rows(strings, model, in->bad ? 0 : rows, &ahead, NULL);
+	read_rows(strings, model, in->bad ? 0 : rows, columns, &ahead, NULL);
 	if (ahead.bad)
 		reader_fail(in);
 	if (in->bad)
 		return NULL;
-	list = store_list_new(s, (uint32_t)rows, (uint32_t)columns);
-	read_rows(strings, model, rows, in, list);
+	list = store_list_new(s, (uint32_t)rows, (uint32_t)model->field_count);
+	read_rows(strings, model, rows, columns, in, list);
 	return list;
 }
 
@@ -203,6 +202,8 @@ static void read_ext(struct store *s, const struct string_map *strings, uint32_t
 	for (uint64_t i = 0; i < count; i++) {
 		pairs[i].key = intern_text(s->strings, string_map_read(strings, in));
 		pairs[i].value = intern_text(s->strings, string_map_read(strings, in));
+		if (!pairs[i].key.len || !pairs[i].value.len)
+			reader_fail(in);
 	}
 	event.ext = pairs;
 	event.ext_count = in->bad ? 0 : (size_t)count;
@@ -249,13 +250,14 @@ static void drop_image(struct store *s, uint32_t index)
 	store_set_ext(s, index, &none);
 }
 
+/* Limits do not stop a restore: what was too much shows as STORE_FULL at the next event. */
 static uint32_t read_name(struct store *s, const struct string_map *strings, struct reader *in)
 {
 	uint64_t tenant = reader_varint(in);
 	uint8_t type = reader_u8(in);
 	uint32_t id = string_map_read(strings, in);
 
-	if (tenant >= s->tenant_count || type >= ENTITY_TYPE_COUNT || !id || s->limits.entities_max - s->count < 2)
+	if (tenant >= s->tenant_count || type >= ENTITY_TYPE_COUNT || !id)
 		reader_fail(in);
 	return in->bad ? ENTITY_NONE : store_find_or_add(s, (uint32_t)tenant, (enum entity_type)type, id);
 }
@@ -269,9 +271,11 @@ static void read_entity(struct store *s, const struct string_map *strings, struc
 	if (index == ENTITY_NONE)
 		return;
 	e = &store_node(s, index)->entity;
+	s->register_bytes -= registers_bytes(e->registers);
 	registers_free(e->registers);
 	r = e->registers = registers_new();
 	registers_read(r, in, strings);
+	s->register_bytes += registers_bytes(r);
 	if (r->has_merge)
 		target = string_map_read(strings, in);
 	if (target)
@@ -352,6 +356,8 @@ void store_recompute(struct store *s)
 			continue;
 		store_show_registers(s, i);
 		store_relink(s, i);
+		if (!s->open)
+			arena_reset(&s->trail_memory);
 	}
 	restore_choices(s);
 	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++)
