@@ -37,7 +37,6 @@ struct ledger_bucket {
 	int64_t start_ms, end_ms;
 	uint32_t used, capacity;     /* open addressing by cell; capacity a power of two */
 	struct ledger_entry *entries;
-	bool is_dirty;               /* changed since the last checkpoint cut */
 };
 
 struct ledger;
@@ -52,9 +51,11 @@ void ledger_free(struct ledger *);
 int ledger_add(struct ledger *, uint32_t cell, int64_t at_ms, i128 sum, int64_t count);
 
 /*
- * Moves every edge to where it stands at clock T (>= the one before), at most `budget` entries' work; then rolls tiers up
- * and folds what is below the floor. 0: done; 1: more to do, call again with the same T (running totals of a half-moved
- * ledger are consistent per edge, but are not collected). NOW and NEG_INF never move over buckets.
+ * Moves every edge to where it stands at clock T (>= the one before); then rolls tiers up and folds what is below the floor.
+ * At most about `budget` entries' work (taken off it; never more than a bucket beyond). 0: done; 1: more to do, call
+ * again with T or later: with a budget > 0 every call gets on. Whatever was reached is consistent: facts may be added and the
+ * ledger may be saved in between, but running totals mix two clocks until ledger_clock is T. NOW and NEG_INF never
+ * move over buckets.
  */
 int ledger_advance(struct ledger *, int64_t clock_ms, size_t *budget);
 
@@ -77,7 +78,11 @@ void ledger_recompute(struct ledger *);
 uint64_t ledger_bytes(const struct ledger *);
 uint64_t ledger_entries(const struct ledger *);
 
-/* Checkpoint: dirty buckets (all with `whole`), dropped ones as empty, the opening if changed, the clock and boundaries. */
+/*
+ * Checkpoint: dirty buckets (all with `whole`), the starts of those that are gone, the opening if changed, clock and bounds.
+ * Restored in the order of the saves, after the groups; then ledger_recompute once. 0, or 1 when the bytes cannot be true
+ * (free the ledger).
+ */
 void ledger_save(struct ledger *, bool whole, struct buffer *out);
 void ledger_saved(struct ledger *);
 int ledger_restore(struct ledger *, struct reader *);

@@ -24,7 +24,8 @@ struct ledger {
 	const struct plan *plan;             /* borrowed, as the two below */
 	struct group_table *groups;
 	const struct calendar *calendar;
-	int64_t clock_ms;                    /* where the last whole advance ended; INT64_MIN before */
+	int64_t clock_ms;                    /* where all edges stand; INT64_MIN before the first advance */
+	bool is_settled;                     /* the bounds are where this clock puts them: nothing to roll up or fold */
 	int64_t *positions;                  /* [edge_count]: where each edge stands */
 	int64_t *due_ms;                     /* [edge_count]: first clock at which it may move */
 	int64_t bounds[TIER_COUNT];          /* a tier holds what is at or after its own bound and before the finer one's */
@@ -33,7 +34,7 @@ struct ledger {
 	struct ledger_node opening;
 	struct ledger_gone *gone;
 	uint32_t gone_count, gone_capacity, gone_written;
-	uint64_t entry_count;
+	uint64_t entry_count, place_count;   /* entries, and the places that they lie in */
 };
 
 /* First node whose start is >= t. */
@@ -42,10 +43,14 @@ struct ledger_node *ledger_node_insert(struct ledger *, uint32_t place, enum led
 /* Frees it and remembers that it is gone; the caller takes it out of the array. */
 void ledger_node_drop(struct ledger *, struct ledger_node *);
 void ledger_entry_add(struct ledger *, struct ledger_node *, uint32_t cell, i128 sum, int64_t count);
+/* Frees a node's entries, and leaves it empty. */
+void ledger_entries_free(struct ledger *, struct ledger_node *);
 /* Adds one entry to every total whose span holds start_ms now. */
 void ledger_entry_count(struct ledger *, uint32_t cell, int64_t start_ms, i128 sum, int64_t count);
 /* Sets the positions, due times and bounds of a clock, moving nothing. */
 void ledger_stand_at(struct ledger *, int64_t clock_ms);
+/* Whether a bucket is a cell of its tier's grid, inside its tier's part, with no edge strictly inside. */
+bool ledger_node_fits(const struct ledger *, const struct ledger_node *);
 void ledger_empty(struct ledger *);
 
 #endif

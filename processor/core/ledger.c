@@ -26,7 +26,8 @@ uint32_t ledger_lower(const struct ledger *l, int64_t t_ms)
 	return low;
 }
 
-struct ledger_node *ledger_node_insert(struct ledger *l, uint32_t place, enum ledger_tier tier, int64_t start_ms, int64_t end_ms)
+struct ledger_node *ledger_node_insert(
+	struct ledger *l, uint32_t place, enum ledger_tier tier, int64_t start_ms, int64_t end_ms)
 {
 	struct ledger_node *node = x_calloc(1, sizeof(*node));
 
@@ -34,7 +35,8 @@ struct ledger_node *ledger_node_insert(struct ledger *l, uint32_t place, enum le
 	node->bucket.end_ms = end_ms;
 	node->tier = (uint8_t)tier;
 	X_GROW(l->nodes, l->count, l->capacity);
-	memmove(l->nodes + place + 1, l->nodes + place, (l->count - place) * sizeof(struct ledger_node *));
+	memmove(l->nodes + place + 1, l->nodes + place,
+		(l->count - place) * sizeof(struct ledger_node *));
 	l->nodes[place] = node;
 	l->count++;
 	return node;
@@ -44,9 +46,17 @@ void ledger_node_drop(struct ledger *l, struct ledger_node *node)
 {
 	X_GROW(l->gone, l->gone_count, l->gone_capacity);
 	l->gone[l->gone_count++].start_ms = node->bucket.start_ms;
-	l->entry_count -= node->bucket.used;
-	free(node->bucket.entries);
+	ledger_entries_free(l, node);
 	free(node);
+}
+
+void ledger_entries_free(struct ledger *l, struct ledger_node *node)
+{
+	l->entry_count -= node->bucket.used;
+	l->place_count -= node->bucket.capacity;
+	free(node->bucket.entries);
+	node->bucket.entries = NULL;
+	node->bucket.used = node->bucket.capacity = 0;
 }
 
 static struct ledger_entry *entry_place(struct ledger_bucket *b, uint32_t cell)
@@ -58,12 +68,13 @@ static struct ledger_entry *entry_place(struct ledger_bucket *b, uint32_t cell)
 	return &b->entries[place];
 }
 
-static void bucket_grow(struct ledger_bucket *b)
+static void bucket_grow(struct ledger *l, struct ledger_bucket *b)
 {
 	struct ledger_entry *old = b->entries;
 	uint32_t old_capacity = b->capacity;
 
 	b->capacity = old_capacity ? old_capacity * 2 : 4;
+	l->place_count += b->capacity - old_capacity;
 	b->entries = x_malloc(b->capacity * sizeof(*b->entries));
 	for (uint32_t i = 0; i < b->capacity; i++)
 		b->entries[i] = (struct ledger_entry){ .cell = CELL_NONE };
@@ -73,13 +84,14 @@ static void bucket_grow(struct ledger_bucket *b)
 	free(old);
 }
 
-void ledger_entry_add(struct ledger *l, struct ledger_node *node, uint32_t cell, i128 sum, int64_t count)
+void ledger_entry_add(
+	struct ledger *l, struct ledger_node *node, uint32_t cell, i128 sum, int64_t count)
 {
 	struct ledger_bucket *b = &node->bucket;
 	struct ledger_entry *entry;
 
 	if (b->used * 4 >= b->capacity * 3)
-		bucket_grow(b);
+		bucket_grow(l, b);
 	entry = entry_place(b, cell);
 	if (entry->cell == CELL_NONE) {
 		entry->cell = cell;
@@ -93,7 +105,8 @@ void ledger_entry_add(struct ledger *l, struct ledger_node *node, uint32_t cell,
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-struct ledger *ledger_new(const struct plan *plan, struct group_table *groups, const struct calendar *calendar)
+struct ledger *ledger_new(
+	const struct plan *plan, struct group_table *groups, const struct calendar *calendar)
 {
 	struct ledger *l = x_calloc(1, sizeof(*l));
 
@@ -101,6 +114,7 @@ struct ledger *ledger_new(const struct plan *plan, struct group_table *groups, c
 	l->groups = groups;
 	l->calendar = calendar;
 	l->clock_ms = INT64_MIN;
+	l->is_settled = true;
 	l->positions = x_calloc(plan->edge_count + 1, sizeof(*l->positions));
 	l->due_ms = x_calloc(plan->edge_count + 1, sizeof(*l->due_ms));
 	for (uint32_t e = 0; e < plan->edge_count; e++)
@@ -113,14 +127,13 @@ struct ledger *ledger_new(const struct plan *plan, struct group_table *groups, c
 void ledger_empty(struct ledger *l)
 {
 	for (uint32_t i = 0; i < l->count; i++) {
-		free(l->nodes[i]->bucket.entries);
+		ledger_entries_free(l, l->nodes[i]);
 		free(l->nodes[i]);
 	}
 	l->count = 0;
-	free(l->opening.bucket.entries);
-	memset(&l->opening, 0, sizeof(l->opening));
+	ledger_entries_free(l, &l->opening);
+	l->opening.mark = MARK_CLEAN;
 	l->gone_count = l->gone_written = 0;
-	l->entry_count = 0;
 }
 
 void ledger_free(struct ledger *l)
@@ -157,10 +170,11 @@ uint64_t ledger_entries(const struct ledger *l)
 
 uint64_t ledger_bytes(const struct ledger *l)
 {
-	uint64_t bytes = sizeof(*l) + l->capacity * sizeof(*l->nodes) + l->count * sizeof(struct ledger_node);
+	enum { BLOCK_OVERHEAD = 16 }; /* of an allocation */
 
-	/* At most three quarters full, at least three eighths. */
-	return bytes + l->entry_count * 2 * sizeof(struct ledger_entry);
+	return sizeof(*l) + l->capacity * sizeof(*l->nodes) + l->gone_capacity * sizeof(*l->gone) +
+	       l->count * (sizeof(struct ledger_node) + 2 * BLOCK_OVERHEAD) +
+	       l->place_count * sizeof(struct ledger_entry);
 }
 
 /* ---- bounds --------------------------------------------------------------------------------------------- */
@@ -177,12 +191,15 @@ static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER
 		for (uint32_t e = 0; e < l->plan->edge_count; e++) {
 			const struct plan_edge *edge = &l->plan->edges[e];
 
-			if (edge->kind == EDGE_NEG_INF || edge->kind == EDGE_NOW || (int)edge_tier(edge) != tier)
+			if (edge->kind == EDGE_NEG_INF || edge->kind == EDGE_NOW ||
+				(int)edge_tier(edge) != tier)
 				continue;
 			if (l->positions[e] < least)
 				least = l->positions[e];
 		}
-		least = edge_cell(edge_day(l->calendar, least), tier_res_ms((enum ledger_tier)(tier + 1)), least).start_ms;
+		least = edge_cell(edge_day(l->calendar, least),
+			tier_res_ms((enum ledger_tier)(tier + 1)), least)
+				.start_ms;
 		ret[tier] = least;
 	}
 	for (uint32_t e = 0; e < l->plan->edge_count; e++)
@@ -204,6 +221,25 @@ void ledger_stand_at(struct ledger *l, int64_t clock_ms)
 	}
 	l->clock_ms = clock_ms;
 	bounds_of(l, clock_ms, l->bounds);
+	l->is_settled = true;
+}
+
+bool ledger_node_fits(const struct ledger *l, const struct ledger_node *node)
+{
+	const struct ledger_bucket *b = &node->bucket;
+	struct time_bounds cell = edge_cell(edge_day(l->calendar, b->start_ms),
+		tier_res_ms((enum ledger_tier)node->tier), b->start_ms);
+
+	if (cell.start_ms != b->start_ms || cell.end_ms != b->end_ms ||
+		b->start_ms < l->bounds[node->tier])
+		return false;
+	if (node->tier > TIER_SECOND && b->end_ms > l->bounds[node->tier - 1])
+		return false;
+	for (uint32_t e = 0; e < l->plan->edge_count; e++)
+		if (!plan_edge_is_now(&l->plan->edges[e]) && b->start_ms < l->positions[e] &&
+			l->positions[e] < b->end_ms)
+			return false;
+	return true;
 }
 
 /* The cell of the tier that t belongs to now; t is at or above the floor. */
@@ -227,7 +263,8 @@ void ledger_entry_count(struct ledger *l, uint32_t cell, int64_t start_ms, i128 
 		const struct plan_span *span = &l->plan->spans[m->spans[place]];
 		const struct plan_edge *b = &l->plan->edges[span->b];
 
-		if (l->plan->edges[span->a].kind != EDGE_NEG_INF && start_ms < l->positions[span->a])
+		if (l->plan->edges[span->a].kind != EDGE_NEG_INF &&
+			start_ms < l->positions[span->a])
 			continue;
 		if (plan_edge_is_now(b) || start_ms < l->positions[span->b])
 			cell_add(l->groups, cell, place, sum, count);
@@ -272,9 +309,15 @@ static void pass_bucket(struct ledger *l, uint32_t edge, const struct ledger_buc
 			continue;
 		effects = &row[cell_at(l->groups, entry->cell)->measure];
 		for (uint16_t k = 0; k < effects->count; k++)
-			cell_add(l->groups, entry->cell, effects->items[k].place, entry->sum * effects->items[k].sign,
+			cell_add(l->groups, entry->cell, effects->items[k].place,
+				entry->sum * effects->items[k].sign,
 				entry->count * effects->items[k].sign);
 	}
+}
+
+static void spend(size_t *budget, size_t work)
+{
+	*budget -= *budget < work ? *budget : work;
 }
 
 /* False: the budget is used up; the edge stands before the next bucket that it has to pass. */
@@ -291,104 +334,145 @@ static bool move_edge(struct ledger *l, uint32_t edge, int64_t target_ms, size_t
 		}
 		assert(b->end_ms <= target_ms || b->start_ms >= target_ms);
 		pass_bucket(l, edge, b);
-		*budget -= *budget < b->used + 1u ? *budget : b->used + 1u;
+		spend(budget, b->used + 1u);
 	}
 	l->positions[edge] = target_ms;
 	return true;
 }
 
-/* Buckets of [from, to) are poured into those of a coarser tier. */
-static void roll_up(struct ledger *l, enum ledger_tier tier, int64_t from_ms, int64_t to_ms)
+/* The nodes of [to, from) are taken out of the array. */
+static void close_gap(struct ledger *l, uint32_t to, uint32_t from)
 {
-	uint32_t first = ledger_lower(l, from_ms), last = ledger_lower(l, to_ms), kept = first;
-	struct ledger_node *target = NULL;
+	if (to == from)
+		return;
+	memmove(l->nodes + to, l->nodes + from, (l->count - from) * sizeof(struct ledger_node *));
+	l->count -= from - to;
+}
 
-	for (uint32_t i = first; i < last; i++) {
-		struct ledger_node *node = l->nodes[i];
+/* Pours the entries of a finer bucket into the coarser one behind `kept`, which is made when the first one comes. */
+static void pour(struct ledger *l, enum ledger_tier tier, struct ledger_node *from,
+	struct time_bounds cell, uint32_t *kept)
+{
+	struct ledger_node *target = *kept ? l->nodes[*kept - 1] : NULL;
 
-		if (!target || node->bucket.start_ms >= target->bucket.end_ms) {
-			int64_t start_ms = node->bucket.start_ms;
-			struct time_bounds bounds = edge_cell(edge_day(l->calendar, start_ms), tier_res_ms(tier), start_ms);
+	for (uint32_t k = 0; k < from->bucket.capacity; k++) {
+		const struct ledger_entry *entry = &from->bucket.entries[k];
 
+		if (entry->cell == CELL_NONE || (!entry->count && !entry->sum))
+			continue;
+		if (!target || target->bucket.start_ms != cell.start_ms) {
 			target = x_calloc(1, sizeof(*target));
 			target->tier = (uint8_t)tier;
-			target->bucket.start_ms = bounds.start_ms;
-			target->bucket.end_ms = bounds.end_ms;
-			target->mark = MARK_DIRTY;
-			l->nodes[kept++] = target;
+			target->bucket.start_ms = cell.start_ms;
+			target->bucket.end_ms = cell.end_ms;
+			l->nodes[(*kept)++] = target; /* not beyond `from`, which is taken out */
 		}
-		for (uint32_t k = 0; k < node->bucket.capacity; k++) {
-			const struct ledger_entry *entry = &node->bucket.entries[k];
+		ledger_entry_add(l, target, entry->cell, entry->sum, entry->count);
+	}
+}
 
-			if (entry->cell != CELL_NONE && (entry->count || entry->sum))
-				ledger_entry_add(l, target, entry->cell, entry->sum, entry->count);
+/* The part of a tier from its bound to `to` is poured into the tier above, cell by cell. False: the budget is used up. */
+static bool roll_up(struct ledger *l, enum ledger_tier tier, int64_t to_ms, size_t *budget)
+{
+	uint32_t i = ledger_lower(l, l->bounds[tier]), last = ledger_lower(l, to_ms), kept = i;
+	struct time_bounds cell = { INT64_MIN, INT64_MIN };
+
+	for (; i < last; i++) {
+		struct ledger_node *node = l->nodes[i];
+
+		if (node->bucket.start_ms >= cell.end_ms) {
+			int64_t start_ms = node->bucket.start_ms;
+
+			cell = edge_cell(edge_day(l->calendar, start_ms),
+				tier_res_ms((enum ledger_tier)(tier + 1)), start_ms);
+			if (!*budget) {
+				to_ms = cell.start_ms;
+				break;
+			}
 		}
+		spend(budget, node->bucket.used + 1u);
+		pour(l, (enum ledger_tier)(tier + 1), node, cell, &kept);
 		ledger_node_drop(l, node);
 	}
-	if (l->count > last)
-		memmove(l->nodes + kept, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
-	l->count -= last - kept;
+	close_gap(l, kept, i);
+	l->bounds[tier] = to_ms;
+	return i == last;
 }
 
 /* What is below the floor: stocks and `all` into the opening balance; flows are in no window any more. */
-static void fold_below(struct ledger *l, int64_t floor_ms)
+static bool fold_below(struct ledger *l, int64_t floor_ms, size_t *budget)
 {
-	uint32_t last = ledger_lower(l, floor_ms);
+	uint32_t last = ledger_lower(l, floor_ms), i = 0;
 
-	for (uint32_t i = 0; i < last; i++) {
+	for (; i < last && *budget; i++) {
 		const struct ledger_bucket *b = &l->nodes[i]->bucket;
 
+		spend(budget, b->used + 1u);
 		for (uint32_t k = 0; k < b->capacity; k++) {
 			const struct ledger_entry *e = &b->entries[k];
 
-			if (e->cell != CELL_NONE && l->plan->measures[cell_at(l->groups, e->cell)->measure].keeps_history)
+			if (e->cell != CELL_NONE && (e->count || e->sum) &&
+				l->plan->measures[cell_at(l->groups, e->cell)->measure]
+					.keeps_history)
 				ledger_entry_add(l, &l->opening, e->cell, e->sum, e->count);
 		}
 		ledger_node_drop(l, l->nodes[i]);
 	}
-	if (l->count > last)
-		memmove(l->nodes, l->nodes + last, (l->count - last) * sizeof(struct ledger_node *));
-	l->count -= last;
+	l->bounds[TIER_DAY] = i < last ? l->nodes[i]->bucket.start_ms : floor_ms;
+	close_gap(l, 0, i);
+	return i == last;
 }
 
-static void settle(struct ledger *l, int64_t clock_ms)
+/* Brings the tiers to where the edges let them be. The bounds say how far it got. */
+static bool settle(struct ledger *l, size_t *budget)
 {
 	int64_t bounds[TIER_COUNT];
 
-	bounds_of(l, clock_ms, bounds);
+	if (l->is_settled)
+		return true;
+	bounds_of(l, l->clock_ms, bounds);
 	for (int tier = TIER_SECOND; tier < TIER_DAY; tier++) {
 		assert(bounds[tier] >= l->bounds[tier]);
-		if (bounds[tier] > l->bounds[tier])
-			roll_up(l, (enum ledger_tier)(tier + 1), l->bounds[tier], bounds[tier]);
-		l->bounds[tier] = bounds[tier];
+		if (bounds[tier] > l->bounds[tier] &&
+			!roll_up(l, (enum ledger_tier)tier, bounds[tier], budget))
+			return false;
 	}
-	if (bounds[TIER_DAY] > l->bounds[TIER_DAY])
-		fold_below(l, bounds[TIER_DAY]);
-	l->bounds[TIER_DAY] = bounds[TIER_DAY];
-	l->clock_ms = clock_ms;
+	assert(bounds[TIER_DAY] >= l->bounds[TIER_DAY]);
+	if (bounds[TIER_DAY] > l->bounds[TIER_DAY] && !fold_below(l, bounds[TIER_DAY], budget))
+		return false;
+	l->is_settled = true;
+	return true;
 }
 
-int ledger_advance(struct ledger *l, int64_t clock_ms, size_t *budget)
+static bool move_edges(struct ledger *l, int64_t clock_ms, size_t *budget)
 {
-	struct time_bounds day;
+	struct time_bounds day = edge_day(l->calendar, clock_ms);
 
-	assert(clock_ms >= l->clock_ms);
-	if (clock_ms == l->clock_ms)
-		return 0;
-	if (l->clock_ms == INT64_MIN) {
-		ledger_stand_at(l, clock_ms);
-		return 0;
-	}
-	day = edge_day(l->calendar, clock_ms);
 	for (uint32_t e = 0; e < l->plan->edge_count; e++) {
 		if (clock_ms < l->due_ms[e])
 			continue;
 		if (!move_edge(l, e, plan_edge_position(l->plan, e, l->calendar, clock_ms), budget))
-			return 1;
+			return false;
 		l->due_ms[e] = edge_due_ms(&l->plan->edges[e], day, clock_ms);
 	}
-	settle(l, clock_ms);
-	return 0;
+	return true;
+}
+
+int ledger_advance(struct ledger *l, int64_t clock_ms, size_t *budget)
+{
+	assert(clock_ms >= l->clock_ms);
+	if (l->clock_ms == INT64_MIN) {
+		if (clock_ms != INT64_MIN)
+			ledger_stand_at(l, clock_ms);
+		return 0;
+	}
+	if (clock_ms > l->clock_ms) {
+		if (!move_edges(l, clock_ms, budget))
+			return 1;
+		l->clock_ms = clock_ms;
+		l->is_settled = false;
+	}
+	return settle(l, budget) ? 0 : 1;
 }
 
 /* ---- reading -------------------------------------------------------------------------------------------- */
@@ -400,9 +484,11 @@ static void visit_bucket(const struct ledger_bucket *b, ledger_visit_fn visit, v
 			visit(ctx, b->entries[i].cell, b->entries[i].sum, b->entries[i].count);
 }
 
-void ledger_visit(const struct ledger *l, int64_t a_ms, int64_t b_ms, ledger_visit_fn visit, void *ctx)
+void ledger_visit(
+	const struct ledger *l, int64_t a_ms, int64_t b_ms, ledger_visit_fn visit, void *ctx)
 {
-	for (uint32_t i = ledger_lower(l, a_ms); i < l->count && l->nodes[i]->bucket.start_ms < b_ms; i++)
+	for (uint32_t i = ledger_lower(l, a_ms);
+		i < l->count && l->nodes[i]->bucket.start_ms < b_ms; i++)
 		visit_bucket(&l->nodes[i]->bucket, visit, ctx);
 }
 

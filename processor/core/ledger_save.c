@@ -1,6 +1,7 @@
 /* ledger_save: a ledger's part of a checkpoint, and its invariants. */
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/edge.h"
 #include "core/ledger_inside.h"
@@ -32,6 +33,8 @@ void ledger_save(struct ledger *l, bool whole, struct buffer *out)
 	bool has_opening = whole || l->opening.mark != MARK_CLEAN;
 
 	buffer_put_zigzag(out, l->clock_ms);
+	for (int tier = 0; tier < TIER_COUNT; tier++)
+		buffer_put_zigzag(out, l->bounds[tier]);
 	buffer_put_varint(out, whole ? 0 : l->gone_count);
 	for (uint32_t i = 0; !whole && i < l->gone_count; i++)
 		buffer_put_zigzag(out, l->gone[i].start_ms);
@@ -61,14 +64,29 @@ void ledger_saved(struct ledger *l)
 	l->gone_written = 0;
 }
 
+/* ---- restoring ------------------------------------------------------------------------------------------ */
+
+/* Beyond these nothing is a time or an amount; within them no sum of what was read can overflow. */
+#define TIME_MAX_MS ((int64_t)1 << 52)
+#define COUNT_MAX ((int64_t)1 << 40)
+#define SUM_MAX ((i128)1 << 92)
+
+static int64_t read_time(struct reader *in)
+{
+	int64_t ms = reader_zigzag(in);
+
+	if (ms < -TIME_MAX_MS || ms > TIME_MAX_MS)
+		reader_fail(in);
+	return in->bad ? 0 : ms;
+}
+
 static void take_out(struct ledger *l, uint32_t place)
 {
-	l->entry_count -= l->nodes[place]->bucket.used;
-	free(l->nodes[place]->bucket.entries);
+	ledger_entries_free(l, l->nodes[place]);
 	free(l->nodes[place]);
 	l->count--;
-	for (uint32_t i = place; i < l->count; i++)
-		l->nodes[i] = l->nodes[i + 1];
+	memmove(l->nodes + place, l->nodes + place + 1,
+		(l->count - place) * sizeof(struct ledger_node *));
 }
 
 static void restore_entries(struct ledger *l, struct ledger_node *node, struct reader *in)
@@ -80,7 +98,8 @@ static void restore_entries(struct ledger *l, struct ledger_node *node, struct r
 		i128 sum = reader_i128(in);
 		int64_t facts = reader_zigzag(in);
 
-		if (in->bad || cell >= cell_count(l->groups)) {
+		if (in->bad || cell >= cell_count(l->groups) || sum > SUM_MAX || sum < -SUM_MAX ||
+			facts > COUNT_MAX || facts < -COUNT_MAX) {
 			reader_fail(in);
 			return;
 		}
@@ -92,7 +111,7 @@ static void restore_entries(struct ledger *l, struct ledger_node *node, struct r
 static void restore_bucket(struct ledger *l, struct reader *in)
 {
 	uint8_t tier = reader_u8(in);
-	int64_t start_ms = reader_zigzag(in), end_ms = reader_zigzag(in);
+	int64_t start_ms = read_time(in), end_ms = read_time(in);
 	uint32_t place;
 
 	if (in->bad || tier >= TIER_COUNT || start_ms >= end_ms) {
@@ -102,34 +121,70 @@ static void restore_bucket(struct ledger *l, struct reader *in)
 	place = ledger_lower(l, start_ms);
 	if (place < l->count && l->nodes[place]->bucket.start_ms == start_ms)
 		take_out(l, place);
-	restore_entries(l, ledger_node_insert(l, place, (enum ledger_tier)tier, start_ms, end_ms), in);
+	restore_entries(
+		l, ledger_node_insert(l, place, (enum ledger_tier)tier, start_ms, end_ms), in);
 }
 
 static void restore_opening(struct ledger *l, struct reader *in)
 {
-	struct ledger_node fresh = { 0 };
-
 	reader_u8(in);
 	reader_zigzag(in);
 	reader_zigzag(in);
-	l->entry_count -= l->opening.bucket.used;
-	free(l->opening.bucket.entries);
-	l->opening = fresh;
+	ledger_entries_free(l, &l->opening);
 	restore_entries(l, &l->opening, in);
 }
 
-int ledger_restore(struct ledger *l, struct reader *in)
+static void restore_gone(struct ledger *l, struct reader *in)
 {
-	int64_t clock_ms = reader_zigzag(in);
 	uint64_t count = reader_varint(in);
 
 	for (uint64_t i = 0; i < count && !in->bad; i++) {
 		int64_t start_ms = reader_zigzag(in);
 		uint32_t place = ledger_lower(l, start_ms);
 
-		if (place < l->count && l->nodes[place]->bucket.start_ms == start_ms)
+		if (!in->bad && place < l->count && l->nodes[place]->bucket.start_ms == start_ms)
 			take_out(l, place);
 	}
+}
+
+/* What was saved may have been settling: bounds stand on their grids, at or before where the clock puts them. */
+static bool stand_at(struct ledger *l, int64_t clock_ms, const int64_t bounds[TIER_COUNT])
+{
+	ledger_stand_at(l, clock_ms);
+	for (int tier = 0; tier < TIER_COUNT; tier++) {
+		enum ledger_tier above = tier < TIER_DAY ? (enum ledger_tier)(tier + 1) : TIER_DAY;
+		struct time_bounds cell = edge_cell(
+			edge_day(l->calendar, bounds[tier]), tier_res_ms(above), bounds[tier]);
+
+		if (bounds[tier] > l->bounds[tier] || cell.start_ms != bounds[tier] ||
+			(tier && bounds[tier] > bounds[tier - 1]))
+			return false;
+	}
+	memcpy(l->bounds, bounds, sizeof(l->bounds));
+	l->is_settled = false;
+	return true;
+}
+
+static bool all_fit(const struct ledger *l)
+{
+	for (uint32_t i = 0; i < l->count; i++)
+		if ((i && l->nodes[i - 1]->bucket.end_ms > l->nodes[i]->bucket.start_ms) ||
+			!ledger_node_fits(l, l->nodes[i]))
+			return false;
+	return true;
+}
+
+int ledger_restore(struct ledger *l, struct reader *in)
+{
+	int64_t clock_ms = reader_zigzag(in), bounds[TIER_COUNT];
+	uint64_t count;
+	bool has_clock = clock_ms != INT64_MIN;
+
+	if (has_clock && (clock_ms < -TIME_MAX_MS || clock_ms > TIME_MAX_MS))
+		return 1;
+	for (int tier = 0; tier < TIER_COUNT; tier++)
+		bounds[tier] = has_clock ? read_time(in) : reader_zigzag(in);
+	restore_gone(l, in);
 	if (reader_u8(in))
 		ledger_empty(l);
 	if (reader_u8(in))
@@ -137,27 +192,24 @@ int ledger_restore(struct ledger *l, struct reader *in)
 	count = reader_varint(in);
 	for (uint64_t i = 0; i < count && !in->bad; i++)
 		restore_bucket(l, in);
-	if (in->bad || (clock_ms != INT64_MIN && (clock_ms < -((int64_t)1 << 53) || clock_ms > (int64_t)1 << 53)))
+	if (in->bad)
 		return 1;
-	if (clock_ms != INT64_MIN)
-		ledger_stand_at(l, clock_ms);
-	return 0;
+	if (!has_clock)
+		return l->clock_ms != INT64_MIN || l->count || l->opening.bucket.used;
+	return clock_ms < l->clock_ms || !stand_at(l, clock_ms, bounds) || !all_fit(l);
 }
+
+/* ---- invariants ----------------------------------------------------------------------------------------- */
 
 static void check_node(const struct ledger *l, const struct ledger_node *node)
 {
 	const struct ledger_bucket *b = &node->bucket;
-	struct time_bounds cell = edge_cell(edge_day(l->calendar, b->start_ms), tier_res_ms((enum ledger_tier)node->tier),
-		b->start_ms);
 	uint32_t used = 0;
 
-	assert(cell.start_ms == b->start_ms && cell.end_ms == b->end_ms);
-	assert(b->start_ms >= l->bounds[node->tier]);
-	assert(node->tier == TIER_SECOND || b->end_ms <= l->bounds[node->tier - 1]);
-	for (uint32_t e = 0; e < l->plan->edge_count; e++)
-		assert(plan_edge_is_now(&l->plan->edges[e]) || l->positions[e] <= b->start_ms || l->positions[e] >= b->end_ms);
+	assert(ledger_node_fits(l, node));
 	for (uint32_t i = 0; i < b->capacity; i++) {
-		assert(b->entries[i].cell == CELL_NONE || b->entries[i].cell < cell_count(l->groups));
+		assert(b->entries[i].cell == CELL_NONE ||
+			b->entries[i].cell < cell_count(l->groups));
 		used += b->entries[i].cell != CELL_NONE;
 	}
 	assert(used == b->used);
@@ -165,12 +217,17 @@ static void check_node(const struct ledger *l, const struct ledger_node *node)
 
 void ledger_check(const struct ledger *l)
 {
-	uint64_t entries = l->opening.bucket.used;
+	uint64_t entries = l->opening.bucket.used, places = l->opening.bucket.capacity;
+
+	for (int tier = TIER_MINUTE; tier < TIER_COUNT; tier++)
+		assert(l->bounds[tier] <= l->bounds[tier - 1]);
+	assert(l->bounds[TIER_SECOND] <= l->clock_ms);
 
 	for (uint32_t i = 0; i < l->count; i++) {
 		assert(i == 0 || l->nodes[i - 1]->bucket.end_ms <= l->nodes[i]->bucket.start_ms);
 		check_node(l, l->nodes[i]);
 		entries += l->nodes[i]->bucket.used;
+		places += l->nodes[i]->bucket.capacity;
 	}
-	assert(entries == l->entry_count);
+	assert(entries == l->entry_count && places == l->place_count);
 }
