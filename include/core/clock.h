@@ -29,6 +29,7 @@ struct clock_partition {
 	int64_t seen_ms;             /* greatest of min(occurred_at, wall); CLOCK_NONE: nothing seen */
 	int64_t unreadable_since_ms; /* wall; CLOCK_NONE: it is readable */
 	bool is_assigned, is_at_end;
+	bool is_given_up;            /* unreadable for too long: it holds neither the clock nor the others */
 };
 
 struct clock {
@@ -37,7 +38,7 @@ struct clock {
 	uint32_t partition_count;
 	int64_t now_ms;              /* CLOCK_NONE before any event */
 	int64_t newest_ms;           /* greatest seen of all */
-	int64_t last_arrival_wall_ms;
+	int64_t last_arrival_wall_ms; /* or of the first turn: what came before that is not known */
 	uint64_t ahead_count;        /* events further ahead of wall than max_skew */
 	bool is_partial;             /* an unreadable partition was given up */
 	bool is_skewed;              /* wall and Redis disagree: held */
@@ -50,6 +51,7 @@ void clock_revoke(struct clock *, uint32_t partition);
 /* An event was read. Also ends the state «at its end», and «unreadable». */
 void clock_saw(struct clock *, uint32_t partition, int64_t occurred_at_ms, int64_t wall_ms);
 void clock_at_end(struct clock *, uint32_t partition);
+/* It can't be read at this moment: whether it is at its end is not known any more. Said again and again, the first time counts. */
 void clock_unreadable(struct clock *, uint32_t partition, int64_t wall_ms);
 /* What Redis's clock says now; beyond max_skew of wall the clock is held until it is told otherwise. */
 void clock_compare(struct clock *, int64_t wall_ms, int64_t redis_ms);
