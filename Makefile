@@ -149,7 +149,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario system golden symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario system golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
 
@@ -195,6 +195,9 @@ fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=5 each
 
 bench: $(BUILD)/salespulse $(KAFKA_LIBS) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## raw consumption against `run`, on a real broker
 	$(Q)tests/bench/run.sh
+
+docs: $(BUILD)/salespulse ## what the README says, against the program
+	$(Q)python3 tests/docs.py
 
 symbols: $(BUILD)/salespulse ## no name of ours is a library's too
 	$(Q)tests/symbols.sh $(BUILD)/obj/salespulse $(BUILD)/obj/lib.a

@@ -41,6 +41,7 @@ part symbols symbols
 part unit unit
 any 'tests/scenario/run.sh' && part scenario scenario
 any 'tests/golden/run.sh' && part golden golden
+part docs docs
 part check-clang check-clang
 any 'tests/fuzz/fuzz_*.c' && part fuzz fuzz
 any 'tests/system/test_*.sh' && part system system
