@@ -450,7 +450,7 @@ static void grid_print_head(const struct grid *g, const struct plan *plan, struc
 
 	buffer_printf(out, "\n%s%s" SLICE_FMT "%s", label ? label : "", label ? " (" : "",
 		SLICE_ARG(s->metric), label ? ")" : "");
-	if (!has_two_currencies(g) && s->currency.len)
+	if (!has_two_currencies(g) && s->currency.len && strcmp(s->unit, "CURRENCY") == 0)
 		buffer_printf(out, ", " SLICE_FMT, SLICE_ARG(s->currency));
 	buffer_put_text(out, "\n");
 	put_blanks(2 + g->label_width, out);
