@@ -278,7 +278,8 @@ int options_take(const struct options *options, int *argc, char **argv, struct b
 
 	if (answer != OPTIONS_GO_ON)
 		return answer;
-	argv[p.kept] = NULL;
+	if (p.kept < *argc)
+		argv[p.kept] = NULL;
 	*argc = p.kept;
 	if (options->settings) {
 		const char *path =
