@@ -392,7 +392,6 @@ static bool has_two_currencies(const struct grid *g)
 static void grid_fill(struct grid *g)
 {
 	struct buffer _cleanup_buffer_ text;
-	bool two = has_two_currencies(g);
 
 	buffer_init(&text);
 	for (size_t i = 0; i < g->count; i++) {
@@ -404,10 +403,6 @@ static void grid_fill(struct grid *g)
 		snapshot_put_value_text(&g->records[i], &text);
 		width = width_of(buffer_slice(&text));
 		g->widths[column] = width > g->widths[column] ? width : g->widths[column];
-		buffer_reset(&text);
-		put_row_label(&g->records[i], two, &text);
-		width = width_of(buffer_slice(&text));
-		g->label_width = width > g->label_width ? width : g->label_width;
 	}
 }
 
@@ -420,6 +415,23 @@ static bool row_has_data(const struct grid *g, size_t row)
 			return true;
 	}
 	return false;
+}
+
+/* Room for the labels of the rows that are shown. */
+static void grid_measure_labels(struct grid *g, bool all)
+{
+	struct buffer _cleanup_buffer_ text;
+	bool two = has_two_currencies(g);
+
+	buffer_init(&text);
+	for (size_t i = 0; i < g->row_count; i++) {
+		if (!all && !row_has_data(g, i))
+			continue;
+		buffer_reset(&text);
+		put_row_label(g->rows[i], two, &text);
+		if (width_of(buffer_slice(&text)) > g->label_width)
+			g->label_width = width_of(buffer_slice(&text));
+	}
 }
 
 static void grid_print_row(const struct grid *g, size_t row, struct buffer *out)
@@ -469,6 +481,7 @@ static size_t print_section(
 
 	index_init(&g.index);
 	grid_fill(&g);
+	grid_measure_labels(&g, all);
 	for (size_t i = 0; i < g.row_count; i++) {
 		if (!all && !row_has_data(&g, i)) {
 			t->hidden_count++;
@@ -502,8 +515,8 @@ void snapshot_table_print(struct snapshot_table *t, bool all, struct buffer *out
 		first = i;
 	}
 	if (t->hidden_count)
-		buffer_printf(out, "\n%zu rows without any data are not shown; --all shows them\n",
-			t->hidden_count);
+		buffer_printf(out, "\nwithout any data and not shown: %zu row%s; --all shows all\n",
+			t->hidden_count, t->hidden_count == 1 ? "" : "s");
 	t->count = 0;
 	arena_reset(&t->arena);
 }
