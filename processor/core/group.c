@@ -11,7 +11,8 @@
 
 /* ---- the windows that a total is dirty for ---- */
 
-static void windows_of_places(uint64_t *windows, const struct plan_metric_window *w, const int16_t *places, uint32_t input)
+static void windows_of_places(uint64_t *windows, const struct plan_metric_window *w,
+	const int16_t *places, uint32_t input)
 {
 	if (places && places[input] >= 0)
 		windows[places[input]] |= (uint64_t)1 << w->window;
@@ -38,7 +39,8 @@ static void windows_of_grouping(struct group_table *t, uint32_t grouping)
 
 	for (uint32_t i = 0; i < g->measure_count; i++) {
 		uint16_t measure = g->measures[i];
-		uint64_t *windows = arena_alloc(&t->memory, t->plan->measures[measure].span_count * sizeof(*windows));
+		uint64_t *windows = arena_alloc(
+			&t->memory, t->plan->measures[measure].span_count * sizeof(*windows));
 
 		for (uint32_t k = 0; k < g->metric_count; k++)
 			windows_of_metric(&t->plan->metrics[g->metrics[k]], measure, windows);
@@ -57,7 +59,8 @@ struct group_table *group_table_new(const struct plan *plan, struct group_limits
 	arena_init(&t->memory, 0);
 	index_init(&t->groups);
 	index_init(&t->cells);
-	t->windows = x_calloc((size_t)plan->grouping_count * plan->measure_count + 1, sizeof(*t->windows));
+	t->windows = x_calloc(
+		(size_t)plan->grouping_count * plan->measure_count + 1, sizeof(*t->windows));
 	for (uint32_t i = 0; i < plan->grouping_count; i++)
 		windows_of_grouping(t, i);
 	return t;
@@ -89,7 +92,8 @@ struct group_key {
 	uint32_t dims[PLAN_GROUP_DIMS_MAX];
 };
 
-static struct group_key group_key(const struct plan *plan, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
+static struct group_key group_key(
+	const struct plan *plan, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
 {
 	struct group_key key = { .tenant = tenant, .grouping = grouping };
 
@@ -113,28 +117,34 @@ static bool group_equal(const void *ctx, const void *key_, uint32_t value)
 	const struct group_key *key = key_;
 	const struct group *g = &group_node(ctx, value)->group;
 
-	return g->tenant == key->tenant && g->grouping == key->grouping && !memcmp(g->dims, key->dims, sizeof(g->dims));
+	return g->tenant == key->tenant && g->grouping == key->grouping &&
+	       !memcmp(g->dims, key->dims, sizeof(g->dims));
 }
 
-uint32_t group_find(const struct group_table *t, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
+uint32_t group_find(
+	const struct group_table *t, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
 {
 	struct group_key key = group_key(t->plan, tenant, grouping, dims);
 	uint32_t found;
 
-	return index_find(&t->groups, group_hash(&key), group_equal, &key, t, &found) ? found : GROUP_NONE;
+	return index_find(&t->groups, group_hash(&key), group_equal, &key, t, &found) ? found
+										      : GROUP_NONE;
 }
 
-static void group_make_live(struct group_table *t, struct group_node *node, const struct plan_grouping *grouping)
+static void group_make_live(
+	struct group_table *t, struct group_node *node, const struct plan_grouping *grouping)
 {
 	for (uint32_t i = 0; i < grouping->measure_count; i++) {
 		const struct plan_measure *m = &t->plan->measures[grouping->measures[i]];
 
 		if (measure_has_subs(m))
-			node->live[i] = arena_alloc(&t->memory, m->span_count * sizeof(struct total));
+			node->live[i] =
+				arena_alloc(&t->memory, m->span_count * sizeof(struct total));
 	}
 }
 
-uint32_t group_append(struct group_table *t, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
+uint32_t group_append(
+	struct group_table *t, uint32_t tenant, uint16_t grouping, const uint32_t *dims)
 {
 	struct group_key key = group_key(t->plan, tenant, grouping, dims);
 	const struct plan_grouping *g = &t->plan->groupings[grouping];
@@ -143,7 +153,8 @@ uint32_t group_append(struct group_table *t, uint32_t tenant, uint16_t grouping,
 
 	if (index >> GROUP_CHUNK_BITS == t->group_chunk_count) {
 		X_GROW(t->group_chunks, t->group_chunk_count, t->group_chunk_cap);
-		t->group_chunks[t->group_chunk_count++] = x_calloc((size_t)1 << GROUP_CHUNK_BITS, sizeof(*node));
+		t->group_chunks[t->group_chunk_count++] =
+			x_calloc((size_t)1 << GROUP_CHUNK_BITS, sizeof(*node));
 	}
 	node = group_node(t, index);
 	node->group.tenant = tenant;
@@ -192,19 +203,25 @@ static bool cell_equal(const void *ctx, const void *key_, uint32_t value)
 	const struct cell_key *key = key_;
 	const struct cell *c = &cell_node(ctx, value)->cell;
 
-	return c->group == key->group && c->measure == key->measure && c->currency == key->currency && c->sub == key->sub;
+	return c->group == key->group && c->measure == key->measure &&
+	       c->currency == key->currency && c->sub == key->sub;
 }
 
-uint32_t cell_find(const struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub)
+uint32_t cell_find(const struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency,
+	uint64_t sub)
 {
 	const struct group *g = &group_node(t, group)->group;
 	uint16_t place = group_measure_place(t, g, measure);
-	struct cell_key key = { .group = group, .currency = currency, .sub = sub, .measure = measure };
+	struct cell_key key = {
+		.group = group, .currency = currency, .sub = sub, .measure = measure
+	};
 	uint32_t found;
 
 	assert(place != UINT16_MAX);
 	if (measure_has_subs(&t->plan->measures[measure]))
-		return index_find(&t->cells, cell_hash(&key), cell_equal, &key, t, &found) ? found : CELL_NONE;
+		return index_find(&t->cells, cell_hash(&key), cell_equal, &key, t, &found)
+			       ? found
+			       : CELL_NONE;
 	found = g->cells[place];
 	while (found != CELL_NONE) { /* one per currency: a walk of a step or two */
 		const struct cell *c = &cell_node(t, found)->cell;
@@ -235,21 +252,27 @@ static void cell_link(struct group_table *t, uint32_t *chain, uint32_t index)
 	*chain = index;
 }
 
-uint32_t cell_append(struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub)
+uint32_t cell_append(
+	struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub)
 {
 	struct group_node *g = group_node(t, group);
 	const struct plan_measure *m = &t->plan->measures[measure];
 	uint16_t place = group_measure_place(t, &g->group, measure);
-	struct cell_key key = { .group = group, .currency = currency, .sub = sub, .measure = measure };
+	struct cell_key key = {
+		.group = group, .currency = currency, .sub = sub, .measure = measure
+	};
 	uint32_t index = t->cell_count;
 	struct cell_node *node;
 
 	if (index >> CELL_CHUNK_BITS == t->cell_chunk_count) {
 		X_GROW(t->cell_chunks, t->cell_chunk_count, t->cell_chunk_cap);
-		t->cell_chunks[t->cell_chunk_count++] = x_calloc((size_t)1 << CELL_CHUNK_BITS, sizeof(*node));
+		t->cell_chunks[t->cell_chunk_count++] =
+			x_calloc((size_t)1 << CELL_CHUNK_BITS, sizeof(*node));
 	}
 	node = cell_node(t, index);
-	node->cell = (struct cell){ .group = group, .measure = measure, .currency = currency, .sub = sub };
+	node->cell = (struct cell){
+		.group = group, .measure = measure, .currency = currency, .sub = sub
+	};
 	node->cell.totals = arena_alloc(&t->memory, m->span_count * sizeof(struct total));
 	node->windows = t->windows[g->group.grouping * t->plan->measure_count + measure];
 	node->live = currency ? NULL : g->live[place];
@@ -261,7 +284,8 @@ uint32_t cell_append(struct group_table *t, uint32_t group, uint16_t measure, ui
 	return index;
 }
 
-uint32_t cell_get(struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub)
+uint32_t cell_get(
+	struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, uint64_t sub)
 {
 	uint32_t found;
 
@@ -379,14 +403,16 @@ void cell_add(struct group_table *t, uint32_t cell, uint16_t place, i128 sum, in
 }
 
 /* First cell of a chain, CELL_NONE if the grouping lacks the measure. */
-static uint32_t chain_first(const struct group_table *t, const struct group_node *g, uint16_t measure)
+static uint32_t chain_first(
+	const struct group_table *t, const struct group_node *g, uint16_t measure)
 {
 	uint16_t place = group_measure_place(t, &g->group, measure);
 
 	return place == UINT16_MAX ? CELL_NONE : g->group.cells[place];
 }
 
-static struct total chain_total(const struct group_table *t, uint32_t cell, uint32_t currency, uint16_t place, bool distinct)
+static struct total chain_total(const struct group_table *t, uint32_t cell, uint32_t currency,
+	uint16_t place, bool distinct)
 {
 	struct total total = { 0 };
 
@@ -402,7 +428,8 @@ static struct total chain_total(const struct group_table *t, uint32_t cell, uint
 	return total;
 }
 
-struct total group_total(const struct group_table *t, uint32_t group, uint16_t measure, uint32_t currency, int16_t place)
+struct total group_total(const struct group_table *t, uint32_t group, uint16_t measure,
+	uint32_t currency, int16_t place)
 {
 	const struct group_node *g = group_node(t, group);
 	bool distinct = t->plan->measures[measure].agg == AGG_DISTINCT;
@@ -416,7 +443,8 @@ struct total group_total(const struct group_table *t, uint32_t group, uint16_t m
 	return chain_total(t, first, currency, (uint16_t)place, distinct);
 }
 
-bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measure, int16_t place, uint32_t q_bp, int64_t *ret)
+bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measure, int16_t place,
+	uint32_t q_bp, int64_t *ret)
 {
 	uint32_t first = chain_first(t, group_node(t, group), measure);
 	int64_t total = 0, left;
@@ -453,7 +481,8 @@ static bool currency_known(const uint32_t *known, uint32_t count, uint32_t curre
 	return false;
 }
 
-uint32_t group_currencies(const struct group_table *t, uint32_t group, uint16_t measure, int16_t place, uint32_t *ret, uint32_t max)
+uint32_t group_currencies(const struct group_table *t, uint32_t group, uint16_t measure,
+	int16_t place, uint32_t *ret, uint32_t max)
 {
 	uint32_t cell = place < 0 ? CELL_NONE : chain_first(t, group_node(t, group), measure);
 	uint32_t count = 0;
@@ -462,7 +491,8 @@ uint32_t group_currencies(const struct group_table *t, uint32_t group, uint16_t 
 		const struct cell *c = &cell_node(t, cell)->cell;
 		const struct total *total = &c->totals[place];
 
-		if (c->currency && (total->count || total->sum) && !currency_known(ret, count, c->currency))
+		if (c->currency && (total->count || total->sum) &&
+			!currency_known(ret, count, c->currency))
 			ret[count++] = c->currency;
 	}
 	return count;
@@ -483,7 +513,7 @@ void group_totals_clear(struct group_table *t)
 size_t group_bytes(const struct group_table *t)
 {
 	return arena_used_bytes(&t->memory) + index_bytes(&t->groups) + index_bytes(&t->cells) +
-		((size_t)t->group_chunk_count << GROUP_CHUNK_BITS) * sizeof(struct group_node) +
-		((size_t)t->cell_chunk_count << CELL_CHUNK_BITS) * sizeof(struct cell_node) +
-		t->queue_capacity * sizeof(*t->queue);
+	       ((size_t)t->group_chunk_count << GROUP_CHUNK_BITS) * sizeof(struct group_node) +
+	       ((size_t)t->cell_chunk_count << CELL_CHUNK_BITS) * sizeof(struct cell_node) +
+	       t->queue_capacity * sizeof(*t->queue);
 }

@@ -3,8 +3,10 @@
 #include <string.h>
 
 #include "core/group_inside.h"
+#include "core/histogram.h"
 
-void group_save(const struct group_table *t, uint32_t first_group, uint32_t first_cell, struct buffer *out)
+void group_save(
+	const struct group_table *t, uint32_t first_group, uint32_t first_cell, struct buffer *out)
 {
 	assert(first_group <= t->group_count && first_cell <= t->cell_count);
 	buffer_put_varint(out, first_group);
@@ -59,6 +61,15 @@ static bool restore_group(struct group_table *t, uint32_t index, struct reader *
 	return found == index;
 }
 
+/* What a sub cell can stand for: a bin of the histogram; a value; nothing where there are none. */
+static bool is_sub(const struct plan_measure *m, uint64_t sub)
+{
+	if (m->agg == AGG_PERCENTILE)
+		return sub <= UINT32_MAX && (int32_t)(uint32_t)sub >= -HISTOGRAM_BIN_MAX &&
+		       (int32_t)(uint32_t)sub <= HISTOGRAM_BIN_MAX;
+	return measure_has_subs(m) || !sub;
+}
+
 static bool restore_cell(struct group_table *t, uint32_t index, struct reader *r)
 {
 	uint64_t group = reader_varint(r);
@@ -69,7 +80,8 @@ static bool restore_cell(struct group_table *t, uint32_t index, struct reader *r
 
 	if (r->bad || group >= t->group_count || measure >= t->plan->measure_count)
 		return false;
-	if (group_measure_place(t, group_at(t, (uint32_t)group), (uint16_t)measure) == UINT16_MAX)
+	if (group_measure_place(t, group_at(t, (uint32_t)group), (uint16_t)measure) == UINT16_MAX ||
+		!is_sub(&t->plan->measures[measure], sub))
 		return false;
 	found = cell_find(t, (uint32_t)group, (uint16_t)measure, currency, sub);
 	if (found == CELL_NONE && index == t->cell_count)
@@ -97,18 +109,21 @@ int group_restore(struct group_table *t, struct reader *r)
 
 static void check_live(const struct group_table *t, const struct group_node *g, uint32_t chain)
 {
-	const struct plan_measure *m = &t->plan->measures[t->plan->groupings[g->group.grouping].measures[chain]];
+	const struct plan_measure *m =
+		&t->plan->measures[t->plan->groupings[g->group.grouping].measures[chain]];
 
 	for (uint32_t place = 0; place < m->span_count; place++) {
 		struct total live = { 0 };
 
-		for (uint32_t i = g->group.cells[chain]; i != CELL_NONE; i = cell_node(t, i)->cell.next) {
+		for (uint32_t i = g->group.cells[chain]; i != CELL_NONE;
+			i = cell_node(t, i)->cell.next) {
 			const struct cell *c = &cell_node(t, i)->cell;
 
 			live.sum += !c->currency && c->totals[place].count > 0;
 			live.count += c->currency ? 0 : c->totals[place].count;
 		}
-		assert(live.sum == g->live[chain][place].sum && live.count == g->live[chain][place].count);
+		assert(live.sum == g->live[chain][place].sum &&
+			live.count == g->live[chain][place].count);
 	}
 }
 
@@ -127,12 +142,14 @@ void group_check(const struct group_table *t)
 		assert(!g->group.dirty || g->group.is_queued);
 		assert(group_find(t, g->group.tenant, g->group.grouping, g->group.dims) == i);
 		for (uint32_t k = 0; k < grouping->measure_count; k++) {
-			for (uint32_t c = g->group.cells[k]; c != CELL_NONE; c = cell_node(t, c)->cell.next) {
+			for (uint32_t c = g->group.cells[k]; c != CELL_NONE;
+				c = cell_node(t, c)->cell.next) {
 				const struct cell *cell = &cell_node(t, c)->cell;
 
 				cells++;
 				assert(cell->group == i && cell->measure == grouping->measures[k]);
-				assert(cell_find(t, i, cell->measure, cell->currency, cell->sub) == c);
+				assert(cell_find(t, i, cell->measure, cell->currency, cell->sub) ==
+					c);
 			}
 			if (g->live[k])
 				check_live(t, g, k);
