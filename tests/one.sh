@@ -14,7 +14,7 @@ archive="$build/one/lib-$$.a"
 trap 'rm -f "$archive"' EXIT
 ar rcs "$archive" "${objects[@]}"
 if [ -z "$test" ]; then
-	$compiler "$build/asan/processor/main.o" "$archive" -Wl,--unresolved-symbols=ignore-all $libs -o "$build/one/salespulse"
+	$compiler "$build/asan/processor/main.o" "$archive" -no-pie -Wl,--unresolved-symbols=ignore-all $libs -o "$build/one/salespulse"
 	echo "$build/one/salespulse"
 	exit 0
 fi
