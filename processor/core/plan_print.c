@@ -1,8 +1,11 @@
 /* plan_print: the compiled plan, for whoever runs `check`. */
 #include "core/plan.h"
 
+#include <string.h>
+
 #include "core/edge.h"
 #include "core/group.h"
+#include "core/snapshot_inside.h"
 
 static const char *const agg_names[] = { "count", "sum", "distinct", "percentile" };
 static const char *const unit_names[] = { "count", "percent", "currency", "seconds", "days", "ratio" };
@@ -32,7 +35,7 @@ static void print_load(const struct plan *plan, const struct plan_measure *m, co
 	}
 	for (uint32_t i = 0; i < plan->derived_count; i++)
 		if (plan->derived[i].parent == load->entity_type && plan->derived[i].slot == load->slot)
-			buffer_printf(out, " (%s)", plan->derived[i].name);
+			buffer_printf(out, "%s", strchr(plan->derived[i].name, '.'));
 }
 
 static void print_fields(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
@@ -61,6 +64,11 @@ static void print_fields(const struct plan *plan, const struct plan_measure *m, 
 	buffer_put_text(out, "\n");
 }
 
+static size_t measure_key_bytes(const struct plan_measure *m)
+{
+	return sizeof(struct cell) + m->span_count * sizeof(struct total);
+}
+
 static void print_measure(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
 {
 	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "", agg_names[m->agg], model_table[m->on].name);
@@ -69,9 +77,29 @@ static void print_measure(const struct plan *plan, const struct plan_measure *m,
 	buffer_put_text(out, m->dim_count ? ", by" : "");
 	for (uint8_t i = 0; i < m->dim_count; i++)
 		buffer_printf(out, " %s", plan->dims[m->dims[i]]);
-	buffer_printf(out, "\n    %u totals, %zu bytes per key%s\n", m->span_count, sizeof(struct cell) + m->span_count * sizeof(struct total),
+	buffer_printf(out, "\n    %u totals, %zu bytes per key%s\n", m->span_count, measure_key_bytes(m),
 		m->agg == AGG_DISTINCT ? " and value" : m->agg == AGG_PERCENTILE ? " and bin" : "");
 	print_fields(plan, m, out);
+}
+
+/* A key is (tenant, metric, window, group). What its measures take is there once, however many metrics read it. */
+static void print_memory(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
+{
+	size_t bytes = 0;
+
+	for (uint16_t i = 0; i < m->input_count; i++) {
+		uint16_t k = 0;
+
+		while (k < i && m->inputs[k].measure != m->inputs[i].measure)
+			k++;
+		if (k == i)
+			bytes += measure_key_bytes(&plan->measures[m->inputs[i].measure]);
+	}
+	buffer_printf(out, "\n    %zu bytes per key, %u %s per group", sizeof(struct published), m->window_count,
+		m->window_count == 1 ? "key" : "keys");
+	if (bytes)
+		buffer_printf(out, "; its measures %zu bytes per group", bytes);
+	buffer_put_text(out, "\n");
 }
 
 static void print_metric(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
@@ -82,7 +110,7 @@ static void print_metric(const struct plan *plan, const struct plan_metric *m, s
 	buffer_put_text(out, "; groups");
 	for (uint8_t i = 0; i < m->grouping_count; i++)
 		buffer_printf(out, " [%s]", plan->groupings[m->groupings[i]].name);
-	buffer_put_text(out, "\n");
+	print_memory(plan, m, out);
 }
 
 void plan_print(const struct plan *plan, struct buffer *out)
