@@ -70,12 +70,11 @@ static void report_cell(struct audit *a, const struct shard *of, const struct ce
 	const struct plan_measure *m = &of->plan->measures[c->measure];
 	const struct group *g = group_at(of->groups, c->group);
 	const struct plan_grouping *grouping = &of->plan->groupings[g->grouping];
-	struct buffer _cleanup_buffer_ line;
+	struct buffer _cleanup_buffer_ line = { 0 };
 
 	a->differences++;
 	if (!a->report)
 		return;
-	buffer_init(&line);
 	buffer_printf(&line, "tenant=" SLICE_FMT " measure=%s",
 		SLICE_ARG(shard_tenant(of, g->tenant)), m->name);
 	for (uint8_t i = 0; i < grouping->dim_count; i++)
