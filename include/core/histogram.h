@@ -3,7 +3,7 @@
  * sketch with relative-error guarantees», VLDB 2019), relative error <= 1 % (HISTOGRAM_ERROR). The counts themselves are
  * ordinary cells of the ledger, one per bin, so that they can be taken back.
  *
- * Values are int64 (ms of durations, 1/10,000 of decimals). Bin 0 holds zero; negative values have mirrored bins. Bins are integers
+ * Values are int64 in the ledger's unit, 1/10,000 (of durations: of a second). Bin 0 holds zero; negative values have mirrored bins. Bins are integers
  * compared with constants, so that every machine finds the same one (histogram.c says how).
  */
 #ifndef CORE_HISTOGRAM_H
