@@ -3,7 +3,8 @@
  * program that neither allocates nor compares names. Independent of entities: values come through `load`.
  *
  * Null (LANGUAGE.md): == and != treat null as a value; arithmetic, order, `in` and paths over null give null; && and ||
- * absorb (false && null is false); overflow and division by zero give null (overflows are counted).
+ * absorb (false && null is false); overflow and division by zero give null (overflows are counted; a time beyond what
+ * calendars reckon with is one too). Ints divide to a decimal; results are rounded half to even.
  */
 #ifndef CORE_EXPR_H
 #define CORE_EXPR_H
@@ -19,7 +20,7 @@
 #include "core/expr_ast.h"
 #include "core/value.h"
 
-enum { EXPR_DEPTH_MAX = 50, EXPR_STACK_MAX = 64, EXPR_ARGUMENTS_MAX = 16 };
+enum { EXPR_DEPTH_MAX = 50, EXPR_STACK_MAX = 64, EXPR_ARGUMENTS_MAX = 16, EXPR_CODE_MAX = 4096 };
 
 struct expr_error {
 	size_t offset, len;          /* in the source text */

@@ -17,7 +17,7 @@ enum instruction_op {
 	INS_ADD, INS_SUBTRACT, INS_REMAINDER, /* of one scale; result of type `type` */
 	INS_MULTIPLY,    /* plain integers: ints, duration * int */
 	INS_MULTIPLY_DECIMAL, /* both 1/10,000 */
-	INS_DIVIDE,      /* plain, truncated towards zero: int / int, duration / int */
+	INS_DIVIDE,      /* by a plain int, half-even: money / int, duration / int */
 	INS_DIVIDE_DECIMAL, /* result 1/10,000, half-even: a * 10,000 / b */
 	INS_TO_DECIMAL,  /* int -> decimal, of the value `a` below the top */
 	INS_RETYPE,      /* the top is of type `type` */

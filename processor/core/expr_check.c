@@ -10,13 +10,15 @@ struct compiler {
 	const struct expr_env *env;
 	struct expr_program *program;
 	struct expr_error *error;
-	uint32_t stack;              /* how deep it is here */
+	uint32_t stack; /* how deep it is here */
 	int depth;
 	bool failed;
 };
 
-#define FAIL(compiler, node, ...) fail((compiler), (node), snprintf((compiler)->error->message, \
-	(compiler)->failed ? 0 : sizeof((compiler)->error->message), __VA_ARGS__))
+#define FAIL(compiler, node, ...)                    \
+	fail((compiler), (node),                     \
+		snprintf((compiler)->error->message, \
+			(compiler)->failed ? 0 : sizeof((compiler)->error->message), __VA_ARGS__))
 
 static enum value_type fail(struct compiler *compiler, const struct expr_node *node, int written)
 {
@@ -30,7 +32,8 @@ static enum value_type fail(struct compiler *compiler, const struct expr_node *n
 }
 
 /* Room for one more element of an array in the arena. */
-static void *grown(struct compiler *compiler, void *array, uint32_t count, uint32_t *capacity, size_t size)
+static void *grown(
+	struct compiler *compiler, void *array, uint32_t count, uint32_t *capacity, size_t size)
 {
 	if (count < *capacity)
 		return array;
@@ -38,7 +41,8 @@ static void *grown(struct compiler *compiler, void *array, uint32_t count, uint3
 	void *fresh = arena_alloc(compiler->arena, wanted * size);
 	if (fresh == NULL) {
 		compiler->failed = true;
-		snprintf(compiler->error->message, sizeof(compiler->error->message), "the expression is too large");
+		snprintf(compiler->error->message, sizeof(compiler->error->message),
+			"the expression is too large");
 		return array;
 	}
 	if (count > 0)
@@ -47,14 +51,23 @@ static void *grown(struct compiler *compiler, void *array, uint32_t count, uint3
 	return fresh;
 }
 
-static uint32_t emit(struct compiler *compiler, enum instruction_op op, enum value_type type, uint32_t a, uint32_t b)
+static uint32_t emit(struct compiler *compiler, enum instruction_op op, enum value_type type,
+	uint32_t a, uint32_t b)
 {
 	struct expr_program *program = compiler->program;
 
-	program->code = grown(compiler, program->code, program->code_count, &program->code_capacity, sizeof(*program->code));
+	/* Names that stand for expressions may double at every step: what is too long is refused before it fills the memory. */
+	if (program->code_count == EXPR_CODE_MAX && !compiler->failed) {
+		compiler->failed = true;
+		snprintf(compiler->error->message, sizeof(compiler->error->message),
+			"the expression is too large");
+	}
+	program->code = grown(compiler, program->code, program->code_count, &program->code_capacity,
+		sizeof(*program->code));
 	if (compiler->failed)
 		return 0;
-	program->code[program->code_count] = (struct instruction){ (uint8_t)op, (uint8_t)type, a, b };
+	program->code[program->code_count] =
+		(struct instruction){ (uint8_t)op, (uint8_t)type, a, b };
 	return program->code_count++;
 }
 
@@ -64,15 +77,16 @@ static void pushed(struct compiler *compiler, const struct expr_node *node, int 
 	if (compiler->stack > compiler->program->stack_max)
 		compiler->program->stack_max = compiler->stack;
 	if (compiler->stack > EXPR_STACK_MAX)
-		FAIL(compiler, node, "the expression needs more than %d values at once", EXPR_STACK_MAX);
+		FAIL(compiler, node, "the expression needs more than %d values at once",
+			EXPR_STACK_MAX);
 }
 
 static uint32_t constant_add(struct compiler *compiler, struct value value)
 {
 	struct expr_program *program = compiler->program;
 
-	program->constants = grown(compiler, program->constants, program->constant_count, &program->constant_capacity,
-		sizeof(*program->constants));
+	program->constants = grown(compiler, program->constants, program->constant_count,
+		&program->constant_capacity, sizeof(*program->constants));
 	if (compiler->failed)
 		return 0;
 	program->constants[program->constant_count] = value;
@@ -93,8 +107,8 @@ static void load_add(struct compiler *compiler, uint32_t code)
 	for (uint32_t i = 0; i < program->load_count; i++)
 		if (program->loads[i] == code)
 			return;
-	program->loads = grown(compiler, program->loads, program->load_count, &program->load_capacity,
-		sizeof(*program->loads));
+	program->loads = grown(compiler, program->loads, program->load_count,
+		&program->load_capacity, sizeof(*program->loads));
 	if (!compiler->failed)
 		program->loads[program->load_count++] = code;
 }
@@ -106,13 +120,15 @@ static void path_text(const struct expr_node *node, char *buf, size_t cap)
 	size_t used = 0;
 
 	for (uint32_t i = 0; i < node->path_count && used < cap; i++)
-		used += (size_t)snprintf(buf + used, cap - used, "%s" SLICE_FMT, i > 0 ? "." : "", SLICE_ARG(node->path[i]));
+		used += (size_t)snprintf(buf + used, cap - used, "%s" SLICE_FMT, i > 0 ? "." : "",
+			SLICE_ARG(node->path[i]));
 }
 
 static enum value_type compile_path(struct compiler *compiler, const struct expr_node *node)
 {
 	const struct expr_env *env = compiler->env;
-	const struct expr_node *stands_for = env->expand != NULL ? env->expand(env->ctx, node->path, node->path_count) : NULL;
+	const struct expr_node *stands_for =
+		env->expand != NULL ? env->expand(env->ctx, node->path, node->path_count) : NULL;
 	struct expr_ref ref = { VALUE_NULL, 0, 0 };
 	char text[128];
 
@@ -125,27 +141,32 @@ static enum value_type compile_path(struct compiler *compiler, const struct expr
 		}
 		return type;
 	}
-	if (env->resolve != NULL && env->resolve(env->ctx, node->path, node->path_count, &ref) == 0) {
+	if (env->resolve != NULL &&
+		env->resolve(env->ctx, node->path, node->path_count, &ref) == 0) {
 		emit(compiler, INS_LOAD, ref.type, ref.code, 0);
 		load_add(compiler, ref.code);
 		pushed(compiler, node, 1);
 		return ref.type;
 	}
 	size_t bad = 0;
-	const char *near = env->suggest != NULL ? env->suggest(env->ctx, node->path, node->path_count, &bad) : NULL;
+	const char *near = env->suggest != NULL
+				   ? env->suggest(env->ctx, node->path, node->path_count, &bad)
+				   : NULL;
 	path_text(node, text, sizeof(text));
 	if (bad < node->path_count && node->path_count > 1) {
 		size_t skip = 0;
 		for (size_t i = 0; i < bad; i++)
 			skip += node->path[i].len + 1;
-		FAIL(compiler, node, "\"%s\": there is no \"" SLICE_FMT "\"%s%s%s", text, SLICE_ARG(node->path[bad]),
-			near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+		FAIL(compiler, node, "\"%s\": there is no \"" SLICE_FMT "\"%s%s%s", text,
+			SLICE_ARG(node->path[bad]), near != NULL ? "; did you mean \"" : "",
+			near != NULL ? near : "", near != NULL ? "\"?" : "");
 		compiler->error->offset = node->offset + skip;
 		compiler->error->len = node->path[bad].len;
 		return VALUE_NULL;
 	}
-	return FAIL(compiler, node, "unknown name \"%s\"%s%s%s", text, near != NULL ? "; did you mean \"" : "",
-		near != NULL ? near : "", near != NULL ? "\"?" : "");
+	return FAIL(compiler, node, "unknown name \"%s\"%s%s%s", text,
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
 }
 
 static bool is_number(enum value_type type)
@@ -178,15 +199,15 @@ static enum value_type compile_logic(struct compiler *compiler, const struct exp
 	enum value_type left = compile(compiler, node->children[0]);
 
 	if (!compiler->failed && left != VALUE_BOOL && left != VALUE_NULL)
-		return FAIL(compiler, node->children[0], "%s takes conditions; this is a %s", is_and ? "&&" : "||",
-			value_type_name(left));
+		return FAIL(compiler, node->children[0], "%s takes conditions; this is a %s",
+			is_and ? "&&" : "||", value_type_name(left));
 	uint32_t jump = emit(compiler, is_and ? INS_AND_SHORT : INS_OR_SHORT, VALUE_BOOL, 0, 0);
 	enum value_type right = compile(compiler, node->children[1]);
 	if (compiler->failed)
 		return VALUE_NULL;
 	if (right != VALUE_BOOL && right != VALUE_NULL)
-		return FAIL(compiler, node->children[1], "%s takes conditions; this is a %s", is_and ? "&&" : "||",
-			value_type_name(right));
+		return FAIL(compiler, node->children[1], "%s takes conditions; this is a %s",
+			is_and ? "&&" : "||", value_type_name(right));
 	emit(compiler, is_and ? INS_AND : INS_OR, VALUE_BOOL, 0, 0);
 	pushed(compiler, node, -1);
 	if (!compiler->failed)
@@ -202,21 +223,26 @@ static enum value_type compile_in(struct compiler *compiler, const struct expr_n
 	if (compiler->failed)
 		return VALUE_NULL;
 	if (list->kind == EXPR_PATH && compiler->env->expand != NULL) {
-		const struct expr_node *named = compiler->env->expand(compiler->env->ctx, list->path, list->path_count);
+		const struct expr_node *named =
+			compiler->env->expand(compiler->env->ctx, list->path, list->path_count);
 		list = named != NULL ? named : list;
 	}
 	if (list->kind != EXPR_LIST)
-		return FAIL(compiler, node->children[1], "right of `in` stands a list of constants: [\"a\", \"b\"], or a list of params");
+		return FAIL(compiler, node->children[1],
+			"right of `in` stands a list of constants: [\"a\", \"b\"], or a list of "
+			"params");
 	uint32_t first = compiler->program->constant_count;
 	for (uint32_t i = 0; i < list->child_count; i++) {
 		const struct expr_node *item = list->children[i];
 		if (item->kind != EXPR_LITERAL)
-			return FAIL(compiler, node->children[1], "a list right of `in` has constants only");
+			return FAIL(compiler, node->children[1],
+				"a list right of `in` has constants only");
 		struct value value = literal_of(compiler, item);
 		if (value.type == VALUE_INT && type == VALUE_DECIMAL)
 			value = value_of(VALUE_DECIMAL, value.i * DECIMAL_SCALE);
 		if (value.type != type && type != VALUE_NULL)
-			return FAIL(compiler, node->children[1], "the list has a %s, left of `in` is a %s",
+			return FAIL(compiler, node->children[1],
+				"the list has a %s, left of `in` is a %s",
 				value_type_name(value.type), value_type_name(type));
 		constant_add(compiler, value);
 	}
@@ -227,35 +253,58 @@ static enum value_type compile_in(struct compiler *compiler, const struct expr_n
 static const char *sign_of(enum expr_operator op)
 {
 	static const char *const signs[] = {
-		"!", "-", "||", "&&", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%",
+		"!",
+		"-",
+		"||",
+		"&&",
+		"==",
+		"!=",
+		"<",
+		"<=",
+		">",
+		">=",
+		"in",
+		"+",
+		"-",
+		"*",
+		"/",
+		"%",
 	};
 
 	return signs[op];
 }
 
 /* Nothing is nothing in every currency: money may be compared with a plain 0. */
-static bool is_money_and_zero(enum value_type money, enum value_type type, const struct expr_node *zero)
+static bool is_money_and_zero(
+	enum value_type money, enum value_type type, const struct expr_node *zero)
 {
-	return money == VALUE_MONEY && type == VALUE_INT && zero->kind == EXPR_LITERAL && zero->literal.i == 0;
+	return money == VALUE_MONEY && type == VALUE_INT && zero->kind == EXPR_LITERAL &&
+	       zero->literal.i == 0;
 }
 
-static enum value_type compile_comparison(struct compiler *compiler, const struct expr_node *node, enum value_type left,
-	enum value_type right)
+static enum value_type compile_comparison(struct compiler *compiler, const struct expr_node *node,
+	enum value_type left, enum value_type right)
 {
-	static const enum instruction_op plain[] = { INS_EQUAL, INS_NOT_EQUAL, INS_LESS, INS_LESS_EQUAL, INS_GREATER,
-		INS_GREATER_EQUAL };
+	static const enum instruction_op plain[] = { INS_EQUAL, INS_NOT_EQUAL, INS_LESS,
+		INS_LESS_EQUAL, INS_GREATER, INS_GREATER_EQUAL };
 	bool is_order = node->op >= OP_LESS;
 	enum value_type common = unify(compiler, left, right);
 	enum instruction_op op = plain[node->op - OP_EQUAL];
 
-	if (is_money_and_zero(left, right, node->children[1]) || is_money_and_zero(right, left, node->children[0]))
+	if (is_money_and_zero(left, right, node->children[1]) ||
+		is_money_and_zero(right, left, node->children[0]))
 		common = VALUE_MONEY;
 	if (common == VALUE_NULL && !(left == VALUE_NULL && right == VALUE_NULL))
-		return FAIL(compiler, node, "%s compares a %s with a %s%s", sign_of(node->op), value_type_name(left),
-			value_type_name(right), (left == VALUE_STRING && is_number(right)) || (right == VALUE_STRING && is_number(left)) ?
-			"; a number in a text is read by decimal(x), a text stands in quotes" : "");
+		return FAIL(compiler, node, "%s compares a %s with a %s%s", sign_of(node->op),
+			value_type_name(left), value_type_name(right),
+			(left == VALUE_STRING && is_number(right)) ||
+					(right == VALUE_STRING && is_number(left))
+				? "; a number in a text is read by decimal(x), a text stands in "
+				  "quotes"
+				: "");
 	if (is_order && (common == VALUE_BOOL || common == VALUE_REF || common == VALUE_LIST))
-		return FAIL(compiler, node, "%s needs an order, and a %s has none", sign_of(node->op), value_type_name(common));
+		return FAIL(compiler, node, "%s needs an order, and a %s has none",
+			sign_of(node->op), value_type_name(common));
 	if (is_order && common == VALUE_STRING)
 		op = (enum instruction_op)(op - INS_LESS + INS_TEXT_LESS);
 	emit(compiler, op, VALUE_BOOL, 0, 0);
@@ -293,6 +342,7 @@ static const struct arithmetic arithmetics[] = {
 	{ OP_MULTIPLY, VALUE_DURATION, VALUE_INT, VALUE_DURATION, INS_MULTIPLY },
 	{ OP_MULTIPLY, VALUE_INT, VALUE_DURATION, VALUE_DURATION, INS_MULTIPLY },
 	{ OP_MULTIPLY, VALUE_DURATION, VALUE_DECIMAL, VALUE_DURATION, INS_MULTIPLY_DECIMAL },
+	{ OP_MULTIPLY, VALUE_DECIMAL, VALUE_DURATION, VALUE_DURATION, INS_MULTIPLY_DECIMAL },
 	{ OP_DIVIDE, VALUE_INT, VALUE_INT, VALUE_DECIMAL, INS_DIVIDE_DECIMAL },
 	{ OP_DIVIDE, VALUE_DECIMAL, VALUE_DECIMAL, VALUE_DECIMAL, INS_DIVIDE_DECIMAL },
 	{ OP_DIVIDE, VALUE_MONEY, VALUE_MONEY, VALUE_DECIMAL, INS_DIVIDE_DECIMAL },
@@ -300,19 +350,22 @@ static const struct arithmetic arithmetics[] = {
 	{ OP_DIVIDE, VALUE_MONEY, VALUE_INT, VALUE_MONEY, INS_DIVIDE },
 	{ OP_DIVIDE, VALUE_DURATION, VALUE_DURATION, VALUE_DECIMAL, INS_DIVIDE_DECIMAL },
 	{ OP_DIVIDE, VALUE_DURATION, VALUE_INT, VALUE_DURATION, INS_DIVIDE },
+	{ OP_DIVIDE, VALUE_DURATION, VALUE_DECIMAL, VALUE_DURATION, INS_DIVIDE_DECIMAL },
 	{ OP_REMAINDER, VALUE_INT, VALUE_INT, VALUE_INT, INS_REMAINDER },
 };
 
-static const struct arithmetic *arithmetic_find(enum expr_operator op, enum value_type left, enum value_type right)
+static const struct arithmetic *arithmetic_find(
+	enum expr_operator op, enum value_type left, enum value_type right)
 {
 	for (size_t i = 0; i < sizeof(arithmetics) / sizeof(arithmetics[0]); i++)
-		if (arithmetics[i].op == op && arithmetics[i].left == left && arithmetics[i].right == right)
+		if (arithmetics[i].op == op && arithmetics[i].left == left &&
+			arithmetics[i].right == right)
 			return &arithmetics[i];
 	return NULL;
 }
 
-static enum value_type compile_arithmetic(struct compiler *compiler, const struct expr_node *node, enum value_type left,
-	enum value_type right)
+static enum value_type compile_arithmetic(struct compiler *compiler, const struct expr_node *node,
+	enum value_type left, enum value_type right)
 {
 	const struct arithmetic *found;
 
@@ -321,14 +374,15 @@ static enum value_type compile_arithmetic(struct compiler *compiler, const struc
 		left = right;
 	if (right == VALUE_NULL)
 		right = left;
-	if ((left == VALUE_INT && right == VALUE_DECIMAL) || (left == VALUE_DECIMAL && right == VALUE_INT)) {
+	if ((left == VALUE_INT && right == VALUE_DECIMAL) ||
+		(left == VALUE_DECIMAL && right == VALUE_INT)) {
 		unify(compiler, left, right);
 		left = right = VALUE_DECIMAL;
 	}
 	found = arithmetic_find(node->op, left, right);
 	if (found == NULL)
-		return FAIL(compiler, node, "%s is not defined between a %s and a %s", sign_of(node->op), value_type_name(left),
-			value_type_name(right));
+		return FAIL(compiler, node, "%s is not defined between a %s and a %s",
+			sign_of(node->op), value_type_name(left), value_type_name(right));
 	emit(compiler, found->instruction, found->result, 0, 0);
 	pushed(compiler, node, -1);
 	return found->result;
@@ -356,9 +410,12 @@ static enum value_type compile_unary(struct compiler *compiler, const struct exp
 	if (compiler->failed)
 		return VALUE_NULL;
 	if (node->op == OP_NOT && type != VALUE_BOOL && type != VALUE_NULL)
-		return FAIL(compiler, node, "! takes a condition; this is a %s", value_type_name(type));
-	if (node->op == OP_NEGATE && !is_number(type) && type != VALUE_MONEY && type != VALUE_DURATION)
-		return FAIL(compiler, node, "- takes a number; this is a %s", value_type_name(type));
+		return FAIL(
+			compiler, node, "! takes a condition; this is a %s", value_type_name(type));
+	if (node->op == OP_NEGATE && !is_number(type) && type != VALUE_MONEY &&
+		type != VALUE_DURATION)
+		return FAIL(
+			compiler, node, "- takes a number; this is a %s", value_type_name(type));
 	emit(compiler, node->op == OP_NOT ? INS_NOT : INS_NEGATE, type, 0, 0);
 	return node->op == OP_NOT ? VALUE_BOOL : type;
 }
@@ -370,7 +427,8 @@ static enum value_type compile_ternary(struct compiler *compiler, const struct e
 	if (compiler->failed)
 		return VALUE_NULL;
 	if (condition != VALUE_BOOL && condition != VALUE_NULL)
-		return FAIL(compiler, node->children[0], "left of ? stands a condition; this is a %s", value_type_name(condition));
+		return FAIL(compiler, node->children[0],
+			"left of ? stands a condition; this is a %s", value_type_name(condition));
 	uint32_t unless = emit(compiler, INS_JUMP_UNLESS, VALUE_BOOL, 0, 0);
 	pushed(compiler, node, -1);
 	enum value_type yes = compile(compiler, node->children[1]);
@@ -384,13 +442,16 @@ static enum value_type compile_ternary(struct compiler *compiler, const struct e
 		return VALUE_NULL;
 	enum value_type common = expr_common_type(yes, no);
 	if (common == VALUE_NULL && !(yes == VALUE_NULL && no == VALUE_NULL))
-		return FAIL(compiler, node, "the two sides of : are a %s and a %s", value_type_name(yes), value_type_name(no));
+		return FAIL(compiler, node, "the two sides of : are a %s and a %s",
+			value_type_name(yes), value_type_name(no));
 	if (common == VALUE_DECIMAL && yes == VALUE_INT)
-		compiler->program->code[yes_end] = (struct instruction){ INS_TO_DECIMAL, VALUE_DECIMAL, 0, 0 };
+		compiler->program->code[yes_end] =
+			(struct instruction){ INS_TO_DECIMAL, VALUE_DECIMAL, 0, 0 };
 	if (common == VALUE_DECIMAL && no == VALUE_INT)
 		emit(compiler, INS_TO_DECIMAL, VALUE_DECIMAL, 0, 0);
 	uint32_t over_null = emit(compiler, INS_JUMP, VALUE_NULL, 2, 0);
-	uint32_t null_at = emit(compiler, INS_CONSTANT, common, constant_add(compiler, value_null(common)), 0);
+	uint32_t null_at =
+		emit(compiler, INS_CONSTANT, common, constant_add(compiler, value_null(common)), 0);
 	if (compiler->failed)
 		return VALUE_NULL;
 	compiler->program->code[unless].a = else_at - unless;
@@ -422,7 +483,8 @@ static enum value_type unknown_function(struct compiler *compiler, const struct 
 		names[count++] = expr_builtins[i].name;
 	const char *near = nearest_name(node->text, names, count);
 	FAIL(compiler, node, "there is no function \"" SLICE_FMT "\"%s%s%s", SLICE_ARG(node->text),
-		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "", near != NULL ? "\"?" : "");
+		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
+		near != NULL ? "\"?" : "");
 	compiler->error->len = node->text.len;
 	return VALUE_NULL;
 }
@@ -438,22 +500,23 @@ static enum value_type compile_call(struct compiler *compiler, const struct expr
 		return unknown_function(compiler, node);
 	if (node->child_count < function->args_min || node->child_count > function->args_max ||
 		node->child_count > EXPR_ARGUMENTS_MAX)
-		return FAIL(compiler, node, "%s takes %u to %u arguments, not %u", function->name, function->args_min,
-			function->args_max, node->child_count);
+		return FAIL(compiler, node, "%s takes %u to %u arguments, not %u", function->name,
+			function->args_min, function->args_max, node->child_count);
 	for (uint32_t i = 0; i < node->child_count; i++) {
 		types[i] = compile(compiler, node->children[i]);
 		if (compiler->failed)
 			return VALUE_NULL;
 	}
-	enum value_type result = function->check(types, node->child_count, message, sizeof(message));
+	enum value_type result =
+		function->check(types, node->child_count, message, sizeof(message));
 	if (message[0] != '\0')
 		return FAIL(compiler, node, "%s: %s", function->name, message);
 	/* Where the result is a decimal, int arguments join as decimals. */
 	for (uint32_t i = 0; i < node->child_count && result == VALUE_DECIMAL; i++)
 		if (types[i] == VALUE_INT)
 			emit(compiler, INS_TO_DECIMAL, VALUE_DECIMAL, node->child_count - 1 - i, 0);
-	program->functions = grown(compiler, program->functions, program->function_count, &program->function_capacity,
-		sizeof(*program->functions));
+	program->functions = grown(compiler, program->functions, program->function_count,
+		&program->function_capacity, sizeof(*program->functions));
 	if (compiler->failed)
 		return VALUE_NULL;
 	program->functions[program->function_count] = function;
@@ -473,7 +536,8 @@ static enum value_type compile(struct compiler *compiler, const struct expr_node
 		return FAIL(compiler, node, "the expression is nested too deeply");
 	switch (node->kind) {
 	case EXPR_LITERAL:
-		emit(compiler, INS_CONSTANT, node->literal.type, constant_add(compiler, literal_of(compiler, node)), 0);
+		emit(compiler, INS_CONSTANT, node->literal.type,
+			constant_add(compiler, literal_of(compiler, node)), 0);
 		pushed(compiler, node, 1);
 		type = node->literal.type;
 		break;
@@ -500,13 +564,16 @@ static enum value_type compile(struct compiler *compiler, const struct expr_node
 	return compiler->failed ? VALUE_NULL : type;
 }
 
-int expr_compile(struct arena *arena, const struct expr_node *node, const struct expr_env *env, enum value_type wanted,
-	struct expr_program **ret, struct expr_error *ret_error)
+int expr_compile(struct arena *arena, const struct expr_node *node, const struct expr_env *env,
+	enum value_type wanted, struct expr_program **ret, struct expr_error *ret_error)
 {
 	struct expr_program *program = arena_alloc(arena, sizeof(*program));
-	struct compiler compiler = { .arena = arena, .env = env, .program = program, .error = ret_error };
+	struct compiler compiler = {
+		.arena = arena, .env = env, .program = program, .error = ret_error
+	};
 
-	*ret_error = (struct expr_error){ node->offset, node->length, "the expression is too large" };
+	*ret_error =
+		(struct expr_error){ node->offset, node->length, "the expression is too large" };
 	if (program == NULL)
 		return 1;
 	enum value_type type = compile(&compiler, node);
@@ -515,7 +582,8 @@ int expr_compile(struct arena *arena, const struct expr_node *node, const struct
 		type = VALUE_DECIMAL;
 	}
 	if (!compiler.failed && wanted != VALUE_ANY && type != wanted && type != VALUE_NULL)
-		FAIL(&compiler, node, "a %s is wanted here, this is a %s", value_type_name(wanted), value_type_name(type));
+		FAIL(&compiler, node, "a %s is wanted here, this is a %s", value_type_name(wanted),
+			value_type_name(type));
 	if (compiler.failed)
 		return 1;
 	program->type = type == VALUE_NULL && wanted != VALUE_ANY ? wanted : type;

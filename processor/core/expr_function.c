@@ -10,15 +10,16 @@ enum { TEXT_MAX = 512 };
 
 /* ---- checks: the type of the result ------------------------------------------------------------------------ */
 
-static enum value_type check_same(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_same(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	enum value_type common = VALUE_NULL;
 
 	for (uint32_t i = 0; i < count; i++) {
 		enum value_type joined = expr_common_type(common, types[i]);
 		if (joined == VALUE_NULL && (common != VALUE_NULL || types[i] != VALUE_NULL)) {
-			snprintf(message, cap, "its arguments must be of one type, not %s and %s", value_type_name(common),
-				value_type_name(types[i]));
+			snprintf(message, cap, "its arguments must be of one type, not %s and %s",
+				value_type_name(common), value_type_name(types[i]));
 			return VALUE_NULL;
 		}
 		common = joined;
@@ -26,93 +27,111 @@ static enum value_type check_same(const enum value_type *types, uint32_t count, 
 	return common;
 }
 
-static enum value_type check_ordered(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_ordered(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	enum value_type common = check_same(types, count, message, cap);
 
-	if (common == VALUE_BOOL || common == VALUE_STRING || common == VALUE_REF || common == VALUE_LIST)
+	if (common == VALUE_BOOL || common == VALUE_STRING || common == VALUE_REF ||
+		common == VALUE_LIST)
 		snprintf(message, cap, "a %s has no least or greatest", value_type_name(common));
 	return common;
 }
 
-static enum value_type want(const enum value_type *types, enum value_type wanted, enum value_type result, char *message,
-	size_t cap)
+static enum value_type want(const enum value_type *types, enum value_type wanted,
+	enum value_type result, char *message, size_t cap)
 {
 	if (types[0] != wanted && types[0] != VALUE_NULL)
-		snprintf(message, cap, "it takes a %s, not a %s", value_type_name(wanted), value_type_name(types[0]));
+		snprintf(message, cap, "it takes a %s, not a %s", value_type_name(wanted),
+			value_type_name(types[0]));
 	return result;
 }
 
-static enum value_type check_duration(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_duration(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return want(types, VALUE_DURATION, VALUE_DECIMAL, message, cap);
 }
 
-static enum value_type check_text_to_text(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_text_to_text(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return want(types, VALUE_STRING, VALUE_STRING, message, cap);
 }
 
-static enum value_type check_size(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_size(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return want(types, VALUE_STRING, VALUE_INT, message, cap);
 }
 
-static enum value_type check_two_texts(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_two_texts(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	want(types + 1, VALUE_STRING, VALUE_BOOL, message, cap);
 	return want(types, VALUE_STRING, VALUE_BOOL, message, cap);
 }
 
-static enum value_type check_text_to_time(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_text_to_time(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return want(types, VALUE_STRING, VALUE_TIME, message, cap);
 }
 
-static enum value_type check_text_to_duration(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_text_to_duration(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return want(types, VALUE_STRING, VALUE_DURATION, message, cap);
 }
 
-static enum value_type check_number(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_number(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
-	if (types[0] != VALUE_INT && types[0] != VALUE_DECIMAL && types[0] != VALUE_MONEY && types[0] != VALUE_DURATION &&
-		types[0] != VALUE_NULL)
+	if (types[0] != VALUE_INT && types[0] != VALUE_DECIMAL && types[0] != VALUE_MONEY &&
+		types[0] != VALUE_DURATION && types[0] != VALUE_NULL)
 		snprintf(message, cap, "it takes a number, not a %s", value_type_name(types[0]));
 	return types[0];
 }
 
-static enum value_type check_round(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_round(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	enum value_type type = check_number(types, count, message, cap);
 
 	return type == VALUE_NULL ? VALUE_DECIMAL : type;
 }
 
-static enum value_type check_decimal(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_decimal(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
-	if (types[0] == VALUE_BOOL || types[0] == VALUE_TIME || types[0] == VALUE_REF || types[0] == VALUE_LIST)
-		snprintf(message, cap, "it takes a text or a number, not a %s", value_type_name(types[0]));
+	if (types[0] == VALUE_BOOL || types[0] == VALUE_TIME || types[0] == VALUE_REF ||
+		types[0] == VALUE_LIST || types[0] == VALUE_DURATION)
+		snprintf(message, cap, "it takes a text or a number, not a %s",
+			value_type_name(types[0]));
 	return VALUE_DECIMAL;
 }
 
-static enum value_type check_int(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_int(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
-	if (types[0] == VALUE_TIME || types[0] == VALUE_REF || types[0] == VALUE_LIST || types[0] == VALUE_MONEY)
-		snprintf(message, cap, "it takes a text or a number, not a %s", value_type_name(types[0]));
+	if (types[0] == VALUE_TIME || types[0] == VALUE_REF || types[0] == VALUE_LIST ||
+		types[0] == VALUE_MONEY || types[0] == VALUE_DURATION)
+		snprintf(message, cap, "it takes a text or a number, not a %s",
+			value_type_name(types[0]));
 	return VALUE_INT;
 }
 
-static enum value_type check_string(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_string(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	if (types[0] == VALUE_REF || types[0] == VALUE_LIST)
@@ -134,7 +153,8 @@ static struct value new_text(struct expr_frame *frame, struct slice text)
 	return id == 0 ? value_null(VALUE_STRING) : value_of(VALUE_STRING, id);
 }
 
-static struct value run_coalesce(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_coalesce(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)frame;
 	(void)user;
@@ -159,21 +179,24 @@ static struct value extreme(const struct value *args, uint32_t count, bool is_gr
 	return best;
 }
 
-static struct value run_least(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_least(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)frame;
 	(void)user;
 	return extreme(args, count, false);
 }
 
-static struct value run_greatest(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_greatest(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)frame;
 	(void)user;
 	return extreme(args, count, true);
 }
 
-static struct value run_abs(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_abs(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	struct value value = args[0];
 
@@ -190,7 +213,8 @@ static struct value run_abs(struct expr_frame *frame, const struct value *args, 
 }
 
 /* Duration to a decimal of the unit whose milliseconds `user` points to. */
-static struct value run_duration(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_duration(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	if (args[0].is_null)
@@ -203,7 +227,8 @@ static struct value run_duration(struct expr_frame *frame, const struct value *a
 	return value_of(VALUE_DECIMAL, (int64_t)units);
 }
 
-static struct value run_size(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_size(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	int64_t size = 0;
 
@@ -235,21 +260,24 @@ static struct value change_case(struct expr_frame *frame, struct value value, ch
 	return new_text(frame, (struct slice){ buf, text.len });
 }
 
-static struct value run_lower(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_lower(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	(void)user;
 	return change_case(frame, args[0], 'A', 'a');
 }
 
-static struct value run_upper(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_upper(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	(void)user;
 	return change_case(frame, args[0], 'a', 'A');
 }
 
-static struct value run_trim(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_trim(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	(void)user;
@@ -265,27 +293,32 @@ static struct value run_trim(struct expr_frame *frame, const struct value *args,
 	return new_text(frame, text);
 }
 
-static struct value run_starts_with(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_starts_with(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	(void)user;
 	if (args[0].is_null || args[1].is_null)
 		return value_null(VALUE_BOOL);
 	struct slice text = text_of(frame, args[0]), start = text_of(frame, args[1]);
-	return value_of(VALUE_BOOL, text.len >= start.len && memcmp(text.at, start.at, start.len) == 0);
+	return value_of(
+		VALUE_BOOL, text.len >= start.len && memcmp(text.at, start.at, start.len) == 0);
 }
 
-static struct value run_contains(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_contains(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)count;
 	(void)user;
 	if (args[0].is_null || args[1].is_null)
 		return value_null(VALUE_BOOL);
 	struct slice text = text_of(frame, args[0]), part = text_of(frame, args[1]);
-	return value_of(VALUE_BOOL, part.len == 0 || memmem(text.at, text.len, part.at, part.len) != NULL);
+	return value_of(
+		VALUE_BOOL, part.len == 0 || memmem(text.at, text.len, part.at, part.len) != NULL);
 }
 
-static struct value run_decimal(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_decimal(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	int64_t units;
 
@@ -295,10 +328,12 @@ static struct value run_decimal(struct expr_frame *frame, const struct value *ar
 		return value_null(VALUE_DECIMAL);
 	if (args[0].type != VALUE_STRING) /* an int came as a decimal already */
 		return value_of(VALUE_DECIMAL, args[0].i);
-	return decimal_parse(text_of(frame, args[0]), &units) ? value_of(VALUE_DECIMAL, units) : value_null(VALUE_DECIMAL);
+	return decimal_parse(text_of(frame, args[0]), &units) ? value_of(VALUE_DECIMAL, units)
+							      : value_null(VALUE_DECIMAL);
 }
 
-static struct value run_int(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_int(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	int64_t units;
 
@@ -315,7 +350,8 @@ static struct value run_int(struct expr_frame *frame, const struct value *args, 
 	return value_of(VALUE_INT, units / DECIMAL_SCALE);
 }
 
-static struct value run_string(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_string(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	char buf[DECIMAL_TEXT_MAX + TIME_TEXT_MAX];
 
@@ -341,29 +377,36 @@ static struct value run_string(struct expr_frame *frame, const struct value *arg
 	}
 }
 
-static struct value run_time(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_time(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	int64_t ms;
 
 	(void)count;
 	(void)user;
-	return !args[0].is_null && time_parse(text_of(frame, args[0]), &ms) ? value_of(VALUE_TIME, ms) : value_null(VALUE_TIME);
+	return !args[0].is_null && time_parse(text_of(frame, args[0]), &ms)
+		       ? value_of(VALUE_TIME, ms)
+		       : value_null(VALUE_TIME);
 }
 
-static struct value run_parse_duration(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_parse_duration(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	int64_t ms;
 
 	(void)count;
 	(void)user;
-	return !args[0].is_null && duration_parse(text_of(frame, args[0]), &ms) ? value_of(VALUE_DURATION, ms) :
-		value_null(VALUE_DURATION);
+	return !args[0].is_null && duration_parse(text_of(frame, args[0]), &ms)
+		       ? value_of(VALUE_DURATION, ms)
+		       : value_null(VALUE_DURATION);
 }
 
 enum rounding { ROUND_FLOOR, ROUND_CEIL, ROUND_NEAREST };
-static const enum rounding round_floor = ROUND_FLOOR, round_ceil = ROUND_CEIL, round_nearest = ROUND_NEAREST;
+static const enum rounding round_floor = ROUND_FLOOR, round_ceil = ROUND_CEIL,
+			   round_nearest = ROUND_NEAREST;
 
-static struct value run_round(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_round(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	struct value value = args[0];
 
@@ -383,7 +426,9 @@ static struct value run_round(struct expr_frame *frame, const struct value *args
 		value.i = rest > 0 ? below + unit : below;
 		break;
 	case ROUND_NEAREST:
-		value.i = rest * 2 > unit || (rest * 2 == unit && (below / unit) % 2 != 0) ? below + unit : below;
+		value.i = rest * 2 > unit || (rest * 2 == unit && (below / unit) % 2 != 0)
+				  ? below + unit
+				  : below;
 		break;
 	}
 	return value;

@@ -13,7 +13,7 @@ enum token_kind { TOKEN_END, TOKEN_NAME, TOKEN_NUMBER, TOKEN_STRING, TOKEN_DURAT
 
 struct token {
 	enum token_kind kind;
-	struct slice text;           /* as written; of a string: without its quotes */
+	struct slice text; /* as written; of a string: without its quotes */
 	size_t offset, length;
 };
 
@@ -21,13 +21,15 @@ struct parser {
 	struct arena *arena;
 	struct slice text;
 	size_t at;
-	struct token token;          /* the next one */
+	struct token token; /* the next one */
+	size_t last_end;    /* where the one before it ended */
 	int depth;
 	struct expr_error *error;
 	bool failed;
 };
 
-static struct expr_node *fail(struct parser *parser, size_t offset, size_t length, const char *message)
+static struct expr_node *fail(
+	struct parser *parser, size_t offset, size_t length, const char *message)
 {
 	if (!parser->failed) {
 		parser->error->offset = offset;
@@ -83,11 +85,13 @@ static void lex_string(struct parser *parser)
 	while (at < parser->text.len && parser->text.at[at] != quote)
 		at += parser->text.at[at] == '\\' ? 2 : 1;
 	if (at >= parser->text.len) {
-		fail(parser, parser->at, parser->text.len - parser->at, "this text has no closing quote");
+		fail(parser, parser->at, parser->text.len - parser->at,
+			"this text has no closing quote");
 		return;
 	}
 	parser->token.kind = TOKEN_STRING;
-	parser->token.text = (struct slice){ parser->text.at + parser->at + 1, at - parser->at - 1 };
+	parser->token.text =
+		(struct slice){ parser->text.at + parser->at + 1, at - parser->at - 1 };
 	parser->at = at + 1;
 }
 
@@ -101,9 +105,12 @@ static void lex_sign(struct parser *parser)
 		if (rest.len >= 2 && memcmp(rest.at, doubles[i], 2) == 0)
 			length = 2;
 	if (length == 1 && strchr("<>!+-*/%?:()[],.", rest.at[0]) == NULL) {
-		fail(parser, parser->at, 1, rest.at[0] == '{' ? "map literals {…} of CEL are not in this subset" :
-			rest.at[0] == '=' ? "= is no comparison; == is" :
-			rest.at[0] == '&' || rest.at[0] == '|' ? "&& and || are written twice" : "this character means nothing here");
+		fail(parser, parser->at, 1,
+			rest.at[0] == '{'   ? "map literals {…} of CEL are not in this subset"
+			: rest.at[0] == '=' ? "= is no comparison; == is"
+			: rest.at[0] == '&' || rest.at[0] == '|'
+				? "&& and || are written twice"
+				: "this character means nothing here");
 		return;
 	}
 	parser->token.kind = TOKEN_SIGN;
@@ -115,7 +122,9 @@ static void next(struct parser *parser)
 {
 	if (parser->failed)
 		return;
-	while (parser->at < parser->text.len && strchr(" \t\r\n", parser->text.at[parser->at]) != NULL &&
+	parser->last_end = parser->token.offset + parser->token.length;
+	while (parser->at < parser->text.len &&
+		strchr(" \t\r\n", parser->text.at[parser->at]) != NULL &&
 		parser->text.at[parser->at] != '\0')
 		parser->at++;
 	size_t start = parser->at;
@@ -125,7 +134,8 @@ static void next(struct parser *parser)
 		parser->token.kind = TOKEN_END;
 		parser->token.text = (struct slice){ "", 0 };
 	} else if (is_name_start(c)) {
-		while (is_name_start(char_at(parser, parser->at)) || is_digit(char_at(parser, parser->at)))
+		while (is_name_start(char_at(parser, parser->at)) ||
+			is_digit(char_at(parser, parser->at)))
 			parser->at++;
 		parser->token.kind = TOKEN_NAME;
 		parser->token.text = (struct slice){ parser->text.at + start, parser->at - start };
@@ -202,7 +212,8 @@ static struct expr_node *parse_number(struct parser *parser)
 	if (node == NULL)
 		return NULL;
 	if (!decimal_parse(token.text, &units))
-		return fail(parser, token.offset, token.length, "a number has at most 14 digits before and 4 behind the point");
+		return fail(parser, token.offset, token.length,
+			"a number has at most 14 digits before and 4 behind the point");
 	if (memchr(token.text.at, '.', token.text.len) == NULL)
 		node->literal = value_of(VALUE_INT, units / DECIMAL_SCALE);
 	else
@@ -220,7 +231,8 @@ static struct expr_node *parse_duration(struct parser *parser)
 	if (node == NULL)
 		return NULL;
 	if (!duration_parse(token.text, &ms))
-		return fail(parser, token.offset, token.length, "a duration is a whole number with ms, s, m, h, d or w: 30d, 90s");
+		return fail(parser, token.offset, token.length,
+			"a duration is a whole number with ms, s, m, h, d or w: 30d, 90s");
 	node->literal = value_of(VALUE_DURATION, ms);
 	next(parser);
 	return close_node(parser, node, token.offset + token.length);
@@ -244,7 +256,8 @@ static struct expr_node *parse_string(struct parser *parser)
 			else if (c == 't')
 				c = '\t';
 			else if (c != '\\' && c != '"' && c != '\'')
-				return fail(parser, token.offset + i, 2, "escapes are \\n \\t \\\\ \\\" \\'");
+				return fail(parser, token.offset + i, 2,
+					"escapes are \\n \\t \\\\ \\\" \\'");
 		}
 		text[length++] = c;
 	}
@@ -255,7 +268,8 @@ static struct expr_node *parse_string(struct parser *parser)
 }
 
 /* The arguments behind "(" or the elements behind "[", up to `end`. */
-static struct expr_node *parse_children(struct parser *parser, struct expr_node *node, const char *end)
+static struct expr_node *parse_children(
+	struct parser *parser, struct expr_node *node, const char *end)
 {
 	if (!is_sign(parser, end)) {
 		do {
@@ -265,15 +279,18 @@ static struct expr_node *parse_children(struct parser *parser, struct expr_node 
 	}
 	size_t last = parser->token.offset + parser->token.length;
 	if (!is_sign(parser, end))
-		return fail(parser, parser->token.offset, parser->token.length + (parser->token.length == 0),
-			end[0] == ')' ? "a closing ) is missing here" : "a closing ] is missing here");
+		return fail(parser, parser->token.offset,
+			parser->token.length + (parser->token.length == 0),
+			end[0] == ')' ? "a closing ) is missing here"
+				      : "a closing ] is missing here");
 	next(parser);
 	return close_node(parser, node, last);
 }
 
 static bool is_macro(struct slice name)
 {
-	static const char *const macros[] = { "has", "all", "exists", "exists_one", "filter", "dyn", "type", "matches" };
+	static const char *const macros[] = { "has", "all", "exists", "exists_one", "filter", "dyn",
+		"type", "matches" };
 
 	for (size_t i = 0; i < sizeof(macros) / sizeof(macros[0]); i++)
 		if (slice_is(name, macros[i]))
@@ -284,7 +301,8 @@ static bool is_macro(struct slice name)
 static struct expr_node *parse_call(struct parser *parser, struct token name)
 {
 	if (is_macro(name.text))
-		return fail(parser, name.offset, name.length, "this macro of CEL is not in this subset");
+		return fail(parser, name.offset, name.length,
+			"this macro of CEL is not in this subset");
 	struct expr_node *node = node_new(parser, EXPR_CALL, name.offset);
 	if (node == NULL)
 		return NULL;
@@ -303,17 +321,21 @@ static struct expr_node *parse_path(struct parser *parser, struct token first)
 	parts[count++] = first.text;
 	while (take_sign(parser, ".")) {
 		if (parser->token.kind != TOKEN_NAME)
-			return fail(parser, parser->token.offset, 1, "a name is missing behind the point");
+			return fail(parser, parser->token.offset, 1,
+				"a name is missing behind the point");
 		if (count == PATH_MAX_PARTS)
-			return fail(parser, parser->token.offset, parser->token.length, "a path has at most 8 parts");
+			return fail(parser, parser->token.offset, parser->token.length,
+				"a path has at most 8 parts");
 		parts[count++] = parser->token.text;
 		end = parser->token.offset + parser->token.length;
 		next(parser);
 	}
 	if (is_sign(parser, "("))
-		return fail(parser, first.offset, end - first.offset, "methods x.f() of CEL are written f(x) here");
+		return fail(parser, first.offset, end - first.offset,
+			"methods x.f() of CEL are written f(x) here");
 	if (is_sign(parser, "["))
-		return fail(parser, parser->token.offset, 1, "indexes x[0] of CEL are not in this subset");
+		return fail(parser, parser->token.offset, 1,
+			"indexes x[0] of CEL are not in this subset");
 	struct expr_node *node = node_new(parser, EXPR_PATH, first.offset);
 	if (node == NULL)
 		return NULL;
@@ -334,7 +356,8 @@ static struct expr_node *parse_name(struct parser *parser)
 		struct expr_node *node = node_new(parser, EXPR_LITERAL, name.offset);
 		if (node == NULL)
 			return NULL;
-		node->literal = is_true || is_false ? value_of(VALUE_BOOL, is_true) : value_null(VALUE_NULL);
+		node->literal = is_true || is_false ? value_of(VALUE_BOOL, is_true)
+						    : value_null(VALUE_NULL);
 		next(parser);
 		return close_node(parser, node, name.offset + name.length);
 	}
@@ -373,8 +396,16 @@ static struct expr_node *parse_primary(struct parser *parser)
 		struct expr_node *node = node_new(parser, EXPR_LIST, offset);
 		return node == NULL ? NULL : parse_children(parser, node, "]");
 	}
-	return fail(parser, offset, 1, parser->token.kind == TOKEN_END ? "something is missing at the end" :
-		"a value is expected here");
+	return fail(parser, offset, 1,
+		parser->token.kind == TOKEN_END ? "something is missing at the end"
+						: "a value is expected here");
+}
+
+static bool is_plain_number(const struct expr_node *node)
+{
+	return node->kind == EXPR_LITERAL &&
+	       (node->literal.type == VALUE_INT || node->literal.type == VALUE_DECIMAL ||
+		       node->literal.type == VALUE_DURATION);
 }
 
 static struct expr_node *parse_unary(struct parser *parser)
@@ -390,7 +421,14 @@ static struct expr_node *parse_unary(struct parser *parser)
 	next(parser);
 	struct expr_node *operand = parse_unary(parser);
 	parser->depth--;
-	if (node == NULL || !add_child(parser, node, operand))
+	if (node == NULL || operand == NULL || parser->failed)
+		return NULL;
+	if (!is_not && is_plain_number(operand)) { /* -1 is a constant, also in a list */
+		operand->literal.i = -operand->literal.i;
+		operand->offset = (uint32_t)token.offset;
+		return close_node(parser, operand, parser->last_end);
+	}
+	if (!add_child(parser, node, operand))
 		return NULL;
 	node->op = is_not ? OP_NOT : OP_NEGATE;
 	return close_node(parser, node, operand->offset + operand->length);
@@ -399,13 +437,22 @@ static struct expr_node *parse_unary(struct parser *parser)
 static const struct {
 	const char *sign;
 	enum expr_operator op;
-	int level;                   /* binds tighter the higher it is */
+	int level; /* binds tighter the higher it is */
 } binaries[] = {
-	{ "||", OP_OR, 1 }, { "&&", OP_AND, 2 },
-	{ "==", OP_EQUAL, 3 }, { "!=", OP_NOT_EQUAL, 3 }, { "<", OP_LESS, 3 }, { "<=", OP_LESS_EQUAL, 3 },
-	{ ">", OP_GREATER, 3 }, { ">=", OP_GREATER_EQUAL, 3 }, { "in", OP_IN, 3 },
-	{ "+", OP_ADD, 4 }, { "-", OP_SUBTRACT, 4 },
-	{ "*", OP_MULTIPLY, 5 }, { "/", OP_DIVIDE, 5 }, { "%", OP_REMAINDER, 5 },
+	{ "||", OP_OR, 1 },
+	{ "&&", OP_AND, 2 },
+	{ "==", OP_EQUAL, 3 },
+	{ "!=", OP_NOT_EQUAL, 3 },
+	{ "<", OP_LESS, 3 },
+	{ "<=", OP_LESS_EQUAL, 3 },
+	{ ">", OP_GREATER, 3 },
+	{ ">=", OP_GREATER_EQUAL, 3 },
+	{ "in", OP_IN, 3 },
+	{ "+", OP_ADD, 4 },
+	{ "-", OP_SUBTRACT, 4 },
+	{ "*", OP_MULTIPLY, 5 },
+	{ "/", OP_DIVIDE, 5 },
+	{ "%", OP_REMAINDER, 5 },
 };
 enum { LEVEL_MAX = 5 };
 
@@ -414,7 +461,8 @@ static int binary_at(const struct parser *parser, int level)
 {
 	for (size_t i = 0; i < sizeof(binaries) / sizeof(binaries[0]); i++)
 		if (binaries[i].level == level && slice_is(parser->token.text, binaries[i].sign) &&
-			(parser->token.kind == TOKEN_SIGN || (parser->token.kind == TOKEN_NAME && binaries[i].op == OP_IN)))
+			(parser->token.kind == TOKEN_SIGN ||
+				(parser->token.kind == TOKEN_NAME && binaries[i].op == OP_IN)))
 			return (int)i;
 	return -1;
 }
@@ -429,11 +477,13 @@ static struct expr_node *parse_binary(struct parser *parser, int level)
 	for (int links = 0; left != NULL && (found = binary_at(parser, level)) >= 0; links++) {
 		/* A long chain is a tree as deep as it is long. */
 		if (links + parser->depth >= EXPR_DEPTH_MAX)
-			return fail(parser, parser->token.offset, parser->token.length, "the expression is nested too deeply");
+			return fail(parser, parser->token.offset, parser->token.length,
+				"the expression is nested too deeply");
 		struct expr_node *node = node_new(parser, EXPR_BINARY, left->offset);
 		next(parser);
 		struct expr_node *right = parse_binary(parser, level + 1);
-		if (node == NULL || !add_child(parser, node, left) || !add_child(parser, node, right))
+		if (node == NULL || !add_child(parser, node, left) ||
+			!add_child(parser, node, right))
 			return NULL;
 		node->op = binaries[found].op;
 		left = close_node(parser, node, right->offset + right->length);
@@ -453,7 +503,8 @@ static struct expr_node *parse_ternary(struct parser *parser)
 	struct expr_node *node = node_new(parser, EXPR_TERNARY, condition->offset);
 	struct expr_node *yes = parse_ternary(parser);
 	if (yes != NULL && !is_sign(parser, ":"))
-		return fail(parser, parser->token.offset, 1, "a : is missing here (condition ? this : that)");
+		return fail(parser, parser->token.offset, 1,
+			"a : is missing here (condition ? this : that)");
 	next(parser);
 	struct expr_node *no = yes != NULL ? parse_ternary(parser) : NULL;
 	parser->depth--;
@@ -463,14 +514,16 @@ static struct expr_node *parse_ternary(struct parser *parser)
 	return close_node(parser, node, no->offset + no->length);
 }
 
-int expr_parse(struct arena *arena, struct slice text, struct expr_node **ret, struct expr_error *ret_error)
+int expr_parse(struct arena *arena, struct slice text, struct expr_node **ret,
+	struct expr_error *ret_error)
 {
 	struct parser parser = { .arena = arena, .text = text, .error = ret_error };
 
 	next(&parser);
 	struct expr_node *node = parser.failed ? NULL : parse_ternary(&parser);
 	if (node != NULL && !parser.failed && parser.token.kind != TOKEN_END)
-		fail(&parser, parser.token.offset, parser.token.length, "an operator is missing before this");
+		fail(&parser, parser.token.offset, parser.token.length,
+			"an operator is missing before this");
 	if (parser.failed || node == NULL)
 		return 1;
 	*ret = node;

@@ -4,6 +4,20 @@
 #include "base/timefmt.h"
 #include "core/expr.h"
 
+/* As it would be written: what was escaped is escaped again. */
+static void print_text(struct slice text, struct buffer *out)
+{
+	buffer_put_u8(out, '"');
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+
+		if (c == '"' || c == '\\' || c == '\n' || c == '\t')
+			buffer_put_u8(out, '\\');
+		buffer_put_u8(out, (uint8_t)(c == '\n' ? 'n' : c == '\t' ? 't' : c));
+	}
+	buffer_put_u8(out, '"');
+}
+
 static void print_literal(const struct expr_node *node, struct buffer *out)
 {
 	char text[DECIMAL_TEXT_MAX];
@@ -14,7 +28,7 @@ static void print_literal(const struct expr_node *node, struct buffer *out)
 	}
 	switch (node->literal.type) {
 	case VALUE_STRING:
-		buffer_printf(out, "\"" SLICE_FMT "\"", SLICE_ARG(node->text));
+		print_text(node->text, out);
 		break;
 	case VALUE_BOOL:
 		buffer_printf(out, "%s", node->literal.i != 0 ? "true" : "false");
@@ -32,7 +46,8 @@ static void print_literal(const struct expr_node *node, struct buffer *out)
 	}
 }
 
-static void print_children(const struct expr_node *node, const char *open, const char *close, struct buffer *out)
+static void print_children(
+	const struct expr_node *node, const char *open, const char *close, struct buffer *out)
 {
 	buffer_printf(out, "%s", open);
 	for (uint32_t i = 0; i < node->child_count; i++) {
@@ -46,7 +61,22 @@ static void print_children(const struct expr_node *node, const char *open, const
 static void print_binary(const struct expr_node *node, struct buffer *out)
 {
 	static const char *const signs[] = {
-		"!", "-", "||", "&&", "==", "!=", "<", "<=", ">", ">=", "in", "+", "-", "*", "/", "%",
+		"!",
+		"-",
+		"||",
+		"&&",
+		"==",
+		"!=",
+		"<",
+		"<=",
+		">",
+		">=",
+		"in",
+		"+",
+		"-",
+		"*",
+		"/",
+		"%",
 	};
 
 	buffer_printf(out, "(");
@@ -64,7 +94,8 @@ void expr_print(const struct expr_node *node, struct buffer *out)
 		break;
 	case EXPR_PATH:
 		for (uint32_t i = 0; i < node->path_count; i++)
-			buffer_printf(out, "%s" SLICE_FMT, i > 0 ? "." : "", SLICE_ARG(node->path[i]));
+			buffer_printf(
+				out, "%s" SLICE_FMT, i > 0 ? "." : "", SLICE_ARG(node->path[i]));
 		break;
 	case EXPR_CALL:
 		buffer_printf(out, SLICE_FMT, SLICE_ARG(node->text));

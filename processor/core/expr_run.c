@@ -26,14 +26,18 @@ static struct value result_of(enum value_type type, int64_t i, struct value a, s
 	return result;
 }
 
-static struct value narrowed(struct expr_frame *frame, enum value_type type, i128 wide, struct value a, struct value b)
+static struct value narrowed(
+	struct expr_frame *frame, enum value_type type, i128 wide, struct value a, struct value b)
 {
-	if (wide > INT64_MAX || wide < INT64_MIN)
+	/* Calendars and tiers are sure of their arithmetic within these bounds, some 140,000 years. */
+	if (type == VALUE_TIME ? wide > (i128)1 << 52 || wide < -((i128)1 << 52)
+			       : wide > INT64_MAX || wide < INT64_MIN)
 		return overflowed(frame, type);
 	return result_of(type, (int64_t)wide, a, b);
 }
 
-static struct value arithmetic(struct expr_frame *frame, const struct instruction *ins, struct value a, struct value b)
+static struct value arithmetic(
+	struct expr_frame *frame, const struct instruction *ins, struct value a, struct value b)
 {
 	enum value_type type = (enum value_type)ins->type;
 
@@ -47,15 +51,20 @@ static struct value arithmetic(struct expr_frame *frame, const struct instructio
 	case INS_MULTIPLY:
 		return narrowed(frame, type, (i128)a.i * b.i, a, b);
 	case INS_MULTIPLY_DECIMAL:
-		return narrowed(frame, type, i128_div_half_even((i128)a.i * b.i, DECIMAL_SCALE), a, b);
+		return narrowed(
+			frame, type, i128_div_half_even((i128)a.i * b.i, DECIMAL_SCALE), a, b);
 	case INS_DIVIDE:
-		return b.i == 0 ? value_null(type) : narrowed(frame, type, i128_div_half_even(a.i, b.i), a, b);
+		return b.i == 0 ? value_null(type)
+				: narrowed(frame, type, i128_div_half_even(a.i, b.i), a, b);
 	case INS_DIVIDE_DECIMAL:
-		return b.i == 0 ? value_null(type) :
-			narrowed(frame, type, i128_div_half_even((i128)a.i * DECIMAL_SCALE, b.i), a, b);
+		return b.i == 0 ? value_null(type)
+				: narrowed(frame, type,
+					  i128_div_half_even((i128)a.i * DECIMAL_SCALE, b.i), a, b);
 	default:
 		assert(ins->op == INS_REMAINDER);
-		return b.i == 0 ? value_null(type) : b.i == -1 ? value_of(type, 0) : value_of(type, a.i % b.i);
+		return b.i == 0	   ? value_null(type)
+		       : b.i == -1 ? value_of(type, 0)
+				   : value_of(type, a.i % b.i);
 	}
 }
 
@@ -72,17 +81,24 @@ static struct value compare(uint8_t op, struct value a, struct value b)
 		return value_of(VALUE_BOOL, is_equal(a, b) == (op == INS_EQUAL));
 	if (a.is_null || b.is_null || is_mixed(a, b))
 		return value_null(VALUE_BOOL);
-	bool is_true = op == INS_LESS ? a.i < b.i : op == INS_LESS_EQUAL ? a.i <= b.i : op == INS_GREATER ? a.i > b.i : a.i >= b.i;
+	bool is_true = op == INS_LESS	      ? a.i < b.i
+		       : op == INS_LESS_EQUAL ? a.i <= b.i
+		       : op == INS_GREATER    ? a.i > b.i
+					      : a.i >= b.i;
 	return value_of(VALUE_BOOL, is_true);
 }
 
-static struct value compare_texts(const struct expr_frame *frame, uint8_t op, struct value a, struct value b)
+static struct value compare_texts(
+	const struct expr_frame *frame, uint8_t op, struct value a, struct value b)
 {
 	if (a.is_null || b.is_null)
 		return value_null(VALUE_BOOL);
-	int order = slice_compare(intern_text(frame->strings, (uint32_t)a.i), intern_text(frame->strings, (uint32_t)b.i));
-	bool is_true = op == INS_TEXT_LESS ? order < 0 : op == INS_TEXT_LESS_EQUAL ? order <= 0 :
-		op == INS_TEXT_GREATER ? order > 0 : order >= 0;
+	int order = slice_compare(intern_text(frame->strings, (uint32_t)a.i),
+		intern_text(frame->strings, (uint32_t)b.i));
+	bool is_true = op == INS_TEXT_LESS	   ? order < 0
+		       : op == INS_TEXT_LESS_EQUAL ? order <= 0
+		       : op == INS_TEXT_GREATER	   ? order > 0
+						   : order >= 0;
 	return value_of(VALUE_BOOL, is_true);
 }
 
@@ -93,7 +109,8 @@ static struct value concatenate(struct expr_frame *frame, struct value a, struct
 
 	if (a.is_null || b.is_null)
 		return value_null(VALUE_STRING);
-	struct slice left = intern_text(frame->strings, (uint32_t)a.i), right = intern_text(frame->strings, (uint32_t)b.i);
+	struct slice left = intern_text(frame->strings, (uint32_t)a.i),
+		     right = intern_text(frame->strings, (uint32_t)b.i);
 	if (left.len + right.len > TEXT_MAX)
 		return overflowed(frame, VALUE_STRING);
 	memcpy(text, left.at, left.len);
@@ -102,7 +119,8 @@ static struct value concatenate(struct expr_frame *frame, struct value a, struct
 	return id == 0 ? overflowed(frame, VALUE_STRING) : value_of(VALUE_STRING, id);
 }
 
-static struct value is_in(const struct expr_program *program, const struct instruction *ins, struct value value)
+static struct value is_in(
+	const struct expr_program *program, const struct instruction *ins, struct value value)
 {
 	if (value.is_null)
 		return value_null(VALUE_BOOL);
@@ -133,7 +151,8 @@ static struct value logic(bool is_and, struct value a, struct value b)
 	return a.is_null || b.is_null ? value_null(VALUE_BOOL) : value_of(VALUE_BOOL, !decides);
 }
 
-static struct value unary(struct expr_frame *frame, const struct instruction *ins, struct value value)
+static struct value unary(
+	struct expr_frame *frame, const struct instruction *ins, struct value value)
 {
 	if (value.is_null)
 		return value_null(ins->op == INS_NOT ? VALUE_BOOL : (enum value_type)ins->type);
@@ -164,11 +183,19 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 		case INS_NEGATE:
 			top[-1] = unary(frame, ins, top[-1]);
 			break;
-		case INS_EQUAL: case INS_NOT_EQUAL: case INS_LESS: case INS_LESS_EQUAL: case INS_GREATER: case INS_GREATER_EQUAL:
+		case INS_EQUAL:
+		case INS_NOT_EQUAL:
+		case INS_LESS:
+		case INS_LESS_EQUAL:
+		case INS_GREATER:
+		case INS_GREATER_EQUAL:
 			top--;
 			top[-1] = compare(ins->op, top[-1], top[0]);
 			break;
-		case INS_TEXT_LESS: case INS_TEXT_LESS_EQUAL: case INS_TEXT_GREATER: case INS_TEXT_GREATER_EQUAL:
+		case INS_TEXT_LESS:
+		case INS_TEXT_LESS_EQUAL:
+		case INS_TEXT_GREATER:
+		case INS_TEXT_GREATER_EQUAL:
 			top--;
 			top[-1] = compare_texts(frame, ins->op, top[-1], top[0]);
 			break;
@@ -186,7 +213,8 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 			break;
 		case INS_CALL:
 			top -= ins->b;
-			*top = program->functions[ins->a]->run(frame, top, ins->b, program->functions[ins->a]->user);
+			*top = program->functions[ins->a]->run(
+				frame, top, ins->b, program->functions[ins->a]->user);
 			top++;
 			break;
 		case INS_JUMP:
