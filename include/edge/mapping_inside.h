@@ -28,7 +28,7 @@ enum mapping_limit {
 /* What `load` of an expression is asked for: a kind, and which. */
 enum mapping_code {
 	CODE_CELL = 0, CODE_FIRST = 1 << 16, CODE_PREVIOUS = 2 << 16, CODE_START = 3 << 16, CODE_END = 4 << 16,
-	CODE_LET = 5 << 16, CODE_EACH = 6 << 16, CODE_EACH_INDEX = 7 << 16, CODE_EACH_COUNT = 8 << 16,
+	CODE_SINCE = 9 << 16, CODE_LET = 5 << 16, CODE_EACH = 6 << 16, CODE_EACH_INDEX = 7 << 16, CODE_EACH_COUNT = 8 << 16,
 	CODE_KIND = ~0xffff,
 };
 
@@ -110,7 +110,7 @@ struct mapping_emit {
 
 struct mapping_fold {
 	bool is_set, blank_is_null;
-	struct mapping_expr by, field, value;
+	struct mapping_expr by, at, field, value;
 	struct mapping_words columns;
 };
 
@@ -187,7 +187,7 @@ extern const size_t mapping_function_count;
 struct mapping_row {
 	struct mapping *mapping;
 	const struct mapping_rows *rows;
-	const uint32_t *cells, *first, *previous, *start, *end; /* intern ids by column, 0 null; NULL: all null */
+	const uint32_t *cells, *first, *previous, *since, *start, *end; /* intern ids by column, 0 null; NULL: all null */
 	struct value each[2], each_index[2], each_count[2];
 	struct value lets[MAPPING_LETS_MAX];
 	bool is_known[MAPPING_LETS_MAX];

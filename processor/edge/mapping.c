@@ -20,7 +20,8 @@
  *         order: date(changed_at)     # of the rows; else as they stand
  *         let: {st: 'map("stage", stage)'}
  *         fold: {by: id}              # rows that are changes: a blank cell leaves what was (blank: keep, or null);
- *                                     # {by: id, field: field, value: new_value, columns: [Stage, Amount]} for one field a row
+ *                                     # {by: id, field: field, value: new_value, columns: [Stage, Amount]} for one field a row;
+ *                                     # first(x), previous(x); with at: changed_at in it, since(x): when x became what it is
  *         pair: {by: call_id, start: event == "START", end: event == "COMPLETE"}    # start.x, end.x; orphans: reject, or keep
  *         each: {name: r, of: reps, by: ";"}                # once per value of a cell: r, r.index, r.count
  *         emit:
@@ -61,7 +62,7 @@ struct row_ref { /* of ordered rows */
 struct state {
 	uint32_t id;
 	bool is_open; /* a start waits for its end */
-	uint32_t *cells, *first, *previous;
+	uint32_t *cells, *first, *previous, *since;
 };
 
 struct run {
@@ -169,6 +170,12 @@ static uint32_t *new_cells(struct run *run)
 	return arena_alloc(&run->states_arena, (run->scope.column_count + 1) * sizeof(uint32_t));
 }
 
+static struct state new_state(struct run *run, uint32_t id)
+{
+	return (struct state){ id, false, new_cells(run), new_cells(run), new_cells(run),
+		new_cells(run) };
+}
+
 static struct state *state_of(struct run *run, uint32_t id)
 {
 	uint32_t found;
@@ -176,8 +183,7 @@ static struct state *state_of(struct run *run, uint32_t id)
 	if (index_find(&run->index, hash_u64(id), state_has_id, &id, run, &found))
 		return &run->states[found];
 	X_GROW(run->states, run->state_count, run->state_capacity);
-	run->states[run->state_count] =
-		(struct state){ id, false, new_cells(run), new_cells(run), new_cells(run) };
+	run->states[run->state_count] = new_state(run, id);
 	index_insert(&run->index, hash_u64(id), (uint32_t)run->state_count);
 	return &run->states[run->state_count++];
 }
@@ -236,6 +242,18 @@ static bool is_folded_column(const struct run *run, size_t column)
 	return false;
 }
 
+static void note_changes(struct run *run, const struct state *before, struct state *next)
+{
+	struct value at = mapping_value(&run->row, &run->rows->fold.at);
+
+	for (size_t i = 0; i < run->scope.column_count; i++) {
+		if (!next->first[i])
+			next->first[i] = next->cells[i];
+		if (next->cells[i] != before->cells[i])
+			next->since[i] = at.is_null ? 0 : (uint32_t)at.i;
+	}
+}
+
 static int take_folded(struct run *run)
 {
 	const struct mapping_fold *fold = &run->rows->fold;
@@ -250,22 +268,23 @@ static int take_folded(struct run *run)
 	memcpy(next->previous, state->cells, bytes);
 	memcpy(next->cells, state->cells, bytes);
 	memcpy(next->first, state->first, bytes);
+	memcpy(next->since, state->since, bytes);
 	for (size_t i = 0; i < run->scope.column_count; i++)
 		if (!is_folded_column(run, i) && (run->cells[i] || fold->blank_is_null))
 			next->cells[i] = run->cells[i];
 	if (fold->field.program)
 		fold_field(run, next);
-	for (size_t i = 0; i < run->scope.column_count; i++)
-		if (!next->first[i])
-			next->first[i] = next->cells[i];
+	note_changes(run, state, next);
 	run->row.cells = next->cells;
 	run->row.first = next->first;
 	run->row.previous = next->previous;
+	run->row.since = next->since;
 	memset(run->row.is_known, 0, sizeof(run->row.is_known));
 	r = deliver(run);
 	if (!run->row.is_rejected) {
 		memcpy(state->cells, next->cells, bytes);
 		memcpy(state->first, next->first, bytes);
+		memcpy(state->since, next->since, bytes);
 	}
 	return err_pass(r);
 }
@@ -308,7 +327,7 @@ static void begin_row(struct run *run, const struct run_file *file, uint64_t lin
 
 	arena_reset(&run->arena);
 	row->cells = run->cells;
-	row->first = row->previous = row->start = row->end = NULL;
+	row->first = row->previous = row->since = row->start = row->end = NULL;
 	for (int i = 0; i < 2; i++) {
 		row->each[i] = value_null(VALUE_STRING);
 		row->each_index[i] = row->each_count[i] = value_null(VALUE_INT);
@@ -493,7 +512,7 @@ static int run_rows_of_files(struct run *run)
 	int r = 0;
 
 	run->cells = x_calloc(run->scope.column_count + 1, sizeof(*run->cells));
-	run->scratch = (struct state){ 0, false, new_cells(run), new_cells(run), new_cells(run) };
+	run->scratch = new_state(run, 0);
 	run->row.mapping = run->m;
 	run->row.rows = run->rows;
 	if (run->rows->order_count)

@@ -1,7 +1,7 @@
 /*
  * Expressions against the columns of the files at hand. What a name may mean, the nearest first: the value of an `each`, a
- * `let` above, a column; and with a point: first.x and previous.x of a fold, start.x and end.x of a pair, x.index and x.count
- * of an each. first(x), previous(x) and col("Any Name") are those paths in other words, so that they are checked here too.
+ * `let` above, a column; and with a point: first.x, previous.x and since.x of a fold, start.x and end.x of a pair, x.index and x.count
+ * of an each. first(x), previous(x), since(x) and col("Any Name") are those paths in other words, so that they are checked here too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -92,6 +92,8 @@ static int resolve_two(struct mapping_scope *scope, const struct slice *path, st
 		return resolve_column(scope, path[1], CODE_FIRST, ret);
 	if (scope->rows->fold.is_set && slice_is(path[0], "previous"))
 		return resolve_column(scope, path[1], CODE_PREVIOUS, ret);
+	if (scope->rows->fold.is_set && slice_is(path[0], "since"))
+		return resolve_column(scope, path[1], CODE_SINCE, ret);
 	if (scope->rows->pair.is_set && slice_is(path[0], "start"))
 		return resolve_column(scope, path[1], CODE_START, ret);
 	if (scope->rows->pair.is_set && slice_is(path[0], "end"))
@@ -217,32 +219,49 @@ static void become_path(
 	node->child_count = 0;
 }
 
-static int rewrite(struct mapping_scope *scope, struct expr_node *node, struct expr_error *error);
+/* The functions of a fold: each is a path of its own name. NULL: another one. */
+static const char *fold_function(struct slice name)
+{
+	static const char *const names[] = { "first", "previous", "since" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (slice_is(name, names[i]))
+			return names[i];
+	return NULL;
+}
+
+static int rewrite_fold_call(struct mapping_scope *scope, struct expr_node *node,
+	const char *function, struct expr_error *error)
+{
+	const struct expr_node *child = node->child_count ? node->children[0] : NULL;
+
+	if (!scope->rows->fold.is_set)
+		return wrong(node, error, "this wants `fold`: rows that are changes of one entity");
+	if (strcmp(function, "since") == 0 && !scope->rows->fold.at.text.at)
+		return wrong(
+			node, error, "this wants `at` in the fold: when a row's change was made");
+	if (node->child_count != 1 || child->kind != EXPR_PATH || child->path_count != 1)
+		return wrong(node, error, "it takes the name of a column");
+	become_path(&scope->mapping->programs, node, function, child->path[0]);
+	return 0;
+}
 
 static int rewrite_call(
 	struct mapping_scope *scope, struct expr_node *node, struct expr_error *error)
 {
-	struct arena *arena = &scope->mapping->programs;
-	struct expr_node *child = node->child_count ? node->children[0] : NULL;
-	bool is_first = slice_is(node->text, "first"),
-	     is_previous = slice_is(node->text, "previous");
+	const char *of_fold = fold_function(node->text);
 
-	if (slice_is(node->text, "col")) {
-		if (node->child_count != 1 || !is_text(child))
-			return wrong(node, error, "col reads col(\"Name of a Column\")");
-		become_path(arena, node, NULL, child->text);
-	} else if (is_first || is_previous) {
-		if (!scope->rows->fold.is_set)
-			return wrong(node, error,
-				"this wants `fold`: rows that are changes of one entity");
-		if (node->child_count != 1 || child->kind != EXPR_PATH || child->path_count != 1)
-			return wrong(node, error, "it takes the name of a column");
-		become_path(arena, node, is_first ? "first" : "previous", child->path[0]);
-	} else if (slice_is(node->text, "map")) {
+	if (of_fold)
+		return rewrite_fold_call(scope, node, of_fold, error);
+	if (slice_is(node->text, "map"))
 		return check_map(scope->mapping, node, error);
-	} else if (slice_is(node->text, "lookup")) {
+	if (slice_is(node->text, "lookup"))
 		return check_lookup(scope->mapping, node, error);
-	}
+	if (!slice_is(node->text, "col"))
+		return 0;
+	if (node->child_count != 1 || !is_text(node->children[0]))
+		return wrong(node, error, "col reads col(\"Name of a Column\")");
+	become_path(&scope->mapping->programs, node, NULL, node->children[0]->text);
 	return 0;
 }
 
@@ -452,6 +471,7 @@ int mapping_compile(struct mapping_scope *scope)
 	scope->each[0] = NULL;
 	if (compile_expr(scope, &rows->where, WISH_BOOL) ||
 		compile_expr(scope, &rows->fold.by, WISH_TEXT) ||
+		compile_expr(scope, &rows->fold.at, WISH_TEXT) ||
 		compile_expr(scope, &rows->fold.field, WISH_TEXT) ||
 		compile_expr(scope, &rows->fold.value, WISH_TEXT) ||
 		compile_expr(scope, &rows->pair.by, WISH_TEXT) ||

@@ -589,6 +589,7 @@ static int read_orphans(struct loader *l, struct fy_node *node, void *to)
 
 static const struct key fold_keys[] = {
 	{ "by", read_expr, offsetof(struct mapping_fold, by), false },
+	{ "at", read_expr, offsetof(struct mapping_fold, at), false },
 	{ "blank", read_blank, offsetof(struct mapping_fold, blank_is_null), false },
 	{ "field", read_expr, offsetof(struct mapping_fold, field), false },
 	{ "value", read_expr, offsetof(struct mapping_fold, value), false },

@@ -30,6 +30,8 @@ static struct value load(void *ctx, uint32_t code)
 		return cell_of(row->first, which);
 	case CODE_PREVIOUS:
 		return cell_of(row->previous, which);
+	case CODE_SINCE:
+		return cell_of(row->since, which);
 	case CODE_START:
 		return cell_of(row->start, which);
 	case CODE_END:

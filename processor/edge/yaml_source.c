@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 enum {
@@ -101,7 +102,8 @@ void yaml_explain(const struct yaml_source *s, struct yaml_place place, size_t o
 	size_t number = place.line, at, column = 1, shown;
 	struct slice line = line_of(s, number);
 
-	at = byte_of_column(line, place.column);
+	/* A block of text begins at its line's begin, but its own bytes behind the indentation. */
+	at = place.column == 1 ? indent_of(line) : byte_of_column(line, place.column);
 	/* An expression over several lines: the offset runs on into the following ones, behind their indentation. */
 	while (offset > line.len - at && line.at + line.len < s->text + s->length) {
 		offset -= line.len - at + 1;
@@ -182,7 +184,9 @@ static size_t count_nodes(struct fy_node *node, size_t left, unsigned depth)
 		return left ? 1 : 0;
 	if (fy_node_is_alias(node))
 		node = fy_node_resolve_alias(node);
-	if (!node || !left || depth > YAML_DEPTH_MAX)
+	if (!node)
+		return 1; /* it names nothing: fy_document_resolve says where */
+	if (!left || depth > YAML_DEPTH_MAX)
 		return 0;
 	for (int i = 0; fy_node_is_sequence(node) && i < fy_node_sequence_item_count(node); i++) {
 		size_t more = count_nodes(
@@ -220,10 +224,36 @@ static int refuse_second(
 	return 1;
 }
 
+/*
+ * libfyaml 0.7 never returns from some texts with directives or broken UTF-8: it does not see them. A line that begins with % is
+ * nothing else than a directive, in YAML of any use to us.
+ */
+static int refuse_unreadable(const struct yaml_source *s, struct buffer *explanation)
+{
+	uint32_t line = 1;
+
+	if (!utf8_valid(s->text, s->length) || memchr(s->text, '\0', s->length)) {
+		buffer_printf(explanation, "%s: it is not UTF-8 text\n", s->name);
+		return 1;
+	}
+	for (const char *at = s->text; at; line++) {
+		if (*at == '%') {
+			yaml_explain(s, (struct yaml_place){ line, 1 }, 0, 1,
+				"directives of YAML are not wanted here", explanation);
+			return 1;
+		}
+		at = strchr(at, '\n');
+		at = at ? at + 1 : NULL;
+	}
+	return 0;
+}
+
 /* 0: the document is in s, NULL when the text is empty. */
 static int load(struct yaml_source *s, struct fy_parser *parser, struct fy_diag *diag,
 	struct buffer *explanation)
 {
+	if (refuse_unreadable(s, explanation))
+		return 1;
 	if (fy_parser_set_string(parser, s->text, s->length)) {
 		buffer_printf(explanation, "%s: this is no YAML\n", s->name);
 		return 1;

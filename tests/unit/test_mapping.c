@@ -300,6 +300,27 @@ static void test_fold(void **state)
 		"4 opportunity 1 undated stage_id=a amount=2\n");
 }
 
+/* When a value became what it is, however often other columns change later. */
+static void test_fold_knows_since_when(void **state)
+{
+	(void)state;
+	check("rows: [{from: p, fold: {by: id, at: t}, emit: [{opportunity: {id: id, at: t, set: "
+	      "{stage_id: stage, stage_entered_at: since(stage), "
+	      "won_at: 'stage == \"won\" ? since(stage) : null'}}}]}]\n",
+		"id,t,stage,amount\n1,2026-01-01,new,1\n1,2026-01-02,,2\n1,2026-01-03,won,\n1,2026-"
+		"01-04,won,9\n",
+		"2 opportunity 1 2026-01-01T00:00:00Z stage_id=new "
+		"stage_entered_at=2026-01-01T00:00:00Z\n"
+		"3 opportunity 1 2026-01-02T00:00:00Z stage_id=new "
+		"stage_entered_at=2026-01-01T00:00:00Z\n"
+		"4 opportunity 1 2026-01-03T00:00:00Z stage_id=won "
+		"stage_entered_at=2026-01-03T00:00:00Z won_at=2026-01-03T00:00:00Z\n"
+		"5 opportunity 1 2026-01-04T00:00:00Z stage_id=won "
+		"stage_entered_at=2026-01-03T00:00:00Z won_at=2026-01-03T00:00:00Z\n");
+	check_says("rows: [{from: p, fold: {by: id}, emit: [{deal: {id: since(id)}}]}]\n",
+		"id\n1\n", "this wants `at` in the fold");
+}
+
 static void test_fold_of_one_field_a_row(void **state)
 {
 	check("rows:\n"
@@ -439,7 +460,9 @@ static void test_mistakes_have_positions(void **state)
 		"unknown name \"b\"");
 	check_says("rows: 5\n", "", "`rows` is a list");
 	check_says("zone: UTC\n", "", "a mapping file has `rows`");
-	check_says("", "", "this is no YAML");
+	check_says("", "", "a mapping file has `rows`");
+	check_says("%YAML 1.2\n---\n", "", "m.yaml:1:1: directives of YAML are not wanted here");
+	check_says("a: \xff\n", "", "it is not UTF-8 text");
 	check_says("rows: [\n", "", "m.yaml:");
 }
 
@@ -692,6 +715,7 @@ int main(void)
 		cmocka_unit_test(test_op_excluded_ext_tenant),
 		cmocka_unit_test(test_each_in_events_and_lists),
 		cmocka_unit_test(test_fold),
+		cmocka_unit_test(test_fold_knows_since_when),
 		cmocka_unit_test(test_fold_of_one_field_a_row),
 		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_where_order_lookup),
