@@ -87,7 +87,7 @@ $(BUILD)/$(1)/unit/%: $(BUILD)/$(1)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(BUILD)/$
 
 $(BUILD)/$(1)/scenario: $(SCENARIO_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(UNIT_HELPERS:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
-	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -o $$@
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
 
 $(BUILD)/$(1)/bench/%: $(BUILD)/$(1)/tests/bench/%.o $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
