@@ -63,6 +63,8 @@ int64_t shard_clock(const struct shard *);          /* INT64_MIN before the firs
 /* snapshots_collect and snapshots_collect_closed over this shard; answers the number of records emitted. */
 uint32_t shard_collect(struct shard *, int64_t now_ms, bool everything, uint32_t budget, snapshot_emit_fn, void *ctx);
 bool shard_is_idle(const struct shard *);
+/* Every key counts as unpublished, and every live one is sent again: snapshots_forget_published, and all groups dirty. */
+void shard_forget_published(struct shard *);
 struct snapshots *shard_snapshots(struct shard *);
 const struct store *shard_store(const struct shard *);
 

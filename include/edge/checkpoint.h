@@ -19,6 +19,7 @@
 #include "core/shard.h"
 #include "edge/source.h"
 #include "edge/storage.h"
+#include "edge/wall.h"
 
 struct checkpoint_writer;   /* executes storage calls: a thread, or inline */
 struct checkpoint_writer *checkpoint_writer_thread(struct storage *);
@@ -32,6 +33,7 @@ struct checkpoint_settings {
 	bool compress;               /* lz4 */
 	uint64_t writer_id;          /* random, in segment names */
 	uint64_t fingerprint;        /* of the definitions (plan->fingerprint), written into every segment */
+	struct wall *wall;           /* borrowed; compared with the storage's clock (S8); NULL: never */
 };
 
 enum checkpoint_state { CHECKPOINT_RESTORING, CHECKPOINT_IDLE, CHECKPOINT_WRITING, CHECKPOINT_WRITTEN, CHECKPOINT_SWAPPING, CHECKPOINT_FENCED };
@@ -42,6 +44,8 @@ struct checkpoint_status {
 	int64_t last_success_monotone_ms;   /* 0: never */
 	uint64_t written_count, skipped_count, failed_count, rebase_count, bytes_written;
 	bool storage_down;
+	uint64_t time_count;         /* how often the storage told its time; the last one: */
+	int64_t storage_ms, wall_ms; /* … and what wall said at the same moment; UTC */
 };
 
 struct checkpoint;
@@ -61,7 +65,9 @@ enum checkpoint_restore_answer {
 	CHECKPOINT_PENDING = 1,      /* not finished: turn again (storage slow or absent: retried for ever, said once) */
 	CHECKPOINT_RESTORED = 2,     /* shard filled; positions and extra in the out parameters */
 	CHECKPOINT_EMPTY = 3,        /* nothing stored: a first start, or a lost Redis: the caller compares with committed offsets */
-	CHECKPOINT_MISMATCH = 4,     /* partition count differs from the stored one (S25); text says the remedy */
+	CHECKPOINT_MISMATCH = 4,     /* shard count differs from the stored one (S25); text says the remedy */
+	CHECKPOINT_KEPT = 5,         /* of checkpoint_confirm: the epoch is still ours */
+	CHECKPOINT_CHANGED = 6,      /* of checkpoint_confirm: somebody else had the shard meanwhile */
 };
 struct checkpoint_restored {
 	struct source_position *positions; /* borrowed from the checkpoint until its next cut */
@@ -70,9 +76,16 @@ struct checkpoint_restored {
 	bool rebuilt;                /* definitions changed: ledger rebuilt (S15) */
 	char text[256];
 };
-/* Takes the epoch, then reads the newest usable manifest (a damaged one: the one before, said). Negative errno: fatal. */
-int checkpoint_restore(struct checkpoint *, struct shard *, int32_t partition_count, struct checkpoint_restored *ret);
+/*
+ * Takes the epoch, then reads the newest usable manifest (a damaged one: the one before, said). shard_count: of the whole job, 1 in
+ * `single` mode; fixed at the first start. Negative errno: fatal.
+ */
+int checkpoint_restore(struct checkpoint *, struct shard *, int32_t shard_count, struct checkpoint_restored *ret);
+/* S24: after a restore, and a hand-over that came back: PENDING, KEPT (memory holds) or CHANGED (discard it). Negative errno: fatal. */
+int checkpoint_confirm(struct checkpoint *);
 
+/* Instead of a cut: asks the storage for its time, once an interval (S8). Busy until it answered. */
+void checkpoint_ask_time(struct checkpoint *, int64_t monotone_ms);
 /* True when a cut should be made now (due and idle, or `force`). */
 bool checkpoint_is_due(const struct checkpoint *, int64_t monotone_ms, bool force);
 /* Makes the cut: saves the shard's changes and hands them to the writer. */

@@ -1,5 +1,5 @@
 /*
- * checkpoint_job: the storage calls of one step of a checkpoint (restore, probe, write segments, swap), as one job that a
+ * checkpoint_job: the storage calls of one step of a checkpoint (restore, confirm, probe, write segments, swap), as one job that a
  * writer executes from begin to end: a thread in production, the caller itself in tests. Inputs and results are in the job;
  * while it is under way only the writer touches it.
  */
@@ -13,13 +13,15 @@
 #include "base/buffer.h"
 #include "edge/manifest.h"
 #include "edge/storage.h"
+#include "edge/wall.h"
 
-enum checkpoint_job_kind { JOB_RESTORE, JOB_PROBE, JOB_WRITE, JOB_SWAP };
+enum checkpoint_job_kind { JOB_RESTORE, JOB_CONFIRM, JOB_PROBE, JOB_WRITE, JOB_SWAP };
 
 struct checkpoint_job {
 	enum checkpoint_job_kind kind;
 	int32_t shard, partition_count;
 	uint64_t fingerprint;
+	struct wall *wall;           /* borrowed; the storage's clock is compared with it (S8); NULL: it is not asked */
 	bool compress, sweep;
 	uint32_t segment_bytes_max;
 	char name_prefix[40];        /* "<epoch>-<writer id>-" */
@@ -33,15 +35,18 @@ struct checkpoint_job {
 	/* results */
 	int answer;                  /* storage answer, or negative errno */
 	char message[192];           /* behind a negative answer */
-	uint64_t epoch;              /* JOB_RESTORE */
+	uint64_t epoch;              /* JOB_RESTORE: taken; JOB_CONFIRM: as stored, 0 none */
 	int32_t stored_partition_count;
 	bool found, fell_back;       /* JOB_RESTORE: a manifest was used; not the newest one */
 	struct buffer *cuts;         /* JOB_RESTORE: raw bytes of each cut, owned */
 	size_t cut_count;
 	uint64_t bytes_written;
+	bool has_time;               /* the storage told its time: */
+	int64_t storage_ms, wall_ms; /* … and what wall said at the same moment; UTC */
 
 	/* the writer's */
 	bool is_done, is_cancelled;
+	bool is_waiting;             /* the storage can't be reached; it is tried again */
 	struct checkpoint_job *next;
 };
 
@@ -55,6 +60,8 @@ struct checkpoint_writer;
 void checkpoint_writer_submit(struct checkpoint_writer *, struct checkpoint_job *);
 /* Whether it is done; the results may be read then. */
 bool checkpoint_writer_is_done(struct checkpoint_writer *, struct checkpoint_job *);
+/* Whether it waits for a storage that can't be reached. */
+bool checkpoint_writer_is_waiting(struct checkpoint_writer *, struct checkpoint_job *);
 /* Asks it to give up its retries, and waits until it is done (only to end a life). */
 void checkpoint_writer_wait(struct checkpoint_writer *, struct checkpoint_job *);
 

@@ -11,7 +11,7 @@
 
 /* X(kind, member, "name", "unit", "sentence"); kind: counter or gauge */
 #define COUNTERS_TABLE(X) \
-	X(counter, events, "salespulse_events_total", "", "Events applied.") \
+	X(counter, events, "salespulse_events_total", "", "Events applied (and not duplicates).") \
 	X(counter, duplicates, "salespulse_duplicates_total", "", "Events that changed nothing: delivered before, or older than what is known.") \
 	X(counter, late, "salespulse_late_total", "", "Events with facts beyond the horizon, sent to the late topic.") \
 	X(counter, dead_letters, "salespulse_dead_letters_total", "", "Messages that could not be taken, sent to the dead-letter topic.") \
@@ -30,6 +30,7 @@
 	X(counter, checkpoints_skipped, "salespulse_checkpoints_skipped_total", "", "Checkpoints skipped because Redis was slow or absent.") \
 	X(counter, checkpoint_bytes, "salespulse_checkpoint_bytes_total", "bytes", "Bytes written to Redis.") \
 	X(counter, rebalances, "salespulse_rebalances_total", "", "Shards assigned or taken away.") \
+	X(counter, unexpected, "salespulse_unexpected_transitions_total", "", "Events of a shard's life that its table has no row for.") \
 	X(counter, unknown_schemas, "salespulse_unknown_schema_pauses_total", "", "Times that a partition waited for an unknown schema id.") \
 	X(gauge, shards, "salespulse_shards", "", "Shards that are ours.") \
 	X(gauge, shards_serving, "salespulse_shards_serving", "", "Shards that are caught up and publish.") \

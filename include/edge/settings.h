@@ -38,6 +38,7 @@ enum settings_type {
 	X(BYTES, int64_t, kafka_queue_bytes, "kafka.queue_bytes", "64MiB", 1048576, 4294967296, "bytes", false, "Bound of fetched, unprocessed messages.") \
 	X(BYTES, int64_t, message_bytes_max, "kafka.message_bytes_max", "1MiB", 1024, 67108864, "bytes", false, "A longer message is a dead letter.") \
 	X(CHOICE, const char *, wire_form, "kafka.wire_form", "auto", 0, 0, "auto|framed|bare", false, "Registry frame (byte 0 and schema id) or bare Avro by topic; auto: per topic by the first byte and the known ids.") \
+	X(DURATION, int64_t, schema_wait_ms, "kafka.schema_wait", "30s", 1000, 86400000, "ms", false, "How long a partition may wait for an unknown schema id before the instance is not ready; it waits on.") \
 	X(INT, int64_t, topic_partitions, "kafka.topic_partitions", "4", 1, 1024, "", false, "Partitions of topics that are created when missing.") \
 	X(INT, int64_t, topic_replication, "kafka.topic_replication", "1", 1, 16, "", false, "Replication factor of topics that are created when missing.") \
 	X(STRING, const char *, lock_topic, "kafka.lock_topic", "", 0, 0, "", false, "One-partition topic whose owner is active with `sharding: single`; empty: JOB.lock.") \

@@ -33,7 +33,8 @@ struct sink;
 
 struct sink_ops {
 	const char *name;
-	/* SINK_SENT with the record's sequence number (rising from 1), SINK_FULL (try again after poll), or negative errno. */
+	/* SINK_SENT with the record's sequence number (rising from 1), SINK_FULL (try again after poll), -EMSGSIZE (too long, for
+	 * ever), or another negative errno. */
 	int (*send)(struct sink *, const struct sink_record *, uint64_t *ret_sequence);
 	/* Serves delivery reports; up to `max` failures since the last poll are in `ret`. */
 	size_t (*poll)(struct sink *, int timeout_ms, struct sink_failure *ret, size_t max);

@@ -16,7 +16,7 @@ struct source_kafka_settings {
 	const struct settings *settings;     /* borrowed */
 	const char *const *topics;           /* names, by index; borrowed */
 	uint16_t topic_count;
-	int32_t partition_count;             /* of every topic (kafka_admin_prepare found it) */
+	const int32_t *partition_counts;     /* by topic (kafka_admin_prepare found them); equal, except in single mode; copied */
 	const char *lock_topic;              /* single mode; NULL: partition mode */
 };
 

@@ -33,6 +33,8 @@ struct storage_ops {
 	/* S17: epoch = max(stored + 1, server TIME in seconds), atomically. Also S25: fixes partition_count at the first start;
 	 * ret_partition_count is the stored one. */
 	int (*take_epoch)(struct storage *, int32_t shard, int32_t partition_count, uint64_t *ret_epoch, int32_t *ret_partition_count);
+	/* The epoch that was given last, without taking one (S24). ABSENT when none ever was. */
+	int (*read_epoch)(struct storage *, int32_t shard, uint64_t *ret_epoch);
 	/* The current manifest and its predecessors, newest first: index 0 is the current. ABSENT when there is none. */
 	int (*read_manifest)(struct storage *, int32_t shard, uint32_t index, struct buffer *ret);
 	int (*read_segment)(struct storage *, int32_t shard, struct slice name, struct buffer *ret);

@@ -311,7 +311,7 @@ int shard_restore(struct shard *s, const void *bytes, size_t length)
 	return in.bad;
 }
 
-static void publish_all_again(struct shard *s)
+void shard_forget_published(struct shard *s)
 {
 	uint64_t windows = s->plan->window_count == 64 ? UINT64_MAX
 						       : (UINT64_C(1) << s->plan->window_count) - 1;
@@ -355,7 +355,7 @@ int shard_restored(struct shard *s)
 	s->saved = rebuilt ? (struct shard_cut){ 0 }
 			   : (struct shard_cut){ intern_count(&s->strings), s->tenant_count,
 				     group_count(s->groups), cell_count(s->groups) };
-	publish_all_again(s);
+	shard_forget_published(s);
 	free(s->string_map);
 	s->string_map = NULL;
 	s->string_map_count = s->string_map_cap = 0;

@@ -48,6 +48,11 @@ struct checkpoint *checkpoint_new(struct checkpoint_writer *writer, const struct
 
 static void job_close(struct checkpoint *checkpoint)
 {
+	if (checkpoint->job.has_time) {
+		checkpoint->status.storage_ms = checkpoint->job.storage_ms;
+		checkpoint->status.wall_ms = checkpoint->job.wall_ms;
+		checkpoint->status.time_count++;
+	}
 	checkpoint_job_deinit(&checkpoint->job);
 	checkpoint->has_job = false;
 }
@@ -71,6 +76,7 @@ static struct checkpoint_job *job_open(struct checkpoint *checkpoint, enum check
 	checkpoint_job_init(&checkpoint->job, kind, checkpoint->shard);
 	checkpoint->has_job = true;
 	checkpoint->job.fingerprint = checkpoint->settings.fingerprint;
+	checkpoint->job.wall = checkpoint->settings.wall;
 	checkpoint->job.compress = checkpoint->settings.compress;
 	checkpoint->job.segment_bytes_max = checkpoint->settings.segment_bytes_max;
 	return &checkpoint->job;
@@ -111,17 +117,19 @@ static int restore_take(struct checkpoint *checkpoint, struct shard *shard, stru
 	return CHECKPOINT_RESTORED;
 }
 
-int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32_t partition_count,
+int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32_t shard_count,
 	struct checkpoint_restored *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	if (!checkpoint->has_job) {
 		struct checkpoint_job *job = job_open(checkpoint, JOB_RESTORE);
-		job->partition_count = partition_count;
+		job->partition_count = shard_count;
 		checkpoint_writer_submit(checkpoint->writer, job);
 	}
-	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job))
+	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job)) {
+		checkpoint->status.storage_down = checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
 		return CHECKPOINT_PENDING;
+	}
 
 	struct checkpoint_job *job = &checkpoint->job;
 	int answer;
@@ -130,11 +138,12 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 		answer = CHECKPOINT_PENDING;
 	} else if (job->answer < 0) {
 		answer = err_raise(job->answer, "%s", job->message);
-	} else if (job->stored_partition_count != partition_count) {
+	} else if (job->stored_partition_count != shard_count) {
 		answer = CHECKPOINT_MISMATCH;
-		snprintf(ret->text, sizeof(ret->text), "the input topics have %d partitions, the checkpoints were made with %d: "
-			"export the state and rekey, or use a new job name with --rebuild",
-			(int)partition_count, (int)job->stored_partition_count);
+		snprintf(ret->text, sizeof(ret->text), "there are %d shards now and %d in the checkpoints: the partition count of the "
+			"input topics, or `sharding`, was changed; put it back, or start under another `job` name, which reads "
+			"everything that is retained",
+			(int)shard_count, (int)job->stored_partition_count);
 	} else {
 		checkpoint->status.epoch = job->epoch;
 		checkpoint->status.state = CHECKPOINT_IDLE;
@@ -146,11 +155,44 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 	return answer;
 }
 
+int checkpoint_confirm(struct checkpoint *checkpoint)
+{
+	/* A probe or a write that failed may still be under way: its end is awaited by checkpoint_turn. */
+	if (checkpoint->has_job && checkpoint->job.kind != JOB_CONFIRM)
+		return CHECKPOINT_PENDING;
+	if (!checkpoint->has_job)
+		checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_CONFIRM));
+	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job)) {
+		checkpoint->status.storage_down = checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
+		return CHECKPOINT_PENDING;
+	}
+	int answer = checkpoint->job.answer;
+
+	checkpoint->status.storage_down = answer == -EAGAIN;
+	if (answer == -EAGAIN)
+		answer = CHECKPOINT_PENDING;
+	else if (answer < 0)
+		answer = err_raise(answer, "%s", checkpoint->job.message);
+	else
+		answer = checkpoint->job.epoch == checkpoint->status.epoch ? CHECKPOINT_KEPT : CHECKPOINT_CHANGED;
+	job_close(checkpoint);
+	return answer;
+}
+
 bool checkpoint_is_due(const struct checkpoint *checkpoint, int64_t monotone_ms, bool force)
 {
 	if (checkpoint->status.state != CHECKPOINT_IDLE || checkpoint->has_job)
 		return false;
 	return force || !checkpoint->has_cut || monotone_ms - checkpoint->last_cut_ms >= checkpoint->settings.interval_ms;
+}
+
+void checkpoint_ask_time(struct checkpoint *checkpoint, int64_t monotone_ms)
+{
+	if (!checkpoint_is_due(checkpoint, monotone_ms, false))
+		return;
+	checkpoint->last_cut_ms = monotone_ms;
+	checkpoint->has_cut = true;
+	checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_PROBE));
 }
 
 static void failed(struct checkpoint *checkpoint)
@@ -275,12 +317,17 @@ static int swapped(struct checkpoint *checkpoint, int64_t monotone_ms)
 int checkpoint_turn(struct checkpoint *checkpoint, uint64_t sink_settled, int64_t monotone_ms,
 	const struct source_position **ret_positions, size_t *ret_count)
 {
-	if (checkpoint->has_job && checkpoint->job.kind != JOB_RESTORE) {
+	if (checkpoint->has_job && checkpoint->job.kind != JOB_RESTORE && checkpoint->job.kind != JOB_CONFIRM) {
 		if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job))
 			return 0;
 		if (checkpoint->job.kind == JOB_PROBE) {
+			bool was_down = checkpoint->status.storage_down;
+
 			checkpoint->status.storage_down = checkpoint->job.answer != STORAGE_OK;
-			checkpoint->has_cut = checkpoint->status.storage_down; /* reachable again: due at once */
+			/* Reachable again: due at once. */
+			checkpoint->has_cut = checkpoint->status.storage_down || !was_down;
+			if (was_down && !checkpoint->status.storage_down)
+				log_info("event=storage_back shard=%d", (int)checkpoint->shard);
 			job_close(checkpoint);
 		} else if (checkpoint->job.kind == JOB_WRITE) {
 			written(checkpoint);

@@ -83,6 +83,31 @@ static int read_checkpoint(struct checkpoint_job *job, struct storage *storage, 
 	return answer;
 }
 
+/* S8: what the storage's clock says, beside what ours says. */
+static int ask_time(struct checkpoint_job *job, struct storage *storage)
+{
+	if (job->wall == NULL)
+		return STORAGE_OK;
+	int64_t before_ms = wall_now_ms(job->wall);
+	int answer = storage->ops->server_time(storage, &job->storage_ms);
+	int64_t after_ms = wall_now_ms(job->wall);
+
+	if (answer != STORAGE_OK)
+		return answer < 0 ? err_pass(answer) : answer;
+	job->has_time = true;
+	job->wall_ms = before_ms + (after_ms - before_ms) / 2;
+	return STORAGE_OK;
+}
+
+static int run_confirm(struct checkpoint_job *job, struct storage *storage)
+{
+	int answer = storage->ops->read_epoch(storage, job->shard, &job->epoch);
+
+	if (answer == STORAGE_ABSENT)
+		job->epoch = 0;
+	return answer < 0 ? err_pass(answer) : STORAGE_OK;
+}
+
 static int run_restore(struct checkpoint_job *job, struct storage *storage)
 {
 	bool any = false;
@@ -92,6 +117,9 @@ static int run_restore(struct checkpoint_job *job, struct storage *storage)
 		&job->stored_partition_count);
 	if (answer != STORAGE_OK)
 		return answer < 0 ? err_pass(answer) : answer;
+	answer = ask_time(job, storage);
+	if (answer < 0)
+		return err_pass(answer);
 	for (uint32_t index = 0; index < 2; index++) {
 		bool exists;
 
@@ -133,6 +161,9 @@ static int run_write(struct checkpoint_job *job, struct storage *storage)
 		at += length;
 	}
 	buffer_deinit(&stored);
+	/* What is written is written, whether or not the time is told. */
+	if (answer == STORAGE_OK)
+		(void)ask_time(job, storage);
 	return answer < 0 ? err_pass(answer) : answer;
 }
 
@@ -215,14 +246,15 @@ static int run_swap(struct checkpoint_job *job, struct storage *storage)
 
 void checkpoint_job_run(struct checkpoint_job *job, struct storage *storage)
 {
-	int64_t unused_ms;
-
 	switch (job->kind) {
 	case JOB_RESTORE:
 		job->answer = run_restore(job, storage);
 		break;
+	case JOB_CONFIRM:
+		job->answer = run_confirm(job, storage);
+		break;
 	case JOB_PROBE:
-		job->answer = storage->ops->server_time(storage, &unused_ms);
+		job->answer = job->wall != NULL ? ask_time(job, storage) : run_confirm(job, storage);
 		break;
 	case JOB_WRITE:
 		job->answer = run_write(job, storage);

@@ -42,17 +42,29 @@ static bool pause_for(struct checkpoint_writer *writer, const struct checkpoint_
 	return writer->is_ending || job->is_cancelled;
 }
 
+/* A shard can't go on without the answer; a checkpoint can be skipped. */
+static bool can_wait(const struct checkpoint_job *job)
+{
+	return job->kind == JOB_RESTORE || job->kind == JOB_CONFIRM;
+}
+
 static void run_with_retries(struct checkpoint_writer *writer, struct checkpoint_job *job)
 {
-	int64_t backoff_ms = BACKOFF_FIRST_MS;
+	int64_t backoff_ms = BACKOFF_FIRST_MS, waited_ms = 0, say_at_ms = 0;
 
 	for (;;) {
 		checkpoint_job_run(job, writer->storage);
-		if (job->kind != JOB_RESTORE || job->answer != -EAGAIN)
+		if (!can_wait(job) || job->answer != -EAGAIN)
 			return;
-		log_warn("event=restore_waits shard=%d retry_ms=%lld detail=\"%s\"", (int)job->shard, (long long)backoff_ms,
-			job->message);
+		/* Said once, and then at growing intervals. */
+		if (waited_ms >= say_at_ms) {
+			log_warn("event=storage_waits shard=%d waited_ms=%lld detail=\"%s\"", (int)job->shard,
+				(long long)waited_ms, job->message);
+			say_at_ms = waited_ms * 2 + BACKOFF_MAX_MS;
+		}
+		waited_ms += backoff_ms;
 		pthread_mutex_lock(&writer->lock);
+		job->is_waiting = true;
 		bool is_ending = pause_for(writer, job, backoff_ms);
 		pthread_mutex_unlock(&writer->lock);
 		if (is_ending)
@@ -79,6 +91,7 @@ static void *writer_main(void *context)
 		run_with_retries(writer, job);
 		pthread_mutex_lock(&writer->lock);
 		job->is_done = true;
+		job->is_waiting = false;
 		pthread_cond_broadcast(&writer->changed);
 	}
 	pthread_mutex_unlock(&writer->lock);
@@ -92,6 +105,7 @@ static struct checkpoint_writer *writer_new(struct storage *storage, bool has_th
 	writer->storage = storage;
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->changed, NULL);
+	/* Without a thread (none to be had, or not wanted) jobs run where they are submitted. */
 	writer->has_thread = has_thread && pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
 	return writer;
 }
@@ -148,10 +162,37 @@ bool checkpoint_writer_is_done(struct checkpoint_writer *writer, struct checkpoi
 	return is_done;
 }
 
+bool checkpoint_writer_is_waiting(struct checkpoint_writer *writer, struct checkpoint_job *job)
+{
+	pthread_mutex_lock(&writer->lock);
+	bool is_waiting = job->is_waiting;
+	pthread_mutex_unlock(&writer->lock);
+	return is_waiting;
+}
+
+/* Takes a job that was not begun out of the queue: the ones before it may wait for a storage that is away for hours. */
+static void withdraw(struct checkpoint_writer *writer, struct checkpoint_job *job)
+{
+	struct checkpoint_job **place = &writer->first, *before = NULL;
+
+	while (*place != NULL && *place != job) {
+		before = *place;
+		place = &before->next;
+	}
+	if (*place == NULL)
+		return;
+	*place = job->next;
+	if (writer->last == job)
+		writer->last = before;
+	job->answer = -EAGAIN;
+	job->is_done = true;
+}
+
 void checkpoint_writer_wait(struct checkpoint_writer *writer, struct checkpoint_job *job)
 {
 	pthread_mutex_lock(&writer->lock);
 	job->is_cancelled = true;
+	withdraw(writer, job);
 	pthread_cond_broadcast(&writer->changed);
 	while (!job->is_done && writer->has_thread && !writer->is_ending)
 		pthread_cond_wait(&writer->changed, &writer->lock);

@@ -24,6 +24,10 @@ static const char *const config_compacted[6] = {
 };
 static const char *const config_kept[6] = { "cleanup.policy", "delete", "retention.ms", "-1", NULL };
 static const char *const config_month[6] = { "cleanup.policy", "delete", "retention.ms", "2592000000", NULL };
+/* A letter holds the original whole, however long the input topic allowed it to be. */
+static const char *const config_letters[6] = {
+	"cleanup.policy", "delete", "retention.ms", "2592000000", "max.message.bytes", "67174400",
+};
 static const char *const config_default[6] = { NULL };
 
 static void wanted_add(struct topic_wanted *wanted, size_t *count, const char *name, int32_t partitions,
@@ -101,9 +105,9 @@ static int create_topics(rd_kafka_t *client, const struct settings *settings, co
 	return code == 0 ? 0 : err_pass(code);
 }
 
-/* All inputs must have one partition count. Missing ones count as the setting, or as what the others have. */
+/* All inputs must have one partition count, except in single mode. Missing ones count as the setting, or as what the others have. */
 static int common_partitions(const struct rd_kafka_metadata *metadata, const struct settings *settings,
-	const char *const *inputs, size_t input_count, int32_t *ret_count)
+	const char *const *inputs, size_t input_count, bool is_single, int32_t *ret_counts)
 {
 	const char *first = NULL;
 	int32_t count = (int32_t)settings->topic_partitions;
@@ -112,19 +116,23 @@ static int common_partitions(const struct rd_kafka_metadata *metadata, const str
 		const struct rd_kafka_metadata_topic *topic = topic_find(metadata, inputs[i]);
 		if (topic == NULL)
 			continue;
-		if (first != NULL && topic->partition_cnt != count)
+		if (first != NULL && topic->partition_cnt != count && !is_single)
 			return err_raise(-EINVAL, "topic %s has %d partitions, %s has %d: a company's streams must lie in equal partitions; "
 				"create %s anew with %d partitions, or run with sharding: single", inputs[i], topic->partition_cnt, first,
 				(int)count, inputs[i], (int)count);
 		first = inputs[i];
 		count = topic->partition_cnt;
 	}
-	*ret_count = count;
+	for (size_t i = 0; i < input_count; i++) {
+		const struct rd_kafka_metadata_topic *topic = topic_find(metadata, inputs[i]);
+
+		ret_counts[i] = topic != NULL ? topic->partition_cnt : count;
+	}
 	return 0;
 }
 
 static int prepare_with(rd_kafka_t *client, const struct settings *settings, const char *const *inputs, size_t input_count,
-	const char *lock_topic, int timeout_ms, int32_t *ret_partition_count)
+	const char *lock_topic, int timeout_ms, int32_t *ret_partition_counts)
 {
 	const struct rd_kafka_metadata *metadata;
 	struct topic_wanted wanted[TOPICS_MAX];
@@ -134,13 +142,14 @@ static int prepare_with(rd_kafka_t *client, const struct settings *settings, con
 	rd_kafka_resp_err_t answer = rd_kafka_metadata(client, 1, NULL, &metadata, timeout_ms);
 	if (answer != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_raise(-EAGAIN, "kafka at %s: %s", settings->kafka_brokers, rd_kafka_err2str(answer));
-	int code = common_partitions(metadata, settings, inputs, input_count, ret_partition_count);
-	for (size_t i = 0; i < input_count; i++)
-		wanted_add(wanted, &count, inputs[i], *ret_partition_count, config_default);
+	int code = common_partitions(metadata, settings, inputs, input_count, lock_topic != NULL, ret_partition_counts);
+	for (size_t i = 0; code == 0 && i < input_count; i++)
+		wanted_add(wanted, &count, inputs[i], ret_partition_counts[i], config_default);
 	for (int i = 0; i < SINK_TOPIC_COUNT; i++) {
 		const char *const *config = i == SINK_LATEST || i == SINK_ALERTS ? config_compacted :
-			i == SINK_HISTORY ? config_kept : config_month;
-		wanted_add(wanted, &count, sink_topic_name(settings, (enum sink_topic)i), *ret_partition_count, config);
+			i == SINK_HISTORY ? config_kept : i == SINK_DLQ || i == SINK_LATE ? config_letters : config_month;
+		wanted_add(wanted, &count, sink_topic_name(settings, (enum sink_topic)i),
+			code == 0 ? ret_partition_counts[0] : 1, config);
 	}
 	wanted_add(wanted, &count, lock_topic, 1, config_default);
 	for (size_t i = 0; code == 0 && i < count; i++)
@@ -158,7 +167,7 @@ static int prepare_with(rd_kafka_t *client, const struct settings *settings, con
 }
 
 int kafka_admin_prepare(const struct settings *settings, const char *const *inputs, size_t input_count,
-	const char *lock_topic, int timeout_ms, int32_t *ret_partition_count)
+	const char *lock_topic, int timeout_ms, int32_t *ret_partition_counts)
 {
 	rd_kafka_conf_t *conf = kafka_config_admin(settings);
 	char text[256];
@@ -170,7 +179,7 @@ int kafka_admin_prepare(const struct settings *settings, const char *const *inpu
 		rd_kafka_conf_destroy(conf);
 		return err_raise(-EINVAL, "kafka: %s", text);
 	}
-	int code = prepare_with(client, settings, inputs, input_count, lock_topic, timeout_ms, ret_partition_count);
+	int code = prepare_with(client, settings, inputs, input_count, lock_topic, timeout_ms, ret_partition_counts);
 	rd_kafka_destroy(client);
 	return code == 0 ? 0 : err_pass(code);
 }

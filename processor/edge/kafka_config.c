@@ -9,7 +9,8 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum { QUEUED_MESSAGES_MIN = 1000000, SESSION_MARGIN_MS = 1000, MESSAGE_TIMEOUT_MIN_MS = 1000 };
+enum { QUEUED_MESSAGES_MIN = 1000000, SESSION_MARGIN_MS = 1000, MESSAGE_TIMEOUT_MIN_MS = 1000,
+	QUEUE_BYTES_MIN = 512 * 1024, LETTER_BYTES_MAX = 67174400 };
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -71,7 +72,7 @@ static rd_kafka_conf_t *finish(rd_kafka_conf_t *conf, const struct settings *set
 	return conf;
 }
 
-rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings)
+rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings, size_t partition_total)
 {
 	rd_kafka_conf_t *conf = config_common(settings);
 	char instance[160], host[80] = "host";
@@ -101,11 +102,13 @@ rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings)
 	if (code == 0)
 		code = set_number(conf, "max.poll.interval.ms",
 			settings->kafka_session_ms > 300000 ? settings->kafka_session_ms : 300000);
-	/* Above queued.min.messages a fetch thread may sleep a second: bytes are the real bound. */
+	/* Above queued.min.messages a fetch thread may sleep a second: bytes are the real bound. With a queue of its own for every
+	 * partition, the library counts per partition. */
+	int64_t queue_bytes = settings->kafka_queue_bytes / (int64_t)(partition_total > 0 ? partition_total : 1);
 	if (code == 0)
 		code = set_number(conf, "queued.min.messages", QUEUED_MESSAGES_MIN);
 	if (code == 0)
-		code = set_number(conf, "queued.max.messages.kbytes", settings->kafka_queue_bytes / 1024);
+		code = set_number(conf, "queued.max.messages.kbytes", queue_bytes > QUEUE_BYTES_MIN ? queue_bytes / 1024 : QUEUE_BYTES_MIN / 1024);
 	return finish(conf, settings, code);
 }
 
@@ -131,7 +134,7 @@ rd_kafka_conf_t *kafka_config_producer(const struct settings *settings)
 	if (code == 0)
 		code = set_number(conf, "queue.buffering.max.messages", 200000);
 	if (code == 0)
-		code = set_number(conf, "message.max.bytes", settings->message_bytes_max + 65536);
+		code = set_number(conf, "message.max.bytes", LETTER_BYTES_MAX);
 	return finish(conf, settings, code);
 }
 
@@ -140,43 +143,4 @@ rd_kafka_conf_t *kafka_config_admin(const struct settings *settings)
 	rd_kafka_conf_t *conf = config_common(settings);
 
 	return conf == NULL ? NULL : finish(conf, settings, 0);
-}
-
-/* Murmur2 as Kafka's Java client computes it: seed 0x9747b28c, little-endian words. */
-static uint32_t murmur2(const uint8_t *bytes, size_t length)
-{
-	const uint32_t m = 0x5bd1e995;
-	uint32_t h = 0x9747b28c ^ (uint32_t)length;
-	size_t at = 0;
-
-	for (; length - at >= 4; at += 4) {
-		uint32_t k = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8 | (uint32_t)bytes[at + 2] << 16 |
-			(uint32_t)bytes[at + 3] << 24;
-		k *= m;
-		k ^= k >> 24;
-		k *= m;
-		h = (h * m) ^ k;
-	}
-	switch (length - at) {
-	case 3:
-		h ^= (uint32_t)bytes[at + 2] << 16;
-		/* fall through */
-	case 2:
-		h ^= (uint32_t)bytes[at + 1] << 8;
-		/* fall through */
-	case 1:
-		h ^= bytes[at];
-		h *= m;
-		break;
-	default:
-		break;
-	}
-	h ^= h >> 13;
-	h *= m;
-	return h ^ h >> 15;
-}
-
-int32_t kafka_partition_of(struct slice key, int32_t count)
-{
-	return (int32_t)((murmur2((const uint8_t *)key.at, key.len) & 0x7fffffff) % (uint32_t)count);
 }

@@ -76,6 +76,14 @@ static bool must_arrive(enum sink_topic topic)
 	return topic != SINK_LATEST;
 }
 
+/* What a broker refuses for its bytes it refuses for ever; all else may pass. */
+static bool can_arrive(rd_kafka_resp_err_t code)
+{
+	return code != RD_KAFKA_RESP_ERR__PURGE_QUEUE && code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT &&
+		code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && code != RD_KAFKA_RESP_ERR_INVALID_MSG &&
+		code != RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
 /* The same bytes once more. False: it could not even be queued. */
 static bool send_again(struct sink_kafka *kafka, const rd_kafka_message_t *message, struct in_flight *flight)
 {
@@ -99,9 +107,11 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 	(void)client;
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		if (message->err != RD_KAFKA_RESP_ERR__PURGE_QUEUE && must_arrive(flight->topic) &&
-			send_again(kafka, message, flight))
+		if (can_arrive(message->err) && must_arrive(flight->topic) && send_again(kafka, message, flight))
 			return;
+		if (must_arrive(flight->topic))
+			log_error("event=record_lost topic=%s detail=\"%s\"", sink_topic_name(kafka->settings, flight->topic),
+				rd_kafka_err2str(message->err));
 		if (kafka->failure_count < FAILURES_MAX)
 			kafka->failures[kafka->failure_count++] =
 				(struct sink_failure){ flight->shard, flight->topic, flight->cookie };
@@ -166,6 +176,9 @@ static int kafka_send(struct sink *sink, const struct sink_record *record, uint6
 		rd_kafka_headers_destroy(headers);
 	if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL)
 		return SINK_FULL;
+	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		return err_raise(-EMSGSIZE, "produce to %s: a record of %zu bytes is too long",
+			sink_topic_name(kafka->settings, record->topic), record->value.len);
 	return err_raise(-EIO, "produce to %s: %s", sink_topic_name(kafka->settings, record->topic), rd_kafka_err2str(code));
 }
 

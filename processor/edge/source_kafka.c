@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
 
-enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000 };
+enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000, PING_POLLS = 16, PING_TIMEOUT_MS = 100 };
 static const size_t BATCH_BYTES_MAX = (size_t)256 << 20;
 
 struct partition {
@@ -33,13 +33,15 @@ struct source_kafka {
 	rd_kafka_t *client;
 	const char *lock_topic;      /* NULL: partition mode */
 	int wake_fd;                 /* written by the library when a queue fills */
-	int32_t partition_count;
+	int32_t partition_count;     /* the greatest of all topics */
+	int32_t *partition_counts;   /* by topic; owned */
 	struct partition *partitions; /* topic_count * partition_count, topic-major */
 	size_t partition_total, next_served;
 	bool *is_ours;               /* per shard: assigned, and not yet released */
 	bool *is_leaving;            /* per shard: revoked or lost, and not yet released */
 	bool is_revoking;            /* the revocation waits for the last release */
 	bool is_down;
+	uint32_t polls_down;         /* while it is down */
 	struct arena arena;          /* messages of the current batch */
 	struct message *messages;
 	size_t message_count, message_capacity;
@@ -76,7 +78,7 @@ static struct partition *partition_at(struct source_kafka *kafka, uint16_t topic
 static struct partition *partition_find(struct source_kafka *kafka, const char *topic, int32_t number)
 {
 	for (uint16_t i = 0; i < kafka->base.topic_count; i++)
-		if (strcmp(kafka->base.topics[i], topic) == 0 && number >= 0 && number < kafka->partition_count)
+		if (strcmp(kafka->base.topics[i], topic) == 0 && number >= 0 && number < kafka->partition_counts[i])
 			return partition_at(kafka, i, number);
 	return NULL;
 }
@@ -187,6 +189,17 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *con
 		kafka->is_down = true;
 		snprintf(event_add(kafka, SOURCE_BROKER_DOWN, -1)->text, sizeof(kafka->events->text), "%s", reason);
 	}
+}
+
+/* Metadata of the topics that are known already: a question to any broker. */
+static bool broker_answers(struct source_kafka *kafka, int timeout_ms)
+{
+	const struct rd_kafka_metadata *metadata;
+
+	if (rd_kafka_metadata(kafka->client, 0, NULL, &metadata, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+		return false;
+	rd_kafka_metadata_destroy(metadata);
+	return true;
 }
 
 /* ---- messages ------------------------------------------------------------------------------------------- */
@@ -336,7 +349,8 @@ static int kafka_poll(struct source *source, int timeout_ms, size_t max, struct 
 		serve_group(kafka);
 		serve_partitions(kafka, max);
 	}
-	if (kafka->message_count > 0 && kafka->is_down) {
+	if (kafka->is_down && (kafka->message_count > 0 ||
+		(++kafka->polls_down % PING_POLLS == 0 && broker_answers(kafka, PING_TIMEOUT_MS)))) {
 		kafka->is_down = false;
 		event_add(kafka, SOURCE_BROKER_UP, -1);
 	}
@@ -365,6 +379,13 @@ static int kafka_start(struct source *source, int32_t shard, const struct source
 			return err_raise(-EINVAL, "position of topic %u partition %d: no such partition", positions[i].topic,
 				(int)positions[i].partition);
 		struct partition *partition = partition_at(kafka, positions[i].topic, positions[i].partition);
+		if (positions[i].partition >= kafka->partition_counts[positions[i].topic]) {
+			/* Single mode: this topic has fewer than another. There is nothing, and that's its end. */
+			struct source_event *event = event_add(kafka, SOURCE_AT_END, shard);
+			event->topic = positions[i].topic;
+			event->partition = positions[i].partition;
+			continue;
+		}
 		partition->next_offset = positions[i].offset;
 		partition->is_started = true;
 		partition->is_held = false;
@@ -424,14 +445,18 @@ static int kafka_committed(struct source *source, int32_t shard, struct source_p
 
 	(void)shard;
 	for (size_t i = 0; i < count; i++)
-		rd_kafka_topic_partition_list_add(list, kafka->base.topics[ret[i].topic], ret[i].partition);
+		if (ret[i].partition < kafka->partition_counts[ret[i].topic])
+			rd_kafka_topic_partition_list_add(list, kafka->base.topics[ret[i].topic], ret[i].partition);
 	rd_kafka_resp_err_t code = rd_kafka_committed(kafka->client, list, COMMITTED_TIMEOUT_MS);
 	for (size_t i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < count; i++) {
-		ret[i].offset = list->elems[i].offset >= 0 ? list->elems[i].offset : SOURCE_BEGINNING;
-		if (list->elems[i].offset >= 0) {
+		const rd_kafka_topic_partition_t *found = rd_kafka_topic_partition_list_find(list,
+			kafka->base.topics[ret[i].topic], ret[i].partition);
+
+		ret[i].offset = found != NULL && found->offset >= 0 ? found->offset : SOURCE_BEGINNING;
+		if (ret[i].offset >= 0) {
 			any = true;
-			snprintf(ret_metadata, cap, "%.*s", (int)list->elems[i].metadata_size,
-				list->elems[i].metadata != NULL ? (const char *)list->elems[i].metadata : "");
+			snprintf(ret_metadata, cap, "%.*s", (int)found->metadata_size,
+				found->metadata != NULL ? (const char *)found->metadata : "");
 		}
 	}
 	rd_kafka_topic_partition_list_destroy(list);
@@ -452,8 +477,18 @@ static bool kafka_confirmed(struct source *source)
 	if (rd_kafka_assignment_lost(kafka->client))
 		return false;
 	if (kafka->last_commit == NULL || kafka->last_commit->cnt == 0)
-		return true;
-	return rd_kafka_commit(kafka->client, kafka->last_commit, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
+		return broker_answers(kafka, CONFIRM_TIMEOUT_MS);
+	rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->client);
+	bool is_confirmed = false;
+	if (rd_kafka_commit_queue(kafka->client, kafka->last_commit, queue, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CONFIRM_TIMEOUT_MS);
+
+		is_confirmed = event != NULL && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR;
+		if (event != NULL)
+			rd_kafka_event_destroy(event);
+	}
+	rd_kafka_queue_destroy(queue);
+	return is_confirmed;
 }
 
 static void kafka_free(struct source *source)
@@ -485,6 +520,7 @@ static void kafka_free(struct source *source)
 	free(kafka->events);
 	free(kafka->told);
 	free(kafka->partitions);
+	free(kafka->partition_counts);
 	free(kafka->is_ours);
 	free(kafka->is_leaving);
 	free(kafka);
@@ -511,6 +547,8 @@ static void open_queues(struct source_kafka *kafka)
 
 			partition->topic = topic;
 			partition->number = number;
+			if (number >= kafka->partition_counts[topic])
+				continue;
 			partition->queue = rd_kafka_queue_get_partition(kafka->client, kafka->base.topics[topic], number);
 			rd_kafka_queue_forward(partition->queue, NULL);
 			rd_kafka_queue_cb_event_enable(partition->queue, on_queue_filled, kafka);
@@ -536,17 +574,25 @@ static int subscribe(struct source_kafka *kafka)
 
 struct source *source_kafka_new(const struct source_kafka_settings *settings)
 {
-	rd_kafka_conf_t *conf = kafka_config_consumer(settings->settings);
+	size_t total = 0;
 	char text[256];
 
+	for (uint16_t i = 0; i < settings->topic_count; i++)
+		total += (size_t)settings->partition_counts[i];
+	rd_kafka_conf_t *conf = kafka_config_consumer(settings->settings, total);
 	if (conf == NULL)
 		return NULL;
 	struct source_kafka *kafka = x_calloc(1, sizeof(*kafka));
+	kafka->partition_counts = x_calloc(settings->topic_count, sizeof(*kafka->partition_counts));
+	for (uint16_t i = 0; i < settings->topic_count; i++) {
+		kafka->partition_counts[i] = settings->partition_counts[i];
+		if (settings->partition_counts[i] > kafka->partition_count)
+			kafka->partition_count = settings->partition_counts[i];
+	}
 	kafka->base = (struct source){ &kafka_ops, settings->topics, settings->topic_count,
-		settings->lock_topic != NULL ? 1 : settings->partition_count };
+		settings->lock_topic != NULL ? 1 : kafka->partition_count };
 	kafka->lock_topic = settings->lock_topic;
-	kafka->partition_count = settings->partition_count;
-	kafka->partition_total = (size_t)settings->topic_count * (size_t)settings->partition_count;
+	kafka->partition_total = (size_t)settings->topic_count * (size_t)kafka->partition_count;
 	kafka->partitions = x_calloc(kafka->partition_total, sizeof(*kafka->partitions));
 	kafka->is_ours = x_calloc((size_t)kafka->base.shard_count, sizeof(bool));
 	kafka->is_leaving = x_calloc((size_t)kafka->base.shard_count, sizeof(bool));

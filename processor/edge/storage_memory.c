@@ -85,6 +85,19 @@ static int memory_take_epoch(struct storage *storage, int32_t shard, int32_t par
 	return answer_of(memory, STORAGE_OK);
 }
 
+static int memory_read_epoch(struct storage *storage, int32_t shard, uint64_t *ret_epoch)
+{
+	struct storage_memory *memory = (struct storage_memory *)storage;
+
+	if (fails_now(memory))
+		return err_raise(-EAGAIN, "memory storage: not reachable");
+	const struct memory_shard *state = shard_of(memory, shard);
+	if (state->epoch == 0)
+		return STORAGE_ABSENT;
+	*ret_epoch = state->epoch;
+	return answer_of(memory, STORAGE_OK);
+}
+
 static int memory_read_manifest(struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
@@ -286,6 +299,7 @@ uint32_t storage_memory_segment_count(const struct storage *storage)
 static const struct storage_ops memory_ops = {
 	.name = "memory",
 	.take_epoch = memory_take_epoch,
+	.read_epoch = memory_read_epoch,
 	.read_manifest = memory_read_manifest,
 	.read_segment = memory_read_segment,
 	.write_segment = memory_write_segment,

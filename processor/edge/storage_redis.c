@@ -254,6 +254,19 @@ static int get_string(struct storage_redis *redis, const char *key, struct buffe
 	return answer;
 }
 
+static int redis_read_epoch(struct storage *storage, int32_t shard, uint64_t *ret_epoch)
+{
+	struct storage_redis *redis = (struct storage_redis *)storage;
+	_cleanup_buffer_ struct buffer text = { 0 };
+	char key[KEY_BYTES_MAX];
+
+	key_format(redis, shard, "epoch", key);
+	int answer = get_string(redis, key, &text, false);
+	if (answer == STORAGE_OK)
+		*ret_epoch = strtoull(buffer_text(&text), NULL, 10);
+	return answer < 0 ? err_pass(answer) : answer;
+}
+
 static int redis_read_manifest(struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
@@ -509,6 +522,7 @@ static void redis_free(struct storage *storage)
 static const struct storage_ops redis_ops = {
 	.name = "redis",
 	.take_epoch = redis_take_epoch,
+	.read_epoch = redis_read_epoch,
 	.read_manifest = redis_read_manifest,
 	.read_segment = redis_read_segment,
 	.write_segment = redis_write_segment,
