@@ -302,7 +302,7 @@ static bool find_node(const struct store *s, uint32_t tenant, enum entity_type t
 	return key.id && index_find(&s->index, node_hash(&key), node_equal, &key, s, ret_index);
 }
 
-/* The greatest event once more: every register has taken it in already. */
+/* The greatest event once more: every register of its own entity has taken it in already. */
 static bool is_duplicate(const struct store *s, uint32_t index, const struct order_key *key)
 {
 	const struct registers *r = store_node(s, index)->entity.registers;
@@ -409,12 +409,14 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event, struct store_change *ret_change)
 {
 	const struct order_key key = event_order(event);
-	bool body = event_has_body(event), erased = false, changed;
+	bool body = event_has_body(event), erased = false, seen = false, changed;
 	uint32_t index, id;
 
 	assert(!s->open && tenant < s->tenant_count);
 	if (find_node(s, tenant, event->type, event->entity_id, &index)) {
-		if (is_duplicate(s, index, &key)) {
+		seen = is_duplicate(s, index, &key);
+		/* A merge is in other entities' registers too: a checkpoint may have these from before it, and its own from after. */
+		if (seen && event->op != EVENT_MERGE) {
 			s->counters.duplicates++;
 			return STORE_UNCHANGED;
 		}
@@ -435,7 +437,8 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 	}
 	store_collect_affected(s);
 	if (!s->differs) {
-		s->counters.stale += !changed;
+		s->counters.duplicates += seen;
+		s->counters.stale += !changed && !seen;
 		store_change_close(s);
 		return STORE_UNCHANGED;
 	}
