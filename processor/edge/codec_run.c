@@ -57,7 +57,7 @@ static inline bool read_long(struct running *r, int64_t *ret)
 
 static bool read_bytes(struct running *r, struct slice *ret)
 {
-	int64_t length;
+	int64_t length = 0;
 
 	if (!read_long(r, &length))
 		return false;
@@ -86,7 +86,7 @@ static bool read_text(struct running *r, struct slice *ret)
 
 static bool read_index(struct running *r, uint32_t count, uint32_t *ret)
 {
-	int64_t index;
+	int64_t index = 0;
 
 	if (!read_long(r, &index))
 		return false;
@@ -99,7 +99,7 @@ static bool read_index(struct running *r, uint32_t count, uint32_t *ret)
 /* The next block of an array or map: how many items; 0 at the end. A negative count is followed by the block's bytes. */
 static bool read_block(struct running *r, uint32_t *ret)
 {
-	int64_t count, bytes;
+	int64_t count = 0, bytes = 0;
 
 	if (!read_long(r, &count))
 		return false;
@@ -123,8 +123,8 @@ static bool skip(struct running *r, const struct schema_node *node);
 
 static bool skip_items(struct running *r, const struct schema_node *node)
 {
-	struct slice key;
-	uint32_t count;
+	struct slice key = { 0 };
+	uint32_t count = 0;
 
 	for (;;) {
 		if (!read_block(r, &count))
@@ -139,9 +139,9 @@ static bool skip_items(struct running *r, const struct schema_node *node)
 
 static bool skip(struct running *r, const struct schema_node *node)
 {
-	struct slice bytes;
-	uint32_t index;
-	int64_t number;
+	struct slice bytes = { 0 };
+	uint32_t index = 0;
+	int64_t number = 0;
 
 	switch (node->kind) {
 	case NODE_NULL: return true;
@@ -171,7 +171,7 @@ static bool skip(struct running *r, const struct schema_node *node)
 /* Through a union to the value; *ret NULL: it is null. */
 static bool enter(struct running *r, const struct schema_node *node, const struct schema_node **ret)
 {
-	uint32_t index;
+	uint32_t index = 0;
 
 	*ret = node;
 	if (node->kind != NODE_UNION)
@@ -202,7 +202,7 @@ static bool rescale(struct running *r, i128 value, int scale, int64_t *ret)
 
 static bool read_decimal(struct running *r, const struct schema_node *node, int64_t *ret)
 {
-	struct slice bytes;
+	struct slice bytes = { 0 };
 	i128 value;
 
 	if (!(node->kind == NODE_FIXED ? read_fixed(r, node->size, &bytes) : read_bytes(r, &bytes)))
@@ -214,7 +214,7 @@ static bool read_decimal(struct running *r, const struct schema_node *node, int6
 
 static bool read_number(struct running *r, const struct schema_node *node, enum value_type type, int64_t *ret)
 {
-	struct slice byte;
+	struct slice byte = { 0 };
 
 	if (node->kind == NODE_BOOL) {
 		if (!read_fixed(r, 1, &byte))
@@ -240,7 +240,7 @@ static bool read_list(struct running *r, const struct codec_step *step, struct e
 static bool read_value(struct running *r, const struct codec_step *step, struct event_value *ret)
 {
 	const struct schema_node *node;
-	uint32_t index;
+	uint32_t index = 0;
 
 	if (!enter(r, step->node, &node))
 		return false;
@@ -284,7 +284,7 @@ static bool read_list(struct running *r, const struct codec_step *step, struct e
 	const struct codec_columns *columns = step->columns;
 	struct event_list *list = arena_alloc(r->arena, sizeof(*list));
 	size_t capacity = 0;
-	uint32_t count;
+	uint32_t count = 0;
 
 	if (!list)
 		return bad(r, "the event is too large");
@@ -319,7 +319,7 @@ static bool read_list(struct running *r, const struct codec_step *step, struct e
 
 static bool read_ids(struct running *r, struct event *event)
 {
-	uint32_t count;
+	uint32_t count = 0;
 
 	for (;;) {
 		struct slice *ids;
@@ -352,7 +352,7 @@ static bool read_ext_value(struct running *r, const struct schema_node *node, st
 
 static bool read_ext(struct running *r, const struct schema_node *map, struct event *event)
 {
-	uint32_t count;
+	uint32_t count = 0;
 
 	for (;;) {
 		struct event_ext *ext;
@@ -383,8 +383,8 @@ static bool run_step(struct running *r, const struct codec_step *step, struct ev
 {
 	const struct schema_node *node;
 	void *place = (char *)event + step->place;
-	uint32_t index;
-	int64_t number;
+	uint32_t index = 0;
+	int64_t number = 0;
 
 	if (step->target == TARGET_SKIP)
 		return skip(r, step->node);
