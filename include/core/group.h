@@ -32,7 +32,8 @@ struct group {
 	uint32_t dims[PLAN_GROUP_DIMS_MAX]; /* intern ids; 0 behind the grouping's dim_count */
 	uint32_t *cells;             /* [grouping.measure_count]: first cell of each measure's chain, or CELL_NONE */
 	uint64_t dirty;              /* bitmap of plan windows whose values may have changed since they were collected */
-	bool is_queued;              /* in the dirty queue */
+	uint64_t touched;            /* bitmap of the measures (their indexes modulo 64) that changed there */
+	uint8_t queued;              /* bit per enum group_urgency: in that queue of dirty groups */
 };
 
 struct cell {
@@ -43,6 +44,9 @@ struct cell {
 	uint32_t next;               /* next cell of the same group and measure, CELL_NONE at the end */
 	struct total *totals;        /* [measure.span_count] */
 };
+
+/* Why a group is dirty: an event came, which somebody waits for, or time passed and a window let go of something (S20). */
+enum group_urgency { GROUP_URGENT, GROUP_PATIENT, GROUP_URGENCY_COUNT };
 
 struct group_table;
 
@@ -70,19 +74,24 @@ uint64_t group_refused(const struct group_table *);
 /* Adds to one running total, and marks the group dirty in the windows that this place belongs to. */
 void cell_add(struct group_table *, uint32_t cell, uint16_t place, i128 sum, int64_t count);
 
-/* Dirty groups, in the order they became so. NONE when there is none. The caller reads and clears group->dirty. */
-uint32_t group_dirty_pop(struct group_table *);
-void group_dirty_push(struct group_table *, uint32_t group, uint64_t windows);
-uint32_t group_dirty_count(const struct group_table *);
+/* How urgent the changes are that follow; GROUP_URGENT at first. */
+void group_set_urgency(struct group_table *, enum group_urgency);
+/* Dirty groups of one urgency, in the order they became so. NONE when there is none. The caller reads and clears
+ * group->dirty and group->touched. */
+uint32_t group_dirty_pop(struct group_table *, enum group_urgency);
+/* Of all measures. */
+void group_dirty_push(struct group_table *, uint32_t group, uint64_t windows, enum group_urgency);
+/* Queues again what a collector could not finish. */
+void group_dirty_keep(struct group_table *, uint32_t group, uint64_t windows, uint64_t touched, enum group_urgency);
+/* At least as many as there are. */
+uint32_t group_dirty_count(const struct group_table *, enum group_urgency);
 
 /* A measure's total in a group at a place, over all sub cells, of one currency (0: of all that have none).
  * For AGG_DISTINCT the sum is the number of different values. */
 struct total group_total(const struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, int16_t place);
-/* Percentile: the value at q (basis points) over all currencies; false when there is nothing. */
-bool group_quantile(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t q_bp, int64_t *ret);
-/* The currencies of a group's money cells with a fact in `place`, at most `max`; returns how many. */
-uint32_t group_currencies(const struct group_table *, uint32_t group, uint16_t measure, int16_t place, uint32_t *ret, uint32_t max);
-
+/* Percentile: the value at q (basis points), of one currency as above; false when there is nothing. */
+bool group_quantile(const struct group_table *, uint32_t group, uint16_t measure, uint32_t currency, int16_t place, uint32_t q_bp,
+	int64_t *ret);
 /* Sets every running total to zero (before ledger_recompute of every ledger that books into this table). */
 void group_totals_clear(struct group_table *);
 size_t group_bytes(const struct group_table *);

@@ -25,6 +25,7 @@ struct group_node {
 struct cell_node {
 	struct cell cell;                /* first, as above */
 	const uint64_t *windows;         /* [measure.span_count]: bitmap of plan windows */
+	uint64_t touches;                /* its measure's bit of group.touched */
 	struct total *live;              /* of its chain; NULL if the measure has no sub cells or the cell a currency */
 	struct group_node *group;
 };
@@ -40,8 +41,11 @@ struct group_table {
 	struct index groups;             /* by key */
 	struct index cells;              /* by key, only cells of measures with sub cells */
 	struct arena memory;             /* totals, chains, windows: never freed one by one */
-	uint32_t *queue;                 /* ring of dirty groups */
-	uint32_t queue_first, queue_count, queue_capacity; /* capacity a power of two, or 0 */
+	struct group_queue {             /* ring of dirty groups */
+		uint32_t *items;
+		uint32_t first, count, capacity; /* capacity a power of two, or 0 */
+	} queues[GROUP_URGENCY_COUNT];
+	enum group_urgency urgency;      /* of changes now */
 	uint64_t refused;
 };
 

@@ -41,6 +41,7 @@ struct snapshot_view {
 	const struct intern *strings;
 	struct ledger *const *ledgers;        /* per calendar class */
 	const struct calendar *calendars;
+	uint32_t class_count;
 	const uint32_t *tenant_class;         /* per tenant */
 	const char *const *tenant_currency;   /* per tenant, NULL none */
 	uint64_t late_count, duplicate_count;
@@ -57,12 +58,13 @@ int64_t snapshots_revision(const struct snapshots *);     /* of the last record;
 
 /* The first clock there is: periods that end after it will be closed, those before only when a fact is booked in them. */
 void snapshots_begin(struct snapshots *, const struct snapshot_view *, int64_t clock_ms);
-/* A fact was booked, at a time in a closed period: (unit, period, group) becomes due for a restatement. */
-void snapshots_booked(struct snapshots *, const struct snapshot_view *, uint32_t group, int64_t at_ms);
+/* A fact was booked in this cell, at a time before the current day: in closed periods its keys become due for a restatement. */
+void snapshots_booked(struct snapshots *, const struct snapshot_view *, uint32_t cell, int64_t at_ms);
 
 /*
  * Emits at most `budget` records of kpi.latest as of clock_ms; now_ms is the shard's turn time for intervals (monotone
- * ms, any origin; equals clock_ms in replay). Answers the number emitted. `everything` ignores intervals (replay --at).
+ * ms, any origin; equals clock_ms in replay). Answers the number emitted. `everything` emits every live key whatever was
+ * emitted before, ordered by tenant, metric, window, grouping and group (replay --at); the budget then holds them all.
  */
 uint32_t snapshots_collect(struct snapshots *, const struct snapshot_view *, int64_t clock_ms, int64_t now_ms, bool everything,
 	uint32_t budget, snapshot_emit_fn, void *ctx);
@@ -78,11 +80,14 @@ void snapshots_forget_key(struct snapshots *, uint64_t key_hash);
 /* The hash of a record's key (tenant, metric, window, group, currency[, window_start]) as snapshots_forget_key takes it. */
 uint64_t snapshot_key_hash(const struct snapshot *);
 
-/* Finals: first_final_value per closed key, and which periods are closed. Incremental as everything else. */
+/*
+ * Checkpoint: which periods are closed, what is due in them (whole each time), and the finals that changed (all with `whole`).
+ * Finals are known by the hash of their key, so that they outlive changed definitions; of what is due the groups are
+ * numbers: those of groups that are others now are computed once more, which changes nothing.
+ */
 void snapshots_save(struct snapshots *, bool whole, struct buffer *out);
 void snapshots_saved(struct snapshots *);
+/* In the order of the saves. 0, or 1 when the bytes cannot be true. */
 int snapshots_restore(struct snapshots *, struct reader *);
-/* After the last record: whether all groups that they name exist. */
-bool snapshots_restored(struct snapshots *, const struct group_table *);
 
 #endif

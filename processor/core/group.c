@@ -77,7 +77,8 @@ void group_table_free(struct group_table *t)
 	free(t->group_chunks);
 	free(t->cell_chunks);
 	free(t->windows);
-	free(t->queue);
+	for (int i = 0; i < GROUP_URGENCY_COUNT; i++)
+		free(t->queues[i].items);
 	index_deinit(&t->groups);
 	index_deinit(&t->cells);
 	arena_deinit(&t->memory);
@@ -275,6 +276,7 @@ uint32_t cell_append(
 	};
 	node->cell.totals = arena_alloc(&t->memory, m->span_count * sizeof(struct total));
 	node->windows = t->windows[g->group.grouping * t->plan->measure_count + measure];
+	node->touches = UINT64_C(1) << (measure & 63);
 	node->live = currency ? NULL : g->live[place];
 	node->group = g;
 	t->cell_count++;
@@ -330,52 +332,80 @@ uint64_t group_refused(const struct group_table *t)
 
 /* ---- dirty groups ---- */
 
-static void queue_grow(struct group_table *t)
+static void queue_grow(struct group_queue *q)
 {
-	uint32_t capacity = t->queue_capacity ? t->queue_capacity * 2 : 64;
-	uint32_t *queue = x_malloc(capacity * sizeof(*queue));
+	uint32_t capacity = q->capacity ? q->capacity * 2 : 64;
+	uint32_t *items = x_malloc(capacity * sizeof(*items));
 
-	for (uint32_t i = 0; i < t->queue_count; i++)
-		queue[i] = t->queue[(t->queue_first + i) & (t->queue_capacity - 1)];
-	free(t->queue);
-	t->queue = queue;
-	t->queue_capacity = capacity;
-	t->queue_first = 0;
+	for (uint32_t i = 0; i < q->count; i++)
+		items[i] = q->items[(q->first + i) & (q->capacity - 1)];
+	free(q->items);
+	q->items = items;
+	q->capacity = capacity;
+	q->first = 0;
 }
 
-static void queue_push(struct group_table *t, struct group *g, uint32_t index)
+/* Who waits for an urgent change need not wait twice. */
+static bool must_queue(const struct group *g, enum group_urgency urgency)
 {
-	if (t->queue_count == t->queue_capacity)
-		queue_grow(t);
-	t->queue[(t->queue_first + t->queue_count++) & (t->queue_capacity - 1)] = index;
-	g->is_queued = true;
+	return urgency == GROUP_PATIENT ? !g->queued : !(g->queued >> GROUP_URGENT & 1);
 }
 
-uint32_t group_dirty_pop(struct group_table *t)
+static void queue_push(
+	struct group_table *t, struct group *g, uint32_t index, enum group_urgency urgency)
 {
-	uint32_t index;
+	struct group_queue *q = &t->queues[urgency];
 
-	if (!t->queue_count)
-		return GROUP_NONE;
-	index = t->queue[t->queue_first];
-	t->queue_first = (t->queue_first + 1) & (t->queue_capacity - 1);
-	t->queue_count--;
-	group_node(t, index)->group.is_queued = false;
-	return index;
+	if (q->count == q->capacity)
+		queue_grow(q);
+	q->items[(q->first + q->count++) & (q->capacity - 1)] = index;
+	g->queued |= (uint8_t)(1u << urgency);
 }
 
-void group_dirty_push(struct group_table *t, uint32_t group, uint64_t windows)
+void group_set_urgency(struct group_table *t, enum group_urgency urgency)
+{
+	t->urgency = urgency;
+}
+
+uint32_t group_dirty_pop(struct group_table *t, enum group_urgency urgency)
+{
+	struct group_queue *q = &t->queues[urgency];
+
+	while (q->count) {
+		uint32_t index = q->items[q->first];
+		struct group *g = &group_node(t, index)->group;
+
+		q->first = (q->first + 1) & (q->capacity - 1);
+		q->count--;
+		g->queued &= (uint8_t) ~(1u << urgency);
+		if (g->dirty) /* else it was urgent meanwhile, and is done with */
+			return index;
+	}
+	return GROUP_NONE;
+}
+
+void group_dirty_push(
+	struct group_table *t, uint32_t group, uint64_t windows, enum group_urgency urgency)
+{
+	group_dirty_keep(t, group, windows, UINT64_MAX, urgency);
+}
+
+void group_dirty_keep(struct group_table *t, uint32_t group, uint64_t windows, uint64_t touched,
+	enum group_urgency urgency)
 {
 	struct group *g = group_at(t, group);
 
+	if (!windows)
+		return;
 	g->dirty |= windows;
-	if (windows && !g->is_queued)
-		queue_push(t, g, group);
+	g->touched |= touched;
+	if (must_queue(g, urgency))
+		queue_push(t, g, group, urgency);
 }
 
-uint32_t group_dirty_count(const struct group_table *t)
+uint32_t group_dirty_count(const struct group_table *t, enum group_urgency urgency)
 {
-	return t->queue_count;
+	return t->queues[urgency].count;
 }
 
 /* ---- totals ---- */
@@ -397,9 +427,12 @@ void cell_add(struct group_table *t, uint32_t cell, uint16_t place, i128 sum, in
 		live_add(&c->live[place], total->count, total->count + count);
 	total->sum += sum;
 	total->count += count;
+	if (!c->windows[place])
+		return;
 	g->dirty |= c->windows[place];
-	if (c->windows[place] && !g->is_queued)
-		queue_push(t, g, c->cell.group);
+	g->touched |= c->touches;
+	if (must_queue(g, t->urgency))
+		queue_push(t, g, c->cell.group, t->urgency);
 }
 
 /* First cell of a chain, CELL_NONE if the grouping lacks the measure. */
@@ -443,8 +476,14 @@ struct total group_total(const struct group_table *t, uint32_t group, uint16_t m
 	return chain_total(t, first, currency, (uint16_t)place, distinct);
 }
 
-bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measure, int16_t place,
-	uint32_t q_bp, int64_t *ret)
+/* How many of a cell's facts are in the place, if it is of this currency. */
+static int64_t count_of(const struct cell *c, uint32_t currency, uint16_t place)
+{
+	return c->currency == currency && c->totals[place].count > 0 ? c->totals[place].count : 0;
+}
+
+bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measure,
+	uint32_t currency, int16_t place, uint32_t q_bp, int64_t *ret)
 {
 	uint32_t first = chain_first(t, group_node(t, group), measure);
 	int64_t total = 0, left;
@@ -452,18 +491,15 @@ bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measur
 	assert(t->plan->measures[measure].agg == AGG_PERCENTILE);
 	if (place < 0)
 		return false;
-	for (uint32_t i = first; i != CELL_NONE; i = cell_node(t, i)->cell.next) {
-		int64_t count = cell_node(t, i)->cell.totals[place].count;
-
-		total += count > 0 ? count : 0;
-	}
+	for (uint32_t i = first; i != CELL_NONE; i = cell_node(t, i)->cell.next)
+		total += count_of(&cell_node(t, i)->cell, currency, (uint16_t)place);
 	if (total == 0)
 		return false;
 	left = histogram_rank(total, q_bp);
 	for (uint32_t i = first; i != CELL_NONE; i = cell_node(t, i)->cell.next) {
 		const struct cell *c = &cell_node(t, i)->cell;
 
-		left -= c->totals[place].count > 0 ? c->totals[place].count : 0;
+		left -= count_of(c, currency, (uint16_t)place);
 		if (left <= 0) {
 			*ret = histogram_value((int32_t)(uint32_t)c->sub);
 			return true;
@@ -471,31 +507,6 @@ bool group_quantile(const struct group_table *t, uint32_t group, uint16_t measur
 	}
 	assert(false && "the ranks end before the total");
 	return false;
-}
-
-static bool currency_known(const uint32_t *known, uint32_t count, uint32_t currency)
-{
-	for (uint32_t i = 0; i < count; i++)
-		if (known[i] == currency)
-			return true;
-	return false;
-}
-
-uint32_t group_currencies(const struct group_table *t, uint32_t group, uint16_t measure,
-	int16_t place, uint32_t *ret, uint32_t max)
-{
-	uint32_t cell = place < 0 ? CELL_NONE : chain_first(t, group_node(t, group), measure);
-	uint32_t count = 0;
-
-	for (; cell != CELL_NONE && count < max; cell = cell_node(t, cell)->cell.next) {
-		const struct cell *c = &cell_node(t, cell)->cell;
-		const struct total *total = &c->totals[place];
-
-		if (c->currency && (total->count || total->sum) &&
-			!currency_known(ret, count, c->currency))
-			ret[count++] = c->currency;
-	}
-	return count;
 }
 
 void group_totals_clear(struct group_table *t)
@@ -515,5 +526,6 @@ size_t group_bytes(const struct group_table *t)
 	return arena_used_bytes(&t->memory) + index_bytes(&t->groups) + index_bytes(&t->cells) +
 	       ((size_t)t->group_chunk_count << GROUP_CHUNK_BITS) * sizeof(struct group_node) +
 	       ((size_t)t->cell_chunk_count << CELL_CHUNK_BITS) * sizeof(struct cell_node) +
-	       t->queue_capacity * sizeof(*t->queue);
+	       ((size_t)t->queues[GROUP_URGENT].capacity + t->queues[GROUP_PATIENT].capacity) *
+		       sizeof(uint32_t);
 }

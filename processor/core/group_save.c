@@ -138,8 +138,9 @@ void group_check(const struct group_table *t)
 		const struct group_node *g = group_node(t, i);
 		const struct plan_grouping *grouping = &t->plan->groupings[g->group.grouping];
 
-		queued += g->group.is_queued;
-		assert(!g->group.dirty || g->group.is_queued);
+		for (int q = 0; q < GROUP_URGENCY_COUNT; q++)
+			queued += g->group.queued >> q & 1;
+		assert(!g->group.dirty || g->group.queued);
 		assert(group_find(t, g->group.tenant, g->group.grouping, g->group.dims) == i);
 		for (uint32_t k = 0; k < grouping->measure_count; k++) {
 			for (uint32_t c = g->group.cells[k]; c != CELL_NONE;
@@ -155,5 +156,6 @@ void group_check(const struct group_table *t)
 				check_live(t, g, k);
 		}
 	}
-	assert(cells == t->cell_count && queued == t->queue_count);
+	assert(cells == t->cell_count &&
+		queued == t->queues[GROUP_URGENT].count + t->queues[GROUP_PATIENT].count);
 }

@@ -125,7 +125,8 @@ static uint32_t add_tenant(struct shard *s, struct slice tenant_id)
 	if (tenant == UINT32_MAX)
 		return tenant;
 	if (settings->currency)
-		intern_add(&s->strings, slice_of(settings->currency)); /* the key of its money, before any comes */
+		intern_add(&s->strings,
+			slice_of(settings->currency)); /* the key of its money, before any comes */
 	assert(tenant == s->tenant_count && settings->calendar < s->class_count);
 	if (s->tenant_count == s->tenant_cap) {
 		s->tenant_cap = s->tenant_cap ? s->tenant_cap * 2 : 16;
@@ -173,6 +174,7 @@ static struct snapshot_view view_of(const struct shard *s)
 		.strings = &s->strings,
 		.ledgers = s->ledgers,
 		.calendars = s->settings.tenants->calendars,
+		.class_count = s->class_count,
 		.tenant_class = s->tenant_class,
 		.tenant_currency = s->tenant_currency,
 		.late_count = s->late,
@@ -209,7 +211,7 @@ static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const str
 	if (p->at_ms < s->day_start_ms[class]) {
 		const struct snapshot_view view = view_of(s);
 
-		snapshots_booked(s->snapshots, &view, cell_at(s->groups, cell)->group, p->at_ms);
+		snapshots_booked(s->snapshots, &view, cell, p->at_ms);
 	}
 	return true;
 }
@@ -342,6 +344,22 @@ static bool drain_pending(struct shard *s, size_t *budget)
 	return true;
 }
 
+/* What a window lets go of is less urgent than what an event brings (S20). */
+static int advance_ledgers(struct shard *s, size_t *budget)
+{
+	int more = 0;
+
+	group_set_urgency(s->groups, GROUP_PATIENT);
+	for (uint32_t i = 0; i < s->class_count && !more; i++) {
+		more = ledger_advance(s->ledgers[i], s->clock_ms, budget);
+		if (!more)
+			s->day_start_ms[i] =
+				edge_day(&s->settings.tenants->calendars[i], s->clock_ms).start_ms;
+	}
+	group_set_urgency(s->groups, GROUP_URGENT);
+	return more;
+}
+
 int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
 {
 	assert(clock_ms >= s->clock_ms);
@@ -354,12 +372,8 @@ int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
 	}
 	s->clock_ms = clock_ms;
 	s->is_advancing = true;
-	for (uint32_t i = 0; i < s->class_count; i++) {
-		if (ledger_advance(s->ledgers[i], clock_ms, &work_max))
-			return 1;
-		s->day_start_ms[i] =
-			edge_day(&s->settings.tenants->calendars[i], clock_ms).start_ms;
-	}
+	if (advance_ledgers(s, &work_max))
+		return 1;
 	if (!drain_pending(s, &work_max))
 		return 1;
 	s->is_advancing = false;

@@ -8,47 +8,67 @@
 #include "base/xalloc.h"
 #include "core/snapshot_inside.h"
 
-/* ---- life ----------------------------------------------------------------------------------------------- */
+/* ---- the layout of slots -------------------------------------------------------------------------------- */
+
+static uint64_t measures_of(const struct plan_metric *m)
+{
+	uint64_t measures = 0;
+
+	for (uint16_t i = 0; i < m->input_count; i++)
+		measures |= UINT64_C(1) << (m->inputs[i].measure & 63);
+	return measures || m->rank_of >= 0 ? measures
+					   : UINT64_MAX; /* a constant is told by whatever comes */
+}
+
+/* A value that is read at the comparison's resolution ends where that one's current side ends. */
+static uint16_t end_edge_of(
+	const struct plan *plan, const struct plan_metric *m, const struct plan_metric_window *w)
+{
+	for (uint16_t i = 0; m->reads_previous && w->cur && i < m->input_count; i++)
+		if (m->inputs[i].read != INPUT_PREVIOUS && m->inputs[i].read != INPUT_OPENING &&
+			w->cur[i] >= 0)
+			return plan->spans[plan->measures[m->inputs[i].measure].spans[w->cur[i]]].b;
+	return w->main_b;
+}
+
+static bool is_ranked_in(const struct plan *plan, const struct plan_grouping *pg, uint16_t metric)
+{
+	for (uint16_t i = 0; i < pg->metric_count; i++)
+		if (plan->metrics[pg->metrics[i]].rank_of == (int16_t)metric)
+			return true;
+	return false;
+}
 
 static void lay_out_slots(struct snapshots *s, uint32_t grouping)
 {
 	const struct plan *plan = s->plan;
-	struct snapshot_grouping *g = &s->groupings[grouping];
 	const struct plan_grouping *pg = &plan->groupings[grouping];
+	struct snapshot_grouping *g = &s->groupings[grouping];
+	uint32_t count = 0;
 
 	for (uint16_t i = 0; i < pg->metric_count; i++)
-		g->slot_count += plan->metrics[pg->metrics[i]].window_count;
-	g->slots = x_calloc(g->slot_count + 1, sizeof(*g->slots));
-	g->slot_count = 0;
+		count += plan->metrics[pg->metrics[i]].window_count;
+	g->slots = x_calloc(count + 1, sizeof(*g->slots));
+	g->first_slot = x_malloc((plan->metric_count + 1) * sizeof(*g->first_slot));
+	memset(g->first_slot, 0xff, (plan->metric_count + 1) * sizeof(*g->first_slot));
 	for (uint16_t i = 0; i < pg->metric_count; i++) {
 		const struct plan_metric *m = &plan->metrics[pg->metrics[i]];
 
-		for (uint16_t w = 0; w < m->window_count; w++) {
-			g->slots[g->slot_count++] = (struct snapshot_slot){ pg->metrics[i], w };
-			if (m->rank_of >= 0)
-				g->ranked |= UINT64_C(1) << m->windows[w].window;
-		}
-	}
-}
-
-static void find_closed(struct snapshots *s)
-{
-	for (uint32_t i = 0; i < s->plan->metric_count; i++) {
-		const struct plan_metric *m = &s->plan->metrics[i];
-		uint32_t k = 0;
-
+		g->first_slot[m->index] = g->slot_count;
+		g->has_ranks |= m->rank_of >= 0;
 		for (uint16_t w = 0; w < m->window_count; w++)
-			if (s->plan->windows[m->windows[w].window].closed_name)
-				s->units |= (uint8_t)(1u << s->plan->windows[m->windows[w].window].unit);
-		while (k < s->mature_count && s->matures_ms[k] != m->mature_ms)
-			k++;
-		/* Definitions with more maturities than this close with the longest of the last place. */
-		if (k == s->mature_count && s->mature_count < SNAPSHOT_MATURES_MAX)
-			s->matures_ms[s->mature_count++] = m->mature_ms;
-		else if (k == SNAPSHOT_MATURES_MAX && s->matures_ms[k - 1] < m->mature_ms)
-			s->matures_ms[k - 1] = m->mature_ms;
+			g->slots[g->slot_count++] = (struct snapshot_slot){
+				.metric = m->index,
+				.place = w,
+				.end_edge = end_edge_of(plan, m, &m->windows[w]),
+				.is_ranked = is_ranked_in(plan, pg, m->index),
+				.window = UINT64_C(1) << m->windows[w].window,
+				.measures = measures_of(m),
+			};
 	}
 }
+
+/* ---- life ----------------------------------------------------------------------------------------------- */
 
 struct snapshots *snapshots_new(const struct plan *plan, struct snapshot_settings settings)
 {
@@ -56,17 +76,18 @@ struct snapshots *snapshots_new(const struct plan *plan, struct snapshot_setting
 
 	s->plan = plan;
 	s->settings = settings;
-	s->generation = 1;
-	s->roster_ms = s->refresh_ms = s->rank_ms = s->restated_ms = INT64_MIN;
+	s->roster_ms = s->refresh_ms = s->rank_ms = s->restated_ms = s->forget_ms = INT64_MIN;
+	s->roster_turn = 1;
 	index_init(&s->foreign_index);
+	index_init(&s->stage_index);
 	index_init(&s->board_index);
-	index_init(&s->due_index);
 	index_init(&s->final_index);
-	index_init(&s->forget_index);
 	buffer_init(&s->key_text);
 	for (uint32_t i = 0; i < plan->grouping_count; i++)
 		lay_out_slots(s, i);
-	find_closed(s);
+	for (uint32_t i = 0; i < plan->dim_count; i++)
+		s->has_stages |= !strcmp(plan->dims[i], "stage");
+	snapshot_find_closers(s);
 	return s;
 }
 
@@ -74,25 +95,22 @@ void snapshots_free(struct snapshots *s)
 {
 	if (!s)
 		return;
-	for (uint32_t i = 0; i < s->published_count; i++)
-		free(s->published[i]);
-	for (uint32_t i = 0; i < s->plan->grouping_count; i++)
+	for (uint32_t i = 0; i < s->group_cap; i++) {
+		free(s->groups[i].slots);
+		free(s->groups[i].currencies);
+	}
+	for (uint32_t i = 0; i < s->plan->grouping_count; i++) {
 		free(s->groupings[i].slots);
+		free(s->groupings[i].first_slot);
+	}
+	snapshot_free_kept(s);
 	snapshot_free_ranks(s);
+	snapshot_free_closed(s);
 	index_deinit(&s->foreign_index);
-	index_deinit(&s->due_index);
-	index_deinit(&s->final_index);
-	index_deinit(&s->forget_index);
 	buffer_deinit(&s->key_text);
-	free(s->published);
+	free(s->groups);
 	free(s->foreign);
-	free(s->streams);
-	free(s->currencies);
-	free(s->reps);
 	free(s->forgotten);
-	free(s->closed_until_ms);
-	free(s->due);
-	free(s->finals);
 	free(s);
 }
 
@@ -128,22 +146,32 @@ bool snapshot_send(struct collecting *c, enum snapshot_topic topic, struct snaps
 
 /* ---- what was published --------------------------------------------------------------------------------- */
 
-struct published *snapshot_slots(struct snapshots *s, const struct group_table *groups, uint32_t group)
+struct snapshot_group *snapshot_group_of(struct snapshots *s, uint32_t group)
 {
-	if (group >= s->published_count) {
-		while (group >= s->published_cap) {
-			uint32_t cap = s->published_cap ? s->published_cap * 2 : 256;
+	if (group >= s->group_cap) {
+		uint32_t cap = s->group_cap ? s->group_cap : 256;
 
-			s->published = x_realloc_array(s->published, cap, sizeof(struct published *));
-			memset(s->published + s->published_cap, 0, (cap - s->published_cap) * sizeof(struct published *));
-			s->published_cap = cap;
-		}
-		s->published_count = group + 1;
+		while (cap <= group)
+			cap *= 2;
+		s->groups = x_realloc_array(s->groups, cap, sizeof(*s->groups));
+		memset(s->groups + s->group_cap, 0, (cap - s->group_cap) * sizeof(*s->groups));
+		s->group_cap = cap;
 	}
-	if (!s->published[group])
-		s->published[group] = x_calloc(s->groupings[group_at(groups, group)->grouping].slot_count + 1,
-			sizeof(struct published));
-	return s->published[group];
+	return &s->groups[group];
+}
+
+struct published *snapshot_slots(
+	struct snapshots *s, const struct group_table *groups, uint32_t group)
+{
+	struct snapshot_group *g = snapshot_group_of(s, group);
+	uint32_t count = s->groupings[group_at(groups, group)->grouping].slot_count;
+
+	if (!g->slots) {
+		g->slots = x_calloc(count + 1, sizeof(*g->slots));
+		for (uint32_t i = 0; i < count && group < s->unknown_below; i++)
+			g->slots[i].content = CONTENT_UNKNOWN;
+	}
+	return g->slots;
 }
 
 struct foreign_key {
@@ -158,7 +186,8 @@ static bool is_foreign(const void *ctx, const void *wanted, uint32_t value)
 	return f->group == key->group && f->slot == key->slot && f->currency == key->currency;
 }
 
-static struct published *foreign_slot(struct snapshots *s, uint32_t group, uint32_t slot, uint32_t currency)
+static struct published *foreign_slot(
+	struct snapshots *s, uint32_t group, uint32_t slot, uint32_t currency)
 {
 	const struct foreign_key key = { group, slot, currency };
 	uint64_t hash = hash_combine((uint64_t)group << 32 | slot, currency);
@@ -168,234 +197,348 @@ static struct published *foreign_slot(struct snapshots *s, uint32_t group, uint3
 		return &s->foreign[place].published;
 	X_GROW(s->foreign, s->foreign_count, s->foreign_cap);
 	s->foreign[s->foreign_count] = (struct foreign){ group, slot, currency, { 0 } };
+	if (group < s->unknown_below)
+		s->foreign[s->foreign_count].published.content = CONTENT_UNKNOWN;
 	index_insert(&s->foreign_index, hash, s->foreign_count);
 	return &s->foreign[s->foreign_count++].published;
 }
 
+uint32_t snapshot_class(const struct snapshot_view *view, uint32_t group)
+{
+	return view->tenant_class[group_at(view->groups, group)->tenant];
+}
+
+struct ledger *snapshot_ledger(const struct snapshot_view *view, uint32_t group)
+{
+	return view->ledgers[snapshot_class(view, group)];
+}
+
+void snapshot_touch(const struct snapshot_view *view, uint32_t group)
+{
+	if (view->plan->window_count)
+		group_dirty_push(view->groups, group, UINT64_MAX >> (64 - view->plan->window_count),
+			GROUP_PATIENT);
+}
+
+/* ---- what is to be sent again --------------------------------------------------------------------------- */
+
+static void forget_slot(struct published *p)
+{
+	if (p->content != CONTENT_NEVER)
+		p->content = CONTENT_UNKNOWN;
+}
+
+void snapshot_forget_slots(
+	struct snapshots *s, const struct group_table *groups, uint32_t group, bool ranks)
+{
+	const struct snapshot_grouping *sg = &s->groupings[group_at(groups, group)->grouping];
+	struct published *slots = snapshot_slots(s, groups, group);
+
+	for (uint32_t i = 0; i < sg->slot_count; i++)
+		if ((s->plan->metrics[sg->slots[i].metric].rank_of >= 0) == ranks)
+			forget_slot(&slots[i]);
+}
+
 void snapshots_forget_published(struct snapshots *s)
 {
-	s->generation++;
+	s->must_touch_all = true;
+	/* Those of kpi.history are out for sure once the second cut after them was made. */
+	for (uint32_t i = 0; i < s->final_count; i++)
+		if (s->finals[i].cut + 2 > s->cut)
+			snapshot_final_forget(s, &s->finals[i]);
 }
 
 void snapshots_forget_key(struct snapshots *s, uint64_t key_hash)
 {
+	struct final_value *final = snapshot_final_find(s, key_hash);
+
+	if (final) {
+		snapshot_final_forget(s, final);
+		return;
+	}
 	X_GROW(s->forgotten, s->forgotten_count, s->forgotten_cap);
 	s->forgotten[s->forgotten_count++] = key_hash;
-}
-
-static bool is_forgotten(const void *ctx, const void *wanted, uint32_t value)
-{
-	return ((const struct snapshots *)ctx)->forgotten[value] == *(const uint64_t *)wanted;
-}
-
-static void forget_slot(struct snapshots *s, const struct snapshot_view *view, struct published *p, uint32_t group)
-{
-	uint32_t place;
-
-	if (!p->generation || !index_find(&s->forget_index, p->key, is_forgotten, &p->key, s, &place))
+	if (s->forgotten_count < SNAPSHOT_FORGOTTEN_MAX)
 		return;
-	p->generation = 0;
-	group_dirty_push(view->groups, group, UINT64_MAX >> (64 - view->plan->window_count));
+	s->forgotten_count = 0;
+	snapshots_forget_published(s);
 }
 
-/* One walk for all records that failed since the last turn: a broker that was away fails thousands at once. */
-static void forget_failed(struct snapshots *s, const struct snapshot_view *view)
+static int compare_hashes(const void *left, const void *right)
 {
-	if (!s->forgotten_count)
+	uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+
+	return (a > b) - (a < b);
+}
+
+static bool is_forgotten(const struct snapshots *s, const struct snapshot_view *view,
+	uint32_t group, uint32_t slot, uint32_t currency)
+{
+	const struct snapshot_slot *of =
+		&s->groupings[group_at(view->groups, group)->grouping].slots[slot];
+	const struct plan_metric *m = &view->plan->metrics[of->metric];
+	struct snapshot record;
+	uint64_t key;
+
+	snapshot_describe_key((struct snapshots *)(uintptr_t)s, view, group, m,
+		view->plan->windows[m->windows[of->place].window].name, currency, &record);
+	key = snapshot_key_hash(&record);
+	return bsearch(&key, s->forgotten, s->forgotten_count, sizeof(key), compare_hashes) != NULL;
+}
+
+static void forget_in_group(struct collecting *c, uint32_t group)
+{
+	struct snapshots *s = c->s;
+	const struct snapshot_grouping *sg =
+		&s->groupings[group_at(c->view->groups, group)->grouping];
+	struct published *slots = s->groups[group].slots;
+
+	for (uint32_t i = 0; slots && i < sg->slot_count; i++) {
+		const struct plan_metric *m = &c->view->plan->metrics[sg->slots[i].metric];
+		uint32_t currencies[SNAPSHOT_CURRENCIES_MAX] = { 0 };
+
+		if (slots[i].content <= CONTENT_UNKNOWN)
+			continue;
+		if (m->rank_of >= 0)
+			currencies[0] = snapshot_board_currency(
+				c, m, group_at(c->view->groups, group)->tenant);
+		else
+			snapshot_currencies(c, m, group, currencies);
+		if (!is_forgotten(s, c->view, group, i, currencies[0]))
+			continue;
+		forget_slot(&slots[i]);
+		snapshot_touch(c->view, group);
+		if (m->rank_of >= 0)
+			snapshot_board(s, group_at(c->view->groups, group)->tenant,
+				group_at(c->view->groups, group)->grouping)
+				->dirty |= sg->slots[i].window;
+	}
+}
+
+/* One walk for all records that failed meanwhile, at most one a second: a broker that was away fails thousands at once. */
+static void forget_failed(struct collecting *c)
+{
+	struct snapshots *s = c->s;
+
+	if (!s->forgotten_count || (s->forget_ms != INT64_MIN && c->now_ms - s->forget_ms < 1000))
 		return;
-	index_reset(&s->forget_index);
-	for (uint32_t i = 0; i < s->forgotten_count; i++)
-		index_insert(&s->forget_index, s->forgotten[i], i);
-	for (uint32_t g = 0; g < s->published_count; g++)
-		for (uint32_t i = 0; s->published[g] && i < s->groupings[group_at(view->groups, g)->grouping].slot_count; i++)
-			forget_slot(s, view, &s->published[g][i], g);
-	for (uint32_t i = 0; i < s->foreign_count; i++)
-		forget_slot(s, view, &s->foreign[i].published, s->foreign[i].group);
+	s->forget_ms = c->now_ms;
+	qsort(s->forgotten, s->forgotten_count, sizeof(*s->forgotten), compare_hashes);
+	for (uint32_t g = 0; g < s->groups_seen; g++)
+		forget_in_group(c, g);
+	for (uint32_t i = 0; i < s->foreign_count; i++) {
+		struct foreign *f = &s->foreign[i];
+
+		if (f->published.content <= CONTENT_UNKNOWN ||
+			!is_forgotten(s, c->view, f->group, f->slot, f->currency))
+			continue;
+		forget_slot(&f->published);
+		snapshot_touch(c->view, f->group);
+	}
 	s->forgotten_count = 0;
 }
 
 /* ---- one key -------------------------------------------------------------------------------------------- */
 
-struct ledger *snapshot_ledger(const struct snapshot_view *view, uint32_t group)
+static bool is_too_early(const struct collecting *c, const struct published *p)
 {
-	return view->ledgers[view->tenant_class[group_at(view->groups, group)->tenant]];
+	return !c->everything && p->content > CONTENT_UNKNOWN &&
+	       (uint32_t)c->now_ms - p->sent_ms < (uint64_t)c->s->settings.publish_interval_ms;
 }
 
-static void put_interval(const struct collecting *c, const struct plan_metric_window *w, uint32_t group, struct snapshot *record)
+static bool is_nothing(const struct outcome *o)
 {
-	const struct ledger *ledger = snapshot_ledger(c->view, group);
-
-	record->window_start_ms = ledger_edge(ledger, w->main_a);
-	record->window_end_ms = ledger_edge(ledger, w->main_b);
-	if (c->view->plan->windows[w->window].kind == WINDOW_NOW)
-		record->window_start_ms = record->window_end_ms;
-}
-
-static void compute(const struct collecting *c, const struct plan_metric *m, const struct plan_metric_window *w, uint32_t group,
-	uint32_t currency, bool is_foreign_currency, struct snapshot *record)
-{
-	const struct totals_source source = { .view = c->view };
-	const struct plan_window *window = &c->view->plan->windows[w->window];
-	struct metric_value value;
-
-	if (!snapshot_has_stream(c->view, m, group)) {
-		value = (struct metric_value){ .state = METRIC_NO_DATA };
-		snapshot_put_value(&value, record);
-		return;
-	}
-	value = snapshot_run(&source, m, w, m->reads_previous && w->cur ? w->cur : w->main, group, currency, false);
-	if (value.state == METRIC_OK && m->basis == BASIS_COHORT && m->mature_ms && window->kind == WINDOW_TO_DATE)
-		value.state = METRIC_PARTIAL;
-	if (is_foreign_currency && value.state == METRIC_OK)
-		value.state = METRIC_FX_MISSING;
-	snapshot_put_value(&value, record);
-	if (w->prev && !m->reads_previous) {
-		struct metric_value current = snapshot_run(&source, m, w, w->cur, group, currency, false);
-		struct metric_value previous = snapshot_run(&source, m, w, w->prev, group, currency, true);
-
-		snapshot_put_previous(&current, &previous, record);
-	}
+	return !o->value.sample_size && !o->value.exact && !o->value.numerator &&
+	       !o->previous.value;
 }
 
 /* Emits one key if it is worth it. False: it has to be looked at again. */
-static bool offer(struct collecting *c, uint32_t group, uint32_t slot, uint32_t currency, bool is_foreign_currency)
+static bool offer(struct collecting *c, uint32_t group, const struct snapshot_slot *slot,
+	uint32_t currency, struct published *p, bool is_further)
 {
-	const struct snapshot_slot *place = &c->s->groupings[group_at(c->view->groups, group)->grouping].slots[slot];
-	const struct plan_metric *m = &c->view->plan->metrics[place->metric];
-	const struct plan_metric_window *w = &m->windows[place->place];
-	struct published *p = is_foreign_currency ? foreign_slot(c->s, group, slot, currency)
-						  : &snapshot_slots(c->s, c->view->groups, group)[slot];
-	bool is_published = p->generation == c->s->generation;
+	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
+	const struct plan_window *window = &c->view->plan->windows[m->windows[slot->place].window];
 	struct snapshot record;
+	struct outcome o;
 	uint64_t content;
 
-	if (is_published && !c->everything && c->now_ms - p->sent_ms < c->s->settings.publish_interval_ms)
+	if (is_too_early(c, p))
 		return false;
-	snapshot_describe(c->s, c->view, m, group, currency, slice_of(c->view->plan->windows[w->window].name), &record);
-	put_interval(c, w, group, &record);
-	compute(c, m, w, group, currency, is_foreign_currency, &record);
-	if (is_foreign_currency && !p->generation && !record.sample_size)
+	snapshot_compute(c, group, slot, currency, &o);
+	if (is_further && p->content <= CONTENT_UNKNOWN && is_nothing(&o))
 		return true; /* a currency that this window has never seen */
-	content = snapshot_content(&record);
-	if (is_published && !c->everything && content == p->content && c->now_ms - p->sent_ms < c->s->settings.refresh_ms)
+	content = snapshot_content(&o, window->kind == WINDOW_TO_DATE, currency);
+	if (content == p->content && !c->everything)
 		return true;
+	snapshot_describe_key(c->s, c->view, group, m, window->name, currency, &record);
+	snapshot_describe(c->s, c->view, group, m, &o, &record);
 	if (!snapshot_send(c, SNAPSHOT_LATEST, &record))
 		return false;
-	*p = (struct published){ content, snapshot_key_hash(&record), c->now_ms, c->s->generation, p->rank };
+	if (slot->is_ranked) {
+		const struct group *g = group_at(c->view->groups, group);
+
+		snapshot_board(c->s, g->tenant, g->grouping)->dirty |= slot->window;
+	}
+	p->content = content;
+	p->sent_ms = (uint32_t)c->now_ms;
 	return true;
 }
 
 /* A slot in all its currencies. */
-static bool offer_slot(struct collecting *c, uint32_t group, uint32_t slot)
+static bool offer_slot(struct collecting *c, uint32_t group, uint32_t index)
 {
-	const struct plan_metric *m = &c->view->plan->metrics[c->s->groupings[group_at(c->view->groups, group)->grouping].slots[slot].metric];
-	uint32_t own = snapshot_currency_of(c->s, group_at(c->view->groups, group)->tenant);
+	const struct snapshot_slot *slot =
+		&c->s->groupings[group_at(c->view->groups, group)->grouping].slots[index];
+	bool is_again =
+		     snapshot_slots(c->s, c->view->groups, group)[index].content == CONTENT_UNKNOWN,
+	     done = true;
 	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX], count;
-	bool done;
 
-	if (!m->money)
-		return offer(c, group, slot, 0, false);
-	done = offer(c, group, slot, own, false);
-	count = snapshot_currencies(c->view, m, group, currencies);
-	for (uint32_t i = 0; i < count; i++)
-		if (currencies[i] != own)
-			done &= offer(c, group, slot, currencies[i], true);
+	count = snapshot_currencies(c, &c->view->plan->metrics[slot->metric], group, currencies);
+	c->work += count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct published *p = i ? foreign_slot(c->s, group, index, currencies[i])
+					: &snapshot_slots(c->s, c->view->groups, group)[index];
+
+		if (is_again && i)
+			forget_slot(p);
+		done &= offer(c, group, slot, currencies[i], p, i > 0);
+	}
 	return done;
 }
 
-/* ---- all of kpi.latest ---------------------------------------------------------------------------------- */
+/* ---- dirty groups --------------------------------------------------------------------------------------- */
 
-static void collect_group(struct collecting *c, uint32_t group)
+static void collect_group(struct collecting *c, uint32_t group, enum group_urgency urgency)
 {
 	struct group *g = group_at(c->view->groups, group);
 	const struct snapshot_grouping *sg = &c->s->groupings[g->grouping];
-	uint64_t dirty = g->dirty, again = 0;
+	uint64_t dirty = g->dirty, touched = g->touched, again = 0, again_touched = 0;
 
-	g->dirty = 0;
-	snapshot_rank_touch(c->s, c->view, group, dirty);
-	for (uint32_t slot = 0; slot < sg->slot_count; slot++) {
-		const struct plan_metric *m = &c->view->plan->metrics[sg->slots[slot].metric];
-		uint64_t window = UINT64_C(1) << m->windows[sg->slots[slot].place].window;
+	g->dirty = g->touched = 0;
+	for (uint32_t i = 0; i < sg->slot_count; i++) {
+		const struct snapshot_slot *slot = &sg->slots[i];
 
-		if (m->rank_of >= 0 || !(dirty & window) || (again & window && c->refused))
+		if (!(dirty & slot->window) || !(touched & slot->measures))
 			continue;
-		if (c->refused || !offer_slot(c, group, slot))
-			again |= window;
+		if (c->refused || !offer_slot(c, group, i)) {
+			again |= slot->window;
+			again_touched |= slot->measures;
+		}
 	}
-	if (again)
-		group_dirty_push(c->view->groups, group, again);
+	group_dirty_keep(c->view->groups, group, again, again_touched, urgency);
 }
 
-struct order_of {
-	const struct snapshot_view *view;
-};
+/* S20: those that an event made dirty first; each once, for what has to wait is queued again behind. */
+static void collect_dirty(struct collecting *c, enum group_urgency urgency)
+{
+	for (uint32_t left = group_dirty_count(c->view->groups, urgency);
+		left && !c->refused && c->work < SNAPSHOT_WORK_MAX; left--) {
+		uint32_t group = group_dirty_pop(c->view->groups, urgency);
+
+		if (group == GROUP_NONE)
+			break;
+		collect_group(c, group, urgency);
+	}
+}
+
+/* ---- everything ----------------------------------------------------------------------------------------- */
 
 static int compare_groups(const void *left, const void *right, void *ctx)
 {
 	const struct snapshot_view *view = ctx;
-	const struct group *a = group_at(view->groups, *(const uint32_t *)left), *b = group_at(view->groups, *(const uint32_t *)right);
-	int order = slice_compare(intern_text(view->strings, store_tenant_id(view->store, a->tenant)),
-		intern_text(view->strings, store_tenant_id(view->store, b->tenant)));
+	const struct group *a = group_at(view->groups, *(const uint32_t *)left),
+			   *b = group_at(view->groups, *(const uint32_t *)right);
+	int order =
+		slice_compare(intern_text(view->strings, store_tenant_id(view->store, a->tenant)),
+			intern_text(view->strings, store_tenant_id(view->store, b->tenant)));
 
 	if (!order)
 		order = (a->grouping > b->grouping) - (a->grouping < b->grouping);
 	for (uint32_t i = 0; !order && i < PLAN_GROUP_DIMS_MAX; i++)
 		if (a->dims[i] != b->dims[i])
-			order = slice_compare(intern_text(view->strings, a->dims[i]), intern_text(view->strings, b->dims[i]));
+			order = slice_compare(intern_text(view->strings, a->dims[i]),
+				intern_text(view->strings, b->dims[i]));
 	return order;
 }
 
-/* Every live key in one order: tenant, metric, window, grouping, group. `order` is sorted by tenant, grouping, group. */
-static void collect_tenant(struct collecting *c, const uint32_t *order, uint32_t count)
+/* The groups of one grouping, in a metric's window. */
+static void show_slot(struct collecting *c, uint32_t metric, uint16_t place, const uint32_t *groups,
+	uint32_t count)
+{
+	uint32_t first =
+		c->s->groupings[group_at(c->view->groups, groups[0])->grouping].first_slot[metric];
+
+	if (first == UINT32_MAX)
+		return;
+	if (c->view->plan->metrics[metric].rank_of >= 0) {
+		snapshot_show_board(c, first + place, groups, count);
+		return;
+	}
+	for (uint32_t i = 0; i < count && !c->refused; i++)
+		offer_slot(c, groups[i], first + place);
+}
+
+/* One order: metric, window, grouping, group. `groups` are one tenant's, sorted by grouping. */
+static void show_tenant(struct collecting *c, const uint32_t *groups, uint32_t count)
 {
 	const struct plan *plan = c->view->plan;
 
 	for (uint32_t m = 0; m < plan->metric_count; m++) {
-		for (uint16_t w = 0; w < plan->metrics[m].window_count && plan->metrics[m].rank_of < 0; w++) {
-			for (uint32_t i = 0; i < count && !c->refused; i++) {
-				const struct snapshot_grouping *sg = &c->s->groupings[group_at(c->view->groups, order[i])->grouping];
+		for (uint16_t w = 0; w < plan->metrics[m].window_count; w++) {
+			uint32_t first = 0;
 
-				for (uint32_t slot = 0; slot < sg->slot_count; slot++)
-					if (sg->slots[slot].metric == m && sg->slots[slot].place == w)
-						offer_slot(c, order[i], slot);
+			for (uint32_t i = 1; i <= count; i++) {
+				if (i < count &&
+					group_at(c->view->groups, groups[i])->grouping ==
+						group_at(c->view->groups, groups[first])->grouping)
+					continue;
+				show_slot(c, m, w, groups + first, i - first);
+				first = i;
 			}
 		}
 	}
 }
 
-static void collect_everything(struct collecting *c)
+static void show_everything(struct collecting *c)
 {
 	uint32_t count = group_count(c->view->groups), first = 0;
 	uint32_t *order = x_calloc(count + 1, sizeof(*order));
 
-	for (uint32_t i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++)
 		order[i] = i;
-		snapshot_rank_touch(c->s, c->view, i, UINT64_MAX);
-	}
 	if (count)
 		qsort_r(order, count, sizeof(*order), compare_groups, (void *)(uintptr_t)c->view);
 	for (uint32_t i = 1; i <= count; i++) {
-		if (i < count && group_at(c->view->groups, order[i])->tenant == group_at(c->view->groups, order[first])->tenant)
+		if (i < count && group_at(c->view->groups, order[i])->tenant ==
+					 group_at(c->view->groups, order[first])->tenant)
 			continue;
-		collect_tenant(c, order + first, i - first);
+		show_tenant(c, order + first, i - first);
 		first = i;
 	}
 	free(order);
 }
 
-uint32_t snapshots_collect(struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms, int64_t now_ms, bool everything,
-	uint32_t budget, snapshot_emit_fn emit, void *ctx)
+uint32_t snapshots_collect(struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms,
+	int64_t now_ms, bool everything, uint32_t budget, snapshot_emit_fn emit, void *ctx)
 {
-	struct collecting c = { .s = s, .view = view, .clock_ms = clock_ms, .now_ms = now_ms, .everything = everything, .budget = budget,
-		.emit = emit, .ctx = ctx };
+	struct collecting c = { .s = s,
+		.view = view,
+		.clock_ms = clock_ms,
+		.now_ms = now_ms,
+		.everything = everything,
+		.budget = budget,
+		.emit = emit,
+		.ctx = ctx };
 
 	snapshot_look_after(&c);
-	forget_failed(s, view);
-	if (everything)
-		collect_everything(&c);
-	else
-		for (uint32_t left = group_dirty_count(view->groups); left && !c.refused; left--)
-			collect_group(&c, group_dirty_pop(view->groups));
+	forget_failed(&c);
+	if (everything) {
+		show_everything(&c);
+		return c.count;
+	}
+	collect_dirty(&c, GROUP_URGENT);
 	snapshot_collect_ranks(&c);
+	collect_dirty(&c, GROUP_PATIENT);
 	return c.count;
 }

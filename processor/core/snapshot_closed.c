@@ -1,451 +1,466 @@
 /*
- * snapshot_closed: finals and restatements of closed periods, as one set of (period, group) that are due (S14).
+ * snapshot_closed: which periods are closed, and what is due in them (S14).
  *
- * A period closes when the clock passes its end + grace (+ mature, for cohorts): every group with a fact in it or in the period
- * before becomes due. A fact booked later in a closed period makes its group due again. At most once a minute, and at once when
- * a period has just closed, all that is due is computed from the buckets: one walk over them per period.
+ *      periods of a closer:   | closed | closed | closed |  open  | open ...      (the last one starts after the clock)
+ *                             bit per group: due         ^ closed
+ *
+ * A period closes when the clock passes its end + grace (+ mature, for cohorts): all its groups are due. A fact booked later makes
+ * its group due in the period that it belongs to and in the next one, whose previous value it is; if stocks or openings
+ * read the measure, in all closed periods from there on. A round computes what is due from the buckets, in the order of
+ * periods: at once those that have just closed, at most once a minute the corrections.
  */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/xalloc.h"
 #include "core/snapshot_inside.h"
 
-/* ---- what is due ---------------------------------------------------------------------------------------- */
+/* ---- closers -------------------------------------------------------------------------------------------- */
 
-uint32_t snapshot_mature_index(const struct snapshots *s, int64_t mature_ms)
+static uint32_t closer_add(struct snapshots *s, enum calendar_unit unit, int64_t mature_ms)
 {
-	uint32_t k = 0;
+	const struct plan *plan = s->plan;
+	struct snapshot_closer *c;
 
-	while (k + 1 < s->mature_count && s->matures_ms[k] != mature_ms)
-		k++;
-	return k;
+	for (uint32_t i = 0; i < s->closer_count; i++)
+		if (s->closers[i].unit == unit && s->closers[i].mature_ms == mature_ms)
+			return i;
+	/* Definitions with more maturities than this close late with the last. */
+	if (s->closer_count == SNAPSHOT_CLOSERS_MAX) {
+		c = &s->closers[SNAPSHOT_CLOSERS_MAX - 1];
+		c->mature_ms = c->mature_ms < mature_ms ? mature_ms : c->mature_ms;
+		return SNAPSHOT_CLOSERS_MAX - 1;
+	}
+	c = &s->closers[s->closer_count];
+	c->unit = unit;
+	c->mature_ms = mature_ms;
+	c->history = x_calloc(plan->measure_count + 1, sizeof(*c->history));
+	c->stocks = x_calloc(plan->measure_count + 1, sizeof(*c->stocks));
+	c->groupings = x_calloc(plan->grouping_count, sizeof(*c->groupings));
+	return s->closer_count++;
 }
 
-struct due_key {
-	int64_t start_ms;
-	uint32_t group;
-	uint8_t unit;
-};
-
-static bool is_due(const void *ctx, const void *wanted, uint32_t value)
+static void read_inputs(
+	struct snapshots *s, uint32_t closer, uint32_t grouping, const struct plan_metric *m)
 {
-	const struct closed_due *d = &((const struct snapshots *)ctx)->due[value];
-	const struct due_key *key = wanted;
+	const struct plan *plan = s->plan;
+	struct snapshot_closer *c = &s->closers[closer];
 
-	return d->start_ms == key->start_ms && d->group == key->group && d->unit == key->unit;
+	for (uint16_t i = 0; i < m->input_count; i++) {
+		uint16_t measure = m->inputs[i].measure;
+		bool is_opening = m->inputs[i].read == INPUT_OPENING,
+		     is_stock = plan->measures[measure].stock && !is_opening;
+
+		c->stocks[measure] |= is_stock;
+		c->history[measure] |= is_opening || is_stock;
+		c->reads_history |= is_opening || is_stock;
+		(is_opening || is_stock
+				? s->history_closers
+				: s->flow_closers)[grouping * plan->measure_count + measure] |=
+			UINT64_C(1) << closer;
+	}
 }
 
-void snapshot_due_add(struct snapshots *s, enum calendar_unit unit, int64_t start_ms, uint32_t group, uint8_t matures)
+static void close_slot(struct snapshots *s, uint32_t grouping, uint32_t index)
 {
-	const struct due_key key = { start_ms, group, (uint8_t)unit };
-	uint64_t hash = hash_combine((uint64_t)start_ms, (uint64_t)group << 8 | (uint64_t)unit);
-	uint32_t place;
+	const struct plan *plan = s->plan;
+	const struct snapshot_slot *slot = &s->groupings[grouping].slots[index];
+	const struct plan_metric *m = &plan->metrics[slot->metric];
+	const struct plan_window *window = &plan->windows[m->windows[slot->place].window];
+	struct closer_slots *slots;
+	int64_t mature_ms = m->rank_of >= 0 ? plan->metrics[m->rank_of].mature_ms : m->mature_ms;
+	uint32_t closer;
 
-	s->due_dirty = true;
-	if (index_find(&s->due_index, hash, is_due, &key, s, &place)) {
-		s->due[place].matures |= matures;
+	if (!window->closed_name)
 		return;
-	}
-	X_GROW(s->due, s->due_count, s->due_cap);
-	s->due[s->due_count] = (struct closed_due){ start_ms, group, (uint8_t)unit, matures };
-	index_insert(&s->due_index, hash, s->due_count++);
+	closer = closer_add(s, window->unit, mature_ms);
+	slots = &s->closers[closer].groupings[grouping];
+	slots->slots = x_realloc_array(slots->slots, slots->count + 1, sizeof(*slots->slots));
+	slots->slots[slots->count++] = index;
+	read_inputs(s, closer, grouping, m);
 }
 
-static void begin(struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms)
+void snapshot_find_closers(struct snapshots *s)
 {
-	uint32_t count = 0;
+	size_t count = (size_t)s->plan->grouping_count * s->plan->measure_count + 1;
 
-	for (uint32_t i = 0; i < store_tenant_count(view->store); i++)
-		if (view->tenant_class[i] >= count)
-			count = view->tenant_class[i] + 1;
-	if (count > s->class_count) {
-		s->closed_until_ms = x_realloc_array(s->closed_until_ms, count, sizeof(*s->closed_until_ms));
-		for (uint32_t c = s->class_count; c < count; c++)
-			for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
-				for (uint32_t k = 0; k < SNAPSHOT_MATURES_MAX; k++)
-					s->closed_until_ms[c][u][k] = INT64_MIN;
-		s->class_count = count;
+	s->flow_closers = x_calloc(count, sizeof(*s->flow_closers));
+	s->history_closers = x_calloc(count, sizeof(*s->history_closers));
+	for (uint32_t g = 0; g < s->plan->grouping_count; g++)
+		for (uint32_t i = 0; i < s->groupings[g].slot_count; i++)
+			close_slot(s, g, i);
+}
+
+static void free_closing(struct closing *closing)
+{
+	for (uint32_t i = 0; i < closing->count; i++)
+		free(closing->periods[i].due);
+	free(closing->periods);
+	free(closing->since_ms);
+}
+
+static void free_tally(struct tally *t)
+{
+	free(t->cells);
+	free(t->totals);
+}
+
+void snapshot_free_closed(struct snapshots *s)
+{
+	for (uint32_t i = 0; i < s->closer_count; i++) {
+		for (uint32_t g = 0; g < s->plan->grouping_count; g++)
+			free(s->closers[i].groupings[g].slots);
+		free(s->closers[i].groupings);
+		free(s->closers[i].history);
+		free(s->closers[i].stocks);
 	}
-	for (uint32_t c = 0; c < s->class_count; c++)
-		for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
-			for (uint32_t k = 0; k < s->mature_count; k++)
-				if (s->closed_until_ms[c][u][k] == INT64_MIN)
-					s->closed_until_ms[c][u][k] = calendar_period_start(&view->calendars[c], (enum calendar_unit)u,
-						clock_ms);
+	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++)
+		free_closing(&s->closings[i]);
+	free_tally(&s->round.sums.before);
+	free_tally(&s->round.sums.previous);
+	free_tally(&s->round.sums.inside);
+	free(s->round.due);
+	free(s->closings);
+	free(s->flow_closers);
+	free(s->history_closers);
+	free(s->restored);
+	free(s->finals);
+	index_deinit(&s->final_index);
+}
+
+/* ---- periods -------------------------------------------------------------------------------------------- */
+
+static void add_period(struct closing *closing, int64_t start_ms)
+{
+	X_GROW(closing->periods, closing->count, closing->capacity);
+	closing->periods[closing->count++] = (struct closed_period){ .start_ms = start_ms };
+}
+
+/* The first period that starts at or after t. */
+static uint32_t lower_period(const struct closing *closing, int64_t t_ms)
+{
+	uint32_t low = 0, high = closing->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (closing->periods[middle].start_ms < t_ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Periods up to the first that starts after the clock. */
+static void extend(struct closing *closing, const struct calendar *calendar,
+	enum calendar_unit unit, int64_t clock_ms)
+{
+	while (closing->periods[closing->count - 1].start_ms <= clock_ms)
+		add_period(closing, calendar_period_end(calendar, unit,
+					    closing->periods[closing->count - 1].start_ms));
+}
+
+static bool is_over(const struct snapshots *s, const struct closing *closing,
+	const struct snapshot_closer *closer, int64_t clock_ms)
+{
+	return closing->closed + 1 < closing->count &&
+	       clock_ms >= closing->periods[closing->closed + 1].start_ms + s->plan->grace_ms +
+				   closer->mature_ms;
+}
+
+/* As far back as the ledger can reach. What has closed before the first clock has no final; a fact in it makes its key due. */
+static void begin_closing(struct snapshots *s, const struct snapshot_view *view, uint32_t class,
+	uint32_t index, int64_t clock_ms)
+{
+	const struct snapshot_closer *closer = &s->closers[index];
+	const struct calendar *calendar = &view->calendars[class];
+	struct closing *closing = snapshot_closing(s, class, index);
+	int64_t from_ms = clock_ms - s->plan->horizon_ms,
+		year_ms = calendar_period_shift(calendar, CALENDAR_YEAR, clock_ms, -1);
+
+	if (closing->count)
+		return;
+	add_period(closing, calendar_period_start(
+				    calendar, closer->unit, from_ms < year_ms ? from_ms : year_ms));
+	extend(closing, calendar, closer->unit, clock_ms);
+	if (closing->restored_ms != INT64_MIN)
+		closing->closed = lower_period(closing, closing->restored_ms);
+	else
+		while (is_over(s, closing, closer, clock_ms))
+			closing->closed++;
+}
+
+struct closing *snapshot_closing(struct snapshots *s, uint32_t class, uint32_t closer)
+{
+	if (class >= s->class_count) {
+		size_t before = (size_t)s->class_count * s->closer_count,
+		       after = ((size_t) class + 1) * s->closer_count;
+
+		s->closings = x_realloc_array(s->closings, after + 1, sizeof(*s->closings));
+		memset(s->closings + before, 0, (after - before) * sizeof(*s->closings));
+		for (size_t i = before; i < after; i++)
+			s->closings[i].restored_ms = INT64_MIN;
+		s->class_count = class + 1;
+	}
+	return &s->closings[(size_t) class * s->closer_count + closer];
+}
+
+static void set_since(struct closing *closing, uint32_t group, int64_t at_ms);
+
+static void place_restored(struct snapshots *s)
+{
+	for (uint32_t i = 0; i < s->restored_count; i++) {
+		const struct restored_due *r = &s->restored[i];
+		struct closing *closing = snapshot_closing(s, r->class, r->closer);
+		uint32_t period = lower_period(closing, r->start_ms);
+
+		if (r->is_since) {
+			set_since(closing, r->group, r->start_ms);
+		} else if (period < closing->closed &&
+			   closing->periods[period].start_ms == r->start_ms) {
+			if (r->group != GROUP_NONE)
+				snapshot_due(closing, period, r->group);
+			closing->periods[period].is_whole |= r->group == GROUP_NONE;
+			closing->due_periods += r->group == GROUP_NONE;
+			s->has_whole |= r->group == GROUP_NONE;
+		}
+	}
+	s->restored_count = 0;
 }
 
 void snapshots_begin(struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms)
 {
-	begin(s, view, clock_ms);
+	for (uint32_t class = 0; class < view->class_count; class ++)
+		for (uint32_t i = 0; i < s->closer_count; i++)
+			begin_closing(s, view, class, i, clock_ms);
+	if (s->restored_count)
+		place_restored(s);
 }
 
-void snapshots_booked(struct snapshots *s, const struct snapshot_view *view, uint32_t group, int64_t at_ms)
+/* ---- what is due ---------------------------------------------------------------------------------------- */
+
+void snapshot_due(struct closing *closing, uint32_t index, uint32_t group)
 {
-	uint32_t class = view->tenant_class[group_at(view->groups, group)->tenant];
+	struct closed_period *p = &closing->periods[index];
+	uint32_t word = group / 64;
 
-	if (at_ms == INT64_MIN || class >= s->class_count)
-		return;
-	for (int u = 0; u < CALENDAR_UNIT_COUNT; u++) {
-		int64_t start_ms;
-		uint8_t matures = 0;
+	if (!p->due)
+		closing->due_periods++;
+	if (word >= p->words) {
+		uint32_t words = p->words ? p->words * 2 : 4;
 
-		if (!(s->units >> u & 1))
+		while (words <= word)
+			words *= 2;
+		p->due = x_realloc_array(p->due, words, sizeof(*p->due));
+		memset(p->due + p->words, 0, (words - p->words) * sizeof(*p->due));
+		p->words = words;
+	}
+	p->due[word] |= UINT64_C(1) << (group & 63);
+}
+
+static void set_since(struct closing *closing, uint32_t group, int64_t at_ms)
+{
+	if (group >= closing->since_count) {
+		uint32_t count = group + 1 < 64 ? 64 : (group + 1) * 2;
+
+		closing->since_ms =
+			x_realloc_array(closing->since_ms, count, sizeof(*closing->since_ms));
+		for (uint32_t i = closing->since_count; i < count; i++)
+			closing->since_ms[i] = INT64_MAX;
+		closing->since_count = count;
+	}
+	if (at_ms < closing->since_ms[group])
+		closing->since_ms[group] = at_ms;
+	closing->has_since = true;
+}
+
+static void book_flow(struct closing *closing, uint32_t group, int64_t at_ms)
+{
+	uint32_t behind =
+		lower_period(closing, at_ms + 1); /* the period after the one that contains it */
+
+	for (uint32_t i = behind ? behind - 1 : 0; i <= behind && i < closing->closed; i++)
+		snapshot_due(closing, i, group);
+}
+
+void snapshots_booked(
+	struct snapshots *s, const struct snapshot_view *view, uint32_t cell_index, int64_t at_ms)
+{
+	const struct cell *cell = cell_at(view->groups, cell_index);
+	uint32_t class = snapshot_class(view, cell->group);
+	size_t place =
+		(size_t)group_at(view->groups, cell->group)->grouping * s->plan->measure_count +
+		cell->measure;
+	uint64_t flows = s->flow_closers[place], history = s->history_closers[place];
+
+	for (uint32_t i = 0; (flows | history) >> i; i++) {
+		struct closing *closing = snapshot_closing(s, class, i);
+
+		if (!closing->count) { /* the first booking after a restore */
+			snapshots_begin(s, view, ledger_clock(view->ledgers[class]));
+			closing = snapshot_closing(s, class, i);
+		}
+		if (!closing->closed || at_ms >= closing->periods[closing->closed].start_ms)
 			continue;
-		start_ms = calendar_period_start(&view->calendars[class], (enum calendar_unit)u, at_ms);
-		for (uint32_t k = 0; k < s->mature_count; k++)
-			if (start_ms < s->closed_until_ms[class][u][k])
-				matures |= (uint8_t)(1u << k);
-		if (matures)
-			snapshot_due_add(s, (enum calendar_unit)u, start_ms, group, matures);
+		if (history >> i & 1)
+			set_since(closing, cell->group, at_ms);
+		else if (flows >> i & 1)
+			book_flow(closing, cell->group, at_ms);
 	}
 }
 
-/* ---- finals --------------------------------------------------------------------------------------------- */
-
-struct final_key {
-	int64_t start_ms;
-	uint32_t group, currency;
-	uint16_t metric;
-	uint8_t unit;
-};
-
-static uint64_t final_hash(const struct final_key *key)
+/* A change of the past, as the periods that it shows in. */
+static void spread_since(struct closing *closing)
 {
-	return hash_combine(hash_combine((uint64_t)key->start_ms, (uint64_t)key->group << 32 | key->currency),
-		(uint64_t)key->metric << 8 | key->unit);
+	for (uint32_t group = 0; group < closing->since_count; group++) {
+		int64_t at_ms = closing->since_ms[group];
+		uint32_t behind =
+			at_ms == INT64_MAX
+				? closing->closed
+				: lower_period(closing, at_ms == INT64_MIN ? at_ms : at_ms + 1);
+
+		for (uint32_t i = behind ? behind - 1 : 0;
+			at_ms != INT64_MAX && i < closing->closed; i++)
+			snapshot_due(closing, i, group);
+		closing->since_ms[group] = INT64_MAX;
+	}
+	closing->has_since = false;
 }
 
-static bool is_final_of(const void *ctx, const void *wanted, uint32_t value)
+void snapshot_final_forget(struct snapshots *s, struct final_value *final)
 {
-	const struct final_value *f = &((const struct snapshots *)ctx)->finals[value];
-	const struct final_key *key = wanted;
+	struct closing *closing;
+	uint32_t period;
 
-	return f->start_ms == key->start_ms && f->group == key->group && f->currency == key->currency && f->metric == key->metric &&
-	       f->unit == key->unit;
-}
-
-struct final_value *snapshot_final_get(struct snapshots *s, uint16_t metric, uint8_t unit, int64_t start_ms, uint32_t group,
-	uint32_t currency, bool make)
-{
-	const struct final_key key = { start_ms, group, currency, metric, unit };
-	uint32_t place;
-
-	if (index_find(&s->final_index, final_hash(&key), is_final_of, &key, s, &place))
-		return &s->finals[place];
-	if (!make || (s->settings.finals_max && s->final_count >= s->settings.finals_max))
-		return NULL;
-	X_GROW(s->finals, s->final_count, s->final_cap);
-	s->finals[s->final_count] = (struct final_value){ .start_ms = start_ms, .group = group, .currency = currency, .metric = metric,
-		.unit = unit };
-	index_insert(&s->final_index, final_hash(&key), s->final_count);
-	return &s->finals[s->final_count++];
-}
-
-/* Finals of periods that no fact can reach any more are forgotten; looked at once a day of the clock. */
-static void prune_finals(struct collecting *c)
-{
-	struct snapshots *s = c->s;
-	uint32_t kept = 0;
-
-	if (s->pruned_ms && c->clock_ms - s->pruned_ms < 86400000)
+	if (final->group == GROUP_NONE || final->content == CONTENT_UNKNOWN)
 		return;
-	s->pruned_ms = c->clock_ms;
-	for (uint32_t i = 0; i < s->final_count; i++)
-		if (s->finals[i].start_ms >= ledger_floor(snapshot_ledger(c->view, s->finals[i].group)))
-			s->finals[kept++] = s->finals[i];
-	if (kept == s->final_count)
-		return;
-	s->final_count = kept;
-	index_reset(&s->final_index);
-	for (uint32_t i = 0; i < kept; i++) {
-		const struct final_value *f = &s->finals[i];
-
-		index_insert(&s->final_index, final_hash(&(struct final_key){ f->start_ms, f->group, f->currency, f->metric, f->unit }), i);
-	}
-}
-
-/* ---- closing -------------------------------------------------------------------------------------------- */
-
-struct closing {
-	struct snapshots *s;
-	const struct snapshot_view *view;
-	enum calendar_unit unit;
-	int64_t start_ms;
-	uint8_t matures;
-};
-
-static void mark_due(void *ctx, uint32_t cell, i128 sum, int64_t count)
-{
-	const struct closing *k = ctx;
-
-	(void)sum;
-	(void)count;
-	snapshot_due_add(k->s, k->unit, k->start_ms, cell_at(k->view->groups, cell)->group, k->matures);
-}
-
-/* Groups with a fact in the period or in the one before: others were zero and stay so. */
-static void close_period(struct snapshots *s, const struct snapshot_view *view, uint32_t class, enum calendar_unit unit, int64_t start_ms,
-	int64_t end_ms, uint32_t mature)
-{
-	struct closing k = { s, view, unit, start_ms, (uint8_t)(1u << mature) };
-
-	ledger_visit(view->ledgers[class], calendar_period_shift(&view->calendars[class], unit, start_ms, -1), end_ms, mark_due, &k);
-	s->has_new_period = true;
-}
-
-static void close_periods(struct collecting *c, uint32_t class, enum calendar_unit unit, uint32_t mature)
-{
-	int64_t *until_ms = &c->s->closed_until_ms[class][unit][mature];
-	int64_t delay_ms = c->view->plan->grace_ms + c->s->matures_ms[mature];
-
-	for (;;) {
-		int64_t end_ms = calendar_period_end(&c->view->calendars[class], unit, *until_ms);
-
-		if (c->clock_ms < end_ms + delay_ms)
-			return;
-		close_period(c->s, c->view, class, unit, *until_ms, end_ms, mature);
-		*until_ms = end_ms;
-	}
-}
-
-/* ---- one period ----------------------------------------------------------------------------------------- */
-
-struct summing {
-	struct total *totals;
-};
-
-static void add_sum(void *ctx, uint32_t cell, i128 sum, int64_t count)
-{
-	struct summing *s = ctx;
-
-	s->totals[cell].sum += sum;
-	s->totals[cell].count += count;
-}
-
-static void sum_span(const struct ledger *ledger, int64_t from_ms, int64_t to_ms, bool opening, struct total *totals)
-{
-	struct summing s = { totals };
-
-	if (opening)
-		ledger_visit_opening(ledger, add_sum, &s);
-	ledger_visit(ledger, from_ms, to_ms, add_sum, &s);
-}
-
-static struct closed_sums sum_period(const struct collecting *c, uint32_t class, enum calendar_unit unit, int64_t start_ms)
-{
-	const struct calendar *calendar = &c->view->calendars[class];
-	const struct ledger *ledger = c->view->ledgers[class];
-	int64_t prev_ms = calendar_period_shift(calendar, unit, start_ms, -1);
-	size_t cells = cell_count(c->view->groups);
-	struct closed_sums sums = { .inside = x_calloc(cells + 1, sizeof(struct total)), .prev = x_calloc(cells + 1, sizeof(struct total)),
-		.before = x_calloc(cells + 1, sizeof(struct total)), .before_prev = x_calloc(cells + 1, sizeof(struct total)) };
-
-	sum_span(ledger, start_ms, calendar_period_end(calendar, unit, start_ms), false, sums.inside);
-	sum_span(ledger, prev_ms, start_ms, false, sums.prev);
-	sum_span(ledger, INT64_MIN, prev_ms, true, sums.before_prev);
-	for (size_t i = 0; i < cells; i++) {
-		sums.before[i].sum = sums.before_prev[i].sum + sums.prev[i].sum;
-		sums.before[i].count = sums.before_prev[i].count + sums.prev[i].count;
-	}
-	return sums;
-}
-
-static void free_sums(struct closed_sums *sums)
-{
-	free(sums->inside);
-	free(sums->prev);
-	free(sums->before);
-	free(sums->before_prev);
-}
-
-struct period {
-	const struct closed_sums *sums;
-	enum calendar_unit unit;
-	int64_t start_ms, end_ms;
-	bool has_prev;               /* the period before is within the ledger */
-};
-
-/* False: refused. */
-static bool offer_final(struct collecting *c, const struct period *p, const struct plan_metric *m, const struct plan_metric_window *w,
-	uint32_t group, uint32_t currency, bool is_foreign)
-{
-	const struct totals_source source = { .view = c->view, .sums = p->sums };
-	struct final_value *final = snapshot_final_get(c->s, m->index, (uint8_t)p->unit, p->start_ms, group, currency, false);
-	struct metric_value v = snapshot_run(&source, m, NULL, NULL, group, currency, false), previous;
-	struct snapshot r;
-	uint64_t content;
-
-	if (!snapshot_has_stream(c->view, m, group))
-		return true;
-	if (is_foreign && v.state == METRIC_OK)
-		v.state = METRIC_FX_MISSING;
-	previous = p->has_prev && !m->reads_previous ? snapshot_run(&source, m, NULL, NULL, group, currency, true)
-						      : (struct metric_value){ .state = METRIC_NO_DATA };
-	/* Nothing then and nothing before: no key. One that was published stays a key. */
-	if (!final && !v.sample_size && !previous.sample_size)
-		return true;
-	snapshot_describe(c->s, c->view, m, group, currency, slice_of(c->view->plan->windows[w->window].closed_name), &r);
-	snapshot_put_value(&v, &r);
-	snapshot_put_previous(&v, &previous, &r);
-	r.is_history = r.is_final = true;
-	r.window_start_ms = p->start_ms;
-	r.window_end_ms = p->end_ms;
-	content = snapshot_content(&r);
-	if (final && final->content == content)
-		return true;
-	if (final && final->has_first)
-		r.first_final_value = (struct snapshot_number){ true, final->first };
-	else if (!final)
-		r.first_final_value = r.value_decimal;
-	if (!snapshot_send(c, SNAPSHOT_HISTORY, &r))
-		return false;
-	if (!final) {
-		final = snapshot_final_get(c->s, m->index, (uint8_t)p->unit, p->start_ms, group, currency, true);
-		if (!final)
-			return true; /* the limit: without a first value, and sent again if it is due again */
-		final->has_first = v.has_exact;
-		final->first = v.exact;
-	}
-	final->content = content;
+	final->content = CONTENT_UNKNOWN;
 	final->dirty = true;
-	return true;
+	closing = snapshot_closing(s, final->class, final->closer);
+	period = lower_period(closing, final->start_ms);
+	if (period < closing->closed && closing->periods[period].start_ms == final->start_ms)
+		snapshot_due(closing, period, final->group);
 }
 
-static bool offer_metric(struct collecting *c, const struct period *p, const struct plan_metric *m, const struct plan_metric_window *w,
-	uint32_t group)
+void snapshot_restored_add(struct snapshots *s, const struct restored_due *due)
 {
-	uint32_t own = snapshot_currency_of(c->s, group_at(c->view->groups, group)->tenant);
-	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX], count;
-
-	if (!m->money)
-		return offer_final(c, p, m, w, group, 0, false);
-	if (!offer_final(c, p, m, w, group, own, false))
-		return false;
-	count = snapshot_currencies(c->view, m, group, currencies);
-	for (uint32_t i = 0; i < count; i++)
-		if (currencies[i] != own && !offer_final(c, p, m, w, group, currencies[i], true))
-			return false;
-	return true;
+	X_GROW(s->restored, s->restored_count, s->restored_cap);
+	s->restored[s->restored_count++] = *due;
 }
 
-static bool offer_group(struct collecting *c, const struct period *p, const struct closed_due *due)
-{
-	const struct snapshot_grouping *g = &c->s->groupings[group_at(c->view->groups, due->group)->grouping];
+/* ---- rounds --------------------------------------------------------------------------------------------- */
 
-	for (uint32_t slot = 0; slot < g->slot_count; slot++) {
-		const struct plan_metric *m = &c->view->plan->metrics[g->slots[slot].metric];
-		const struct plan_metric_window *w = &m->windows[g->slots[slot].place];
-		const struct plan_window *window = &c->view->plan->windows[w->window];
-
-		if (!window->closed_name || window->unit != p->unit || m->rank_of >= 0 ||
-			!(due->matures >> snapshot_mature_index(c->s, m->mature_ms) & 1))
-			continue;
-		if (!offer_metric(c, p, m, w, due->group))
-			return false;
-	}
-	return true;
-}
-
-/* ---- all that is due ------------------------------------------------------------------------------------ */
-
-static int compare_due(const void *left, const void *right, void *ctx)
-{
-	const struct closed_due *a = left, *b = right;
-	const struct snapshot_view *view = ctx;
-	uint32_t class_a = view->tenant_class[group_at(view->groups, a->group)->tenant];
-	uint32_t class_b = view->tenant_class[group_at(view->groups, b->group)->tenant];
-
-	if (class_a != class_b)
-		return class_a < class_b ? -1 : 1;
-	if (a->start_ms != b->start_ms)
-		return a->start_ms < b->start_ms ? -1 : 1;
-	if (a->unit != b->unit)
-		return a->unit < b->unit ? -1 : 1;
-	return (a->group > b->group) - (a->group < b->group);
-}
-
-static void index_due(struct snapshots *s)
-{
-	index_reset(&s->due_index);
-	for (uint32_t i = 0; i < s->due_count; i++) {
-		const struct closed_due *d = &s->due[i];
-
-		index_insert(&s->due_index, hash_combine((uint64_t)d->start_ms, (uint64_t)d->group << 8 | d->unit), i);
-	}
-}
-
-/* The run of due groups of one period that begins at `first`; answers the first behind those that were sent. */
-static uint32_t settle_period(struct collecting *c, uint32_t first)
-{
-	const struct closed_due *head = &c->s->due[first];
-	uint32_t class = c->view->tenant_class[group_at(c->view->groups, head->group)->tenant], i = first;
-	const struct calendar *calendar = &c->view->calendars[class];
-	enum calendar_unit unit = (enum calendar_unit)head->unit;
-	int64_t floor_ms = ledger_floor(c->view->ledgers[class]), start_ms = head->start_ms;
-	bool is_gone = start_ms < floor_ms;
-	struct closed_sums sums = { 0 };
-	struct period p = { .sums = &sums, .unit = unit, .start_ms = start_ms, .end_ms = calendar_period_end(calendar, unit, start_ms),
-		.has_prev = calendar_period_shift(calendar, unit, start_ms, -1) >= floor_ms };
-
-	if (!is_gone)
-		sums = sum_period(c, class, unit, start_ms);
-	for (; i < c->s->due_count; i++) {
-		const struct closed_due *d = &c->s->due[i];
-
-		if (d->start_ms != start_ms || d->unit != unit || c->view->tenant_class[group_at(c->view->groups, d->group)->tenant] != class)
-			break;
-		if (!is_gone && !offer_group(c, &p, d))
-			break;
-	}
-	free_sums(&sums);
-	return i;
-}
-
-static void settle_due(struct collecting *c)
+static void close_periods(struct collecting *c)
 {
 	struct snapshots *s = c->s;
-	uint32_t done = 0;
 
-	qsort_r(s->due, s->due_count, sizeof(*s->due), compare_due, (void *)(uintptr_t)c->view);
-	while (done < s->due_count && !c->refused)
-		done = settle_period(c, done);
-	memmove(s->due, s->due + done, (s->due_count - done) * sizeof(*s->due));
-	s->due_count -= done;
-	s->due_dirty = true;
-	index_due(s);
+	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++) {
+		struct closing *closing = &s->closings[i];
+		const struct snapshot_closer *closer = &s->closers[i % s->closer_count];
+
+		if (!closing->count)
+			continue; /* of a class that there is no more */
+		extend(closing, &c->view->calendars[i / s->closer_count], closer->unit,
+			c->clock_ms);
+		while (is_over(s, closing, closer, c->clock_ms)) {
+			closing->periods[closing->closed].is_whole = true;
+			closing->due_periods++;
+			closing->closed++;
+			s->has_whole = true;
+		}
+	}
 }
 
-uint32_t snapshots_collect_closed(struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms, int64_t now_ms, uint32_t budget,
-	snapshot_emit_fn emit, void *ctx)
+static bool has_corrections(const struct snapshots *s)
 {
-	struct collecting c = { .s = s, .view = view, .clock_ms = clock_ms, .now_ms = now_ms, .budget = budget, .emit = emit, .ctx = ctx };
+	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++)
+		if (s->closings[i].due_periods || s->closings[i].has_since)
+			return true;
+	return false;
+}
 
+/* Whether a round goes on, or has to begin. */
+static bool begin_round(struct collecting *c)
+{
+	struct snapshots *s = c->s;
+	bool restates = s->restated_ms == INT64_MIN ||
+			c->now_ms - s->restated_ms >= s->settings.restate_interval_ms;
+
+	if (s->round.is_active)
+		return true;
+	if (!s->has_whole && !(restates && has_corrections(s)))
+		return false;
+	for (uint32_t i = 0; restates && i < s->class_count * s->closer_count; i++)
+		if (s->closings[i].has_since)
+			spread_since(&s->closings[i]);
+	s->round.is_active = true;
+	s->round.restates = restates;
+	s->round.is_loaded = false;
+	s->round.class = s->round.closer = s->round.period = 0;
+	s->round.before_ms = INT64_MIN;
+	s->has_whole = false;
+	if (restates)
+		s->restated_ms = c->now_ms;
+	return true;
+}
+
+/* Moves the cursor to the next period with something due in this round. False: the round is over. */
+static bool next_period(struct snapshots *s)
+{
+	struct closed_round *r = &s->round;
+
+	for (; r->class < s->class_count; r->class ++, r->closer = 0) {
+		for (; r->closer < s->closer_count;
+			r->closer++, r->period = 0, r->before_ms = INT64_MIN) {
+			const struct closing *closing = snapshot_closing(s, r->class, r->closer);
+
+			for (; closing->due_periods && r->period < closing->closed; r->period++)
+				if (closing->periods[r->period].is_whole ||
+					(r->restates && closing->periods[r->period].due))
+					return true;
+		}
+	}
+	r->is_active = false;
+	return false;
+}
+
+uint32_t snapshots_collect_closed(struct snapshots *s, const struct snapshot_view *view,
+	int64_t clock_ms, int64_t now_ms, uint32_t budget, snapshot_emit_fn emit, void *ctx)
+{
+	struct collecting c = { .s = s,
+		.view = view,
+		.clock_ms = clock_ms,
+		.now_ms = now_ms,
+		.budget = budget,
+		.emit = emit,
+		.ctx = ctx };
+
+	snapshots_begin(s, view, clock_ms);
+	close_periods(&c);
+	if (!begin_round(&c))
+		return 0;
 	snapshot_look_after(&c);
-	begin(s, view, clock_ms);
-	for (uint32_t class = 0; class < s->class_count; class++)
-		for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
-			for (uint32_t k = 0; (s->units >> u & 1) && k < s->mature_count; k++)
-				close_periods(&c, class, (enum calendar_unit)u, k);
-	prune_finals(&c);
-	if (!s->due_count)
-		return 0;
-	if (!s->has_new_period && s->restated_ms != INT64_MIN && now_ms - s->restated_ms < s->settings.restate_interval_ms)
-		return 0;
-	settle_due(&c);
-	s->has_new_period = c.refused;
-	s->restated_ms = now_ms;
+	while (!c.refused && (s->round.is_loaded || next_period(s)))
+		if (snapshot_settle_period(&c))
+			s->round.period++;
 	return c.count;
 }
 
-bool snapshots_is_idle(const struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms)
+bool snapshots_is_idle(
+	const struct snapshots *s, const struct snapshot_view *view, int64_t clock_ms)
 {
 	for (uint32_t i = 0; i < s->board_count; i++)
 		if (s->boards[i].dirty)
 			return false;
-	(void)clock_ms;
-	return !s->due_count && !s->forgotten_count && !group_dirty_count(view->groups) &&
-	       s->groups_seen == group_count(view->groups) && s->tenants_seen == store_tenant_count(view->store);
+	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++)
+		if (s->closings[i].count &&
+			is_over(s, &s->closings[i], &s->closers[i % s->closer_count], clock_ms))
+			return false;
+	return !s->round.is_active && !s->has_whole && !has_corrections(s) && !s->must_touch_all &&
+	       !s->forgotten_count && !group_dirty_count(view->groups, GROUP_URGENT) &&
+	       !group_dirty_count(view->groups, GROUP_PATIENT) &&
+	       s->groups_seen == group_count(view->groups) &&
+	       s->tenants_seen == store_tenant_count(view->store);
 }

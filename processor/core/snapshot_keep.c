@@ -1,140 +1,405 @@
 /*
  * snapshot_keep: keys that must be there though no fact made them: the company of every tenant seen, every rep on the roster
- * (a silent rep shows zero), and all keys again within the refresh time.
+ * (a silent rep shows zero), and all keys again within the refresh time. And what records say beside numbers: currencies, labels.
  */
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/hash.h"
 #include "base/xalloc.h"
 #include "core/snapshot_inside.h"
 
-static uint64_t all_windows(const struct plan *plan)
+enum { STAGES_PER_LOOK = 4096 };
+
+void snapshot_free_kept(struct snapshots *s)
 {
-	return plan->window_count ? UINT64_MAX >> (64 - plan->window_count) : 0;
+	for (uint32_t i = 0; i < s->tenants_seen; i++)
+		free(s->tenants[i].seen);
+	free(s->tenants);
+	free(s->reps);
+	free(s->stages);
+	index_deinit(&s->stage_index);
 }
+
+/* ---- tenants -------------------------------------------------------------------------------------------- */
 
 static void touch_tenant(const struct collecting *c, uint32_t tenant)
 {
 	for (uint32_t i = 0; i < group_count(c->view->groups); i++)
 		if (group_at(c->view->groups, i)->tenant == tenant)
-			group_dirty_push(c->view->groups, i, all_windows(c->view->plan));
+			snapshot_touch(c->view, i);
 }
 
-/* A stream that delivers for the first time turns NO_DATA into numbers, everywhere in its tenant. */
-static void look_at_tenants(struct collecting *c)
+static void meet_tenants(struct collecting *c)
 {
 	const uint32_t none[PLAN_GROUP_DIMS_MAX] = { 0 };
 	struct snapshots *s = c->s;
 
-	while (s->tenants_seen < store_tenant_count(c->view->store)) {
-		uint32_t tenant = s->tenants_seen;
+	for (; s->tenants_seen < store_tenant_count(c->view->store); s->tenants_seen++) {
+		const char *currency = c->view->tenant_currency[s->tenants_seen];
 
-		if (tenant == s->tenant_cap) {
-			s->tenant_cap = s->tenant_cap ? s->tenant_cap * 2 : 16;
-			s->streams = x_realloc_array(s->streams, s->tenant_cap, sizeof(*s->streams));
-			s->currencies = x_realloc_array(s->currencies, s->tenant_cap, sizeof(*s->currencies));
-		}
-		s->streams[tenant] = 0;
-		s->currencies[tenant] = 0;
-		s->tenants_seen++;
-		group_get(c->view->groups, tenant, 0, none);
+		X_GROW(s->tenants, s->tenants_seen, s->tenant_cap);
+		s->tenants[s->tenants_seen] = (struct snapshot_tenant){
+			.currency =
+				currency ? intern_find(c->view->strings, slice_of(currency)) : 0,
+		};
+		assert(!currency || s->tenants[s->tenants_seen].currency);
+		group_get(c->view->groups, s->tenants_seen, 0, none);
 	}
-	for (uint32_t i = 0; i < s->tenants_seen; i++) {
-		uint64_t streams = store_streams(c->view->store, i);
-		const char *currency = c->view->tenant_currency[i];
-		uint32_t id = currency ? intern_find(c->view->strings, slice_of(currency)) : 0;
+}
 
-		if (streams == s->streams[i] && id == s->currencies[i])
+/* A stream that delivers for the first time turns NO_DATA into numbers, everywhere in its tenant. */
+static void look_at_streams(struct collecting *c)
+{
+	for (uint32_t i = 0; i < c->s->tenants_seen; i++) {
+		uint64_t streams = store_streams(c->view->store, i);
+
+		if (streams == c->s->tenants[i].streams)
 			continue;
-		s->streams[i] = streams;
-		s->currencies[i] = id;
+		c->s->tenants[i].streams = streams;
 		touch_tenant(c, i);
 	}
 }
 
+/* ---- groups and their currencies ------------------------------------------------------------------------- */
+
+static bool add_once(uint32_t **list, uint16_t *count, uint16_t *cap, uint32_t currency)
+{
+	for (uint16_t i = 0; i < *count; i++)
+		if ((*list)[i] == currency)
+			return false;
+	if (*count == UINT16_MAX)
+		return false;
+	X_GROW(*list, *count, *cap);
+	(*list)[(*count)++] = currency;
+	return true;
+}
+
+static void meet_groups(struct collecting *c)
+{
+	struct snapshots *s = c->s;
+
+	for (; s->groups_seen < group_count(c->view->groups); s->groups_seen++) {
+		const struct group *g = group_at(c->view->groups, s->groups_seen);
+
+		snapshot_group_of(s, s->groups_seen);
+		if (s->groupings[g->grouping].has_ranks)
+			snapshot_board_join(s, g, s->groups_seen);
+		snapshot_touch(c->view, s->groups_seen);
+	}
+}
+
+/* Money in a currency that its group has not had: a cell of its own. */
+static void meet_cells(struct collecting *c)
+{
+	struct snapshots *s = c->s;
+
+	for (; s->cells_seen < cell_count(c->view->groups); s->cells_seen++) {
+		const struct cell *cell = cell_at(c->view->groups, s->cells_seen);
+		struct snapshot_group *g = &s->groups[cell->group];
+		struct snapshot_tenant *t =
+			&s->tenants[group_at(c->view->groups, cell->group)->tenant];
+
+		if (c->view->plan->measures[cell->measure].value_type != VALUE_MONEY)
+			continue;
+		if (!add_once(&g->currencies, &g->currency_count, &g->currency_cap, cell->currency))
+			continue;
+		snapshot_touch(c->view, cell->group);
+		if (add_once(&t->seen, &t->seen_count, &t->seen_cap, cell->currency) &&
+			!t->currency)
+			touch_tenant(c, group_at(c->view->groups, cell->group)->tenant);
+	}
+}
+
 /* ---- the roster ----------------------------------------------------------------------------------------- */
+
+struct roster_slots {
+	uint32_t name, from, to, memberships;
+};
+
+static struct roster_slots roster_slots(void)
+{
+	return (struct roster_slots){ attribute_slot(ENTITY_REP, "name"),
+		attribute_slot(ENTITY_REP, "active_from"), attribute_slot(ENTITY_REP, "active_to"),
+		attribute_slot(ENTITY_REP, "memberships") };
+}
 
 static bool slot_is_set(const struct entity *e, uint32_t slot)
 {
 	return e->present[slot >> 6] >> (slot & 63) & 1;
 }
 
-static bool is_on_roster(const struct snapshot_view *view, const struct entity *e, int64_t clock_ms)
+static bool is_on_roster(const struct entity *e, const struct roster_slots *slot, int64_t day)
 {
-	int64_t day = calendar_local_day(&view->calendars[view->tenant_class[e->tenant]], clock_ms);
-	uint32_t from = attribute_slot(ENTITY_REP, "active_from"), to = attribute_slot(ENTITY_REP, "active_to");
-
-	return entity_is_live(e) && e->has_image && slot_is_set(e, from) && e->slots[from] <= day &&
-	       (!slot_is_set(e, to) || e->slots[to] >= day);
+	return entity_is_live(e) && e->has_image && slot_is_set(e, slot->from) &&
+	       e->slots[slot->from] <= day &&
+	       (!slot_is_set(e, slot->to) || e->slots[slot->to] >= day);
 }
 
-static void show_rep(struct collecting *c, const struct entity *e)
+/* One row of the roster; `rename`: its records bear an old name. */
+static void show_rep(struct collecting *c, const struct snapshot_rep *rep, uint16_t grouping,
+	const uint32_t *dims, bool rename, bool turn)
+{
+	struct snapshots *s = c->s;
+	const struct entity *e = store_entity(c->view->store, rep->entity);
+	uint32_t group = rep->is_on ? group_get(c->view->groups, e->tenant, grouping, dims)
+				    : group_find(c->view->groups, e->tenant, grouping, dims);
+
+	if (group == GROUP_NONE)
+		return;
+	meet_groups(c);
+	if (rep->is_on)
+		s->groups[group].roster_turn = s->roster_turn;
+	if (turn && s->groupings[grouping].has_ranks)
+		snapshot_board(s, e->tenant, grouping)->dirty = UINT64_MAX;
+	if (!rename)
+		return;
+	snapshot_forget_slots(s, c->view->groups, group, false);
+	snapshot_forget_slots(s, c->view->groups, group, true);
+	snapshot_touch(c->view, group);
+	if (s->groupings[grouping].has_ranks)
+		snapshot_board(s, e->tenant, grouping)->dirty = UINT64_MAX;
+}
+
+/* The teams that a rep is in today. */
+static void show_in_teams(struct collecting *c, const struct snapshot_rep *rep, uint16_t grouping,
+	const struct roster_slots *slot, int64_t day, bool rename, bool turn)
+{
+	enum { TEAM, FROM, TO };
+	const struct entity *e = store_entity(c->view->store, rep->entity);
+	const struct list_cells *list;
+	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
+
+	if (!slot_is_set(e, slot->memberships))
+		return;
+	list = (const struct list_cells *)(uintptr_t)e->slots[slot->memberships];
+	for (uint32_t row = 0; row < list->count; row++) {
+		const int64_t *cells = list->cells + (size_t)row * list->columns;
+		uint64_t present = list->present[row];
+
+		if (!(present >> TEAM & 1) || (present >> FROM & 1 && cells[FROM] > day) ||
+			(present >> TO & 1 && cells[TO] < day))
+			continue;
+		for (uint8_t i = 0; i < 2; i++)
+			dims[i] = i == c->view->plan->groupings[grouping].roster_dim
+					  ? e->id
+					  : (uint32_t)cells[TEAM];
+		show_rep(c, rep, grouping, dims, rename, turn);
+	}
+}
+
+/* A rep's rows: by itself, and in its teams. A grouping with something else beside has no row that the roster could name. */
+static void look_at_rep(
+	struct collecting *c, struct snapshot_rep *rep, const struct roster_slots *slot)
 {
 	const struct plan *plan = c->view->plan;
+	const struct entity *e = store_entity(c->view->store, rep->entity);
+	int64_t day = calendar_local_day(
+		&c->view->calendars[c->view->tenant_class[e->tenant]], c->clock_ms);
+	uint32_t name = slot_is_set(e, slot->name) ? (uint32_t)e->slots[slot->name] : 0;
+	bool is_on = is_on_roster(e, slot, day), rename = name != rep->name,
+	     turn = is_on != rep->is_on;
 
+	rep->is_on = is_on;
+	rep->name = name;
+	if (!is_on && !rename && !turn)
+		return;
 	for (uint32_t i = 0; i < plan->grouping_count; i++) {
-		uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
+		const struct plan_grouping *g = &plan->groupings[i];
 
-		/* A grouping by rep and something else has no row that the roster alone could name. */
-		if (plan->groupings[i].roster_dim < 0 || plan->groupings[i].dim_count != 1)
+		if (g->roster_dim < 0)
 			continue;
-		dims[0] = e->id;
-		group_get(c->view->groups, e->tenant, (uint16_t)i, dims);
+		if (g->dim_count == 1)
+			show_rep(c, rep, (uint16_t)i, &e->id, rename, turn);
+		else if (g->dim_count == 2 &&
+			 !strcmp(plan->dims[g->dims[1 - g->roster_dim]], "team"))
+			show_in_teams(c, rep, (uint16_t)i, slot, day, rename, turn);
 	}
 }
 
 static void look_at_roster(struct collecting *c)
 {
+	const struct roster_slots slots = roster_slots();
 	struct snapshots *s = c->s;
 
-	for (; s->entities_seen < store_count(c->view->store); s->entities_seen++) {
-		if (store_entity(c->view->store, s->entities_seen)->type != ENTITY_REP)
-			continue;
-		X_GROW(s->reps, s->rep_count, s->rep_cap);
-		s->reps[s->rep_count++] = s->entities_seen;
-		s->roster_ms = INT64_MIN;
-	}
-	if (!c->everything && s->roster_ms != INT64_MIN && c->now_ms - s->roster_ms < s->settings.rank_interval_ms)
-		return;
-	s->roster_ms = c->now_ms;
-	for (uint32_t i = 0; i < s->rep_count; i++) {
-		const struct entity *e = store_entity(c->view->store, s->reps[i]);
+	s->roster_turn++;
+	for (uint32_t i = 0; i < s->rep_count; i++)
+		look_at_rep(c, &s->reps[i], &slots);
+}
 
-		if (is_on_roster(c->view, e, c->clock_ms))
-			show_rep(c, e);
+struct slice snapshot_rep_label(const struct snapshot_view *view, uint32_t tenant, uint32_t id)
+{
+	uint32_t rep = store_find(view->store, tenant, ENTITY_REP, intern_text(view->strings, id)),
+		 slot = roster_slots().name;
+	const struct entity *e;
+
+	if (rep == ENTITY_NONE)
+		return (struct slice){ 0 };
+	e = store_entity(view->store, rep);
+	return slot_is_set(e, slot) ? intern_text(view->strings, (uint32_t)e->slots[slot])
+				    : (struct slice){ 0 };
+}
+
+/* ---- stages --------------------------------------------------------------------------------------------- */
+
+struct stage_key {
+	uint32_t tenant, stage;
+};
+
+static uint64_t stage_hash(uint32_t tenant, uint32_t stage)
+{
+	return hash_u64((uint64_t)tenant << 32 | stage);
+}
+
+static bool is_stage(const void *ctx, const void *wanted, uint32_t value)
+{
+	const struct stage_name *n = &((const struct snapshots *)ctx)->stages[value];
+	const struct stage_key *key = wanted;
+
+	return n->tenant == key->tenant && n->stage == key->stage;
+}
+
+static void learn_stage(
+	struct snapshots *s, uint32_t tenant, uint32_t stage, uint32_t name, int64_t entered_ms)
+{
+	const struct stage_key key = { tenant, stage };
+	uint32_t place;
+
+	if (!stage)
+		return;
+	if (!index_find(&s->stage_index, stage_hash(tenant, stage), is_stage, &key, s, &place)) {
+		X_GROW(s->stages, s->stage_count, s->stage_cap);
+		s->stages[s->stage_count] = (struct stage_name){ tenant, stage, name, entered_ms };
+		index_insert(&s->stage_index, stage_hash(tenant, stage), s->stage_count++);
+	} else if (s->stages[place].entered_ms <= entered_ms) {
+		s->stages[place].name = name;
+		s->stages[place].entered_ms = entered_ms;
 	}
 }
 
-/* ---- refresh -------------------------------------------------------------------------------------------- */
+struct stage_slots {
+	uint32_t pipeline, stage, name, entered_at;
+};
 
-/* So many groups a turn that all have been looked at within the refresh time; what is old enough is sent again. */
+static void learn_from(struct snapshots *s, const struct snapshot_view *view,
+	const struct entity *e, const struct stage_slots *slot)
+{
+	uint32_t name, stage;
+	struct slice text;
+	int64_t entered_ms;
+
+	if (e->type != ENTITY_OPPORTUNITY || !slot_is_set(e, slot->name) ||
+		!slot_is_set(e, slot->stage))
+		return;
+	name = (uint32_t)e->slots[slot->name];
+	stage = (uint32_t)e->slots[slot->stage];
+	entered_ms = slot_is_set(e, slot->entered_at) ? e->slots[slot->entered_at] : INT64_MIN;
+	learn_stage(s, e->tenant, stage, name, entered_ms);
+	if (!slot_is_set(e, slot->pipeline))
+		return;
+	buffer_reset(&s->key_text);
+	text = intern_text(view->strings, (uint32_t)e->slots[slot->pipeline]);
+	buffer_put(&s->key_text, text.at, text.len);
+	buffer_put_u8(&s->key_text, '/');
+	text = intern_text(view->strings, stage);
+	buffer_put(&s->key_text, text.at, text.len);
+	learn_stage(s, e->tenant, intern_find(view->strings, buffer_slice(&s->key_text)), name,
+		entered_ms);
+}
+
+/* Some opportunities a look, round and round: names of stages change once in a while. */
+static void look_at_stages(struct collecting *c)
+{
+	const struct stage_slots slots = { attribute_slot(ENTITY_OPPORTUNITY, "pipeline_id"),
+		attribute_slot(ENTITY_OPPORTUNITY, "stage_id"),
+		attribute_slot(ENTITY_OPPORTUNITY, "stage_name"),
+		attribute_slot(ENTITY_OPPORTUNITY, "stage_entered_at") };
+	uint32_t count = store_count(c->view->store),
+		 looks = c->everything || count < STAGES_PER_LOOK ? count : STAGES_PER_LOOK;
+
+	for (uint32_t i = 0; c->s->has_stages && i < looks; i++) {
+		c->s->stage_next = c->s->stage_next + 1 < count ? c->s->stage_next + 1 : 0;
+		learn_from(c->s, c->view, store_entity(c->view->store, c->s->stage_next), &slots);
+	}
+}
+
+struct slice snapshot_stage_label(const struct snapshots *s, const struct snapshot_view *view,
+	uint32_t tenant, uint32_t stage)
+{
+	const struct stage_key key = { tenant, stage };
+	uint32_t place;
+
+	if (!index_find(&s->stage_index, stage_hash(tenant, stage), is_stage, &key, s, &place))
+		return (struct slice){ 0 };
+	return intern_text(view->strings, s->stages[place].name);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------ */
+
+/* So many groups a turn that all have been sent again within the refresh time. */
 static void refresh(struct collecting *c)
 {
 	struct snapshots *s = c->s;
-	uint32_t count = group_count(c->view->groups);
-	int64_t passed_ms = c->now_ms - s->refresh_ms;
+	uint32_t count = s->groups_seen;
 	uint64_t share;
 
-	if (s->refresh_ms == INT64_MIN) {
+	if (s->refresh_ms == INT64_MIN)
 		s->refresh_ms = c->now_ms;
-		return;
-	}
 	if (!count || s->settings.refresh_ms <= 0)
 		return;
-	share = (uint64_t)passed_ms * count / (uint64_t)s->settings.refresh_ms;
+	share = (uint64_t)(c->now_ms - s->refresh_ms) * count / (uint64_t)s->settings.refresh_ms;
 	if (!share)
 		return;
 	s->refresh_ms = c->now_ms;
 	for (uint64_t i = 0; i < share && i < count; i++) {
 		s->refresh_next = s->refresh_next + 1 < count ? s->refresh_next + 1 : 0;
-		group_dirty_push(c->view->groups, s->refresh_next, all_windows(c->view->plan));
+		snapshot_forget_slots(s, c->view->groups, s->refresh_next, false);
+		snapshot_touch(c->view, s->refresh_next);
 	}
+}
+
+static void touch_all(struct collecting *c)
+{
+	struct snapshots *s = c->s;
+
+	s->must_touch_all = false;
+	s->unknown_below = s->groups_seen;
+	for (uint32_t i = 0; i < s->groups_seen; i++) {
+		snapshot_forget_slots(s, c->view->groups, i, false);
+		snapshot_forget_slots(s, c->view->groups, i, true);
+		snapshot_touch(c->view, i);
+	}
+	for (uint32_t i = 0; i < s->foreign_count; i++)
+		if (s->foreign[i].published.content != CONTENT_NEVER)
+			s->foreign[i].published.content = CONTENT_UNKNOWN;
+	for (uint32_t i = 0; i < s->board_count; i++)
+		s->boards[i].dirty = UINT64_MAX;
 }
 
 void snapshot_look_after(struct collecting *c)
 {
-	look_at_tenants(c);
-	look_at_roster(c);
-	for (; c->s->groups_seen < group_count(c->view->groups); c->s->groups_seen++)
-		group_dirty_push(c->view->groups, c->s->groups_seen, all_windows(c->view->plan));
+	struct snapshots *s = c->s;
+	bool looks = c->everything || s->roster_ms == INT64_MIN ||
+		     c->now_ms - s->roster_ms >= s->settings.rank_interval_ms;
+
+	meet_tenants(c);
+	look_at_streams(c);
+	meet_groups(c);
+	meet_cells(c);
+	for (; s->entities_seen < store_count(c->view->store); s->entities_seen++) {
+		if (store_entity(c->view->store, s->entities_seen)->type != ENTITY_REP)
+			continue;
+		X_GROW(s->reps, s->rep_count, s->rep_cap);
+		s->reps[s->rep_count++] = (struct snapshot_rep){ .entity = s->entities_seen };
+		looks = true;
+	}
+	if (looks) {
+		s->roster_ms = c->now_ms;
+		look_at_roster(c);
+		look_at_stages(c);
+	}
+	if (s->must_touch_all)
+		touch_all(c);
 	refresh(c);
 }

@@ -1,4 +1,9 @@
-/* snapshot_rank: boards. One sort per board and rank interval; what changed among the first is sent (S20). */
+/*
+ * snapshot_rank: boards. One sort per board and rank interval; what changed among the first is sent (S20). Who dropped out of
+ * them is sent once more. The previous rank is the one that the same board had in the comparison's window: it needs no memory, so
+ * that it is the same after a restart and in any order of arrival.
+ */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -18,7 +23,7 @@ static bool is_board(const void *ctx, const void *wanted, uint32_t value)
 	return b->tenant == key->tenant && b->grouping == key->grouping;
 }
 
-static struct rank_board *board_of(struct snapshots *s, uint32_t tenant, uint16_t grouping)
+struct rank_board *snapshot_board(struct snapshots *s, uint32_t tenant, uint16_t grouping)
 {
 	const struct board_key key = { tenant, grouping };
 	uint64_t hash = hash_u64((uint64_t)tenant << 16 | grouping);
@@ -27,7 +32,9 @@ static struct rank_board *board_of(struct snapshots *s, uint32_t tenant, uint16_
 	if (index_find(&s->board_index, hash, is_board, &key, s, &place))
 		return &s->boards[place];
 	X_GROW(s->boards, s->board_count, s->board_cap);
-	s->boards[s->board_count] = (struct rank_board){ .tenant = tenant, .grouping = grouping };
+	s->boards[s->board_count] = (struct rank_board){
+		.tenant = tenant, .grouping = grouping, .refreshed_ms = INT64_MIN
+	};
 	index_insert(&s->board_index, hash, s->board_count);
 	return &s->boards[s->board_count++];
 }
@@ -38,131 +45,209 @@ void snapshot_free_ranks(struct snapshots *s)
 		free(s->boards[i].groups);
 	free(s->boards);
 	free(s->items);
+	free(s->places);
 	index_deinit(&s->board_index);
 }
 
-void snapshot_rank_touch(struct snapshots *s, const struct snapshot_view *view, uint32_t group, uint64_t windows)
-{
-	const struct group *g = group_at(view->groups, group);
-
-	windows &= s->groupings[g->grouping].ranked;
-	if (windows)
-		board_of(s, g->tenant, g->grouping)->dirty |= windows;
-}
-
-/* The groups of a board are found once: they are made and never removed. */
-static void gather(struct snapshots *s, const struct snapshot_view *view, struct rank_board *b)
-{
-	uint32_t from = b->count ? b->groups[b->count - 1] + 1 : 0;
-
-	for (uint32_t i = from; i < group_count(view->groups); i++) {
-		const struct group *g = group_at(view->groups, i);
-
-		if (g->tenant != b->tenant || g->grouping != b->grouping)
-			continue;
-		X_GROW(b->groups, b->count, b->capacity);
-		b->groups[b->count++] = i;
-	}
-	if (s->item_cap < b->count) {
-		s->item_cap = b->count * 2;
-		s->items = x_realloc_array(s->items, s->item_cap, sizeof(*s->items));
-	}
-}
-
 /* Work that nobody did has no place on the board. */
-static bool is_ranked(const struct snapshot_view *view, const struct group *g)
+static bool has_all_dims(const struct snapshots *s, const struct group *g)
 {
-	const struct plan_grouping *grouping = &view->plan->groupings[g->grouping];
-
-	for (uint8_t i = 0; i < grouping->dim_count; i++)
-		if (g->dims[i] == view->plan->none_id)
+	for (uint8_t i = 0; i < s->plan->groupings[g->grouping].dim_count; i++)
+		if (g->dims[i] == s->plan->none_id)
 			return false;
 	return true;
 }
 
-static uint32_t fill_items(struct collecting *c, const struct rank_board *b, const struct plan_metric *ranked,
-	const struct plan_metric_window *w)
+void snapshot_board_join(struct snapshots *s, const struct group *g, uint32_t group)
 {
-	const struct totals_source source = { .view = c->view };
-	uint32_t currency = ranked->money ? snapshot_currency_of(c->s, b->tenant) : 0, count = 0;
+	struct rank_board *b;
 
+	if (!has_all_dims(s, g))
+		return;
+	b = snapshot_board(s, g->tenant, g->grouping);
+	assert(!b->count || b->groups[b->count - 1] < group);
+	X_GROW(b->groups, b->count, b->capacity);
+	b->groups[b->count++] = group;
+	if (s->item_cap >= b->count)
+		return;
+	s->item_cap = b->count * 2;
+	s->items = x_realloc_array(s->items, s->item_cap, sizeof(*s->items));
+	s->places = x_realloc_array(s->places, s->item_cap, sizeof(*s->places));
+}
+
+/* ---- ranking -------------------------------------------------------------------------------------------- */
+
+/* Who left the roster and did nothing in the window is not among the ranked. */
+static bool takes_part(const struct collecting *c, const struct rank_board *b, uint32_t group,
+	const struct metric_value *v, const struct closed_sums *sums)
+{
+	if (!v->has_exact)
+		return false;
+	if (v->sample_size || v->exact)
+		return true;
+	if (sums)
+		return false; /* the roster of a past day is not known */
+	return c->view->plan->groupings[b->grouping].roster_dim < 0 ||
+	       c->s->groups[group].roster_turn == c->s->roster_turn;
+}
+
+static void fill_items(const struct collecting *c, const struct rank_board *b,
+	const struct plan_metric *ranked, const struct plan_metric_window *w,
+	const struct totals_source *source, bool of_previous)
+{
+	const int16_t *places = ranked->reads_previous && w->cur ? w->cur : w->main;
+	uint32_t currency = snapshot_board_currency(c, ranked, b->tenant);
+
+	if (of_previous)
+		places = w->prev;
 	for (uint32_t i = 0; i < b->count; i++) {
-		struct metric_value v;
+		struct metric_value v = { 0 };
 
-		if (!is_ranked(c->view, group_at(c->view->groups, b->groups[i])) || !snapshot_has_stream(c->view, ranked, b->groups[i]))
-			continue;
-		v = snapshot_run(&source, ranked, w, ranked->reads_previous && w->cur ? w->cur : w->main, b->groups[i], currency, false);
-		c->s->items[count++] = (struct metric_rank_item){ .exact = v.exact, .has_value = v.has_exact, .group = b->groups[i] };
+		if (snapshot_has_stream(c->view, ranked, b->groups[i]))
+			v = snapshot_run(source, ranked, w, source->sums ? NULL : places,
+				b->groups[i], currency);
+		c->s->items[i] = (struct metric_rank_item){
+			.exact = v.exact,
+			.has_value = takes_part(c, b, b->groups[i], &v, source->sums),
+			.group = b->groups[i],
+		};
 	}
+}
+
+static uint32_t member_of(const struct rank_board *b, uint32_t group)
+{
+	uint32_t low = 0, high = b->count;
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+
+		if (b->groups[middle] < group)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board *b,
+	const struct snapshot_slot *slot, const struct closed_sums *sums)
+{
+	const struct plan_metric *ranked =
+		&c->view->plan->metrics[c->view->plan->metrics[slot->metric].rank_of];
+	const struct plan_metric_window *w = &ranked->windows[slot->place];
+	struct totals_source source = { .view = c->view, .sums = sums };
+	uint32_t count = 0;
+
+	fill_items(c, b, ranked, w, &source, false);
+	metric_rank(c->s->items, b->count);
+	for (uint32_t i = 0; i < b->count; i++) {
+		c->s->places[member_of(b, c->s->items[i].group)] =
+			(struct rank_place){ c->s->items[i].rank, 0 };
+		count += c->s->items[i].rank != 0;
+	}
+	if (ranked->reads_previous || (sums ? !sums->has_previous : !w->prev))
+		return count;
+	source.of_previous = true;
+	fill_items(c, b, ranked, w, &source, true);
+	metric_rank(c->s->items, b->count);
+	for (uint32_t i = 0; i < b->count; i++)
+		c->s->places[member_of(b, c->s->items[i].group)].previous = c->s->items[i].rank;
 	return count;
 }
 
-static uint32_t slot_of(const struct snapshots *s, const struct rank_board *b, uint16_t metric, uint16_t place)
-{
-	const struct snapshot_grouping *g = &s->groupings[b->grouping];
-	uint32_t slot = 0;
+/* ---- kpi.latest ----------------------------------------------------------------------------------------- */
 
-	while (slot < g->slot_count && (g->slots[slot].metric != metric || g->slots[slot].place != place))
-		slot++;
-	return slot;
+static struct outcome outcome_of(const struct collecting *c, uint32_t group,
+	const struct snapshot_slot *slot, const struct rank_place *place, uint32_t ranked_count)
+{
+	const struct plan_metric_window *w =
+		&c->view->plan->metrics[slot->metric].windows[slot->place];
+	const struct ledger *ledger = snapshot_ledger(c->view, group);
+	struct outcome o = {
+		.rank = place->rank, .rank_of = ranked_count, .previous_rank = place->previous
+	};
+
+	o.end_ms = ledger_edge(ledger, slot->end_edge);
+	o.start_ms = c->view->plan->windows[w->window].kind == WINDOW_NOW
+			     ? o.end_ms
+			     : ledger_edge(ledger, w->main_a);
+	o.value.state = METRIC_NO_DATA;
+	o.value.sample_size = ranked_count;
+	if (place->rank) {
+		o.value.state = METRIC_OK;
+		o.value.has_value = o.value.has_exact = true;
+		o.value.value = place->rank;
+		o.value.exact = (i128)place->rank * DECIMAL_SCALE;
+	}
+	if (place->previous)
+		o.previous = (struct snapshot_double){ true, place->previous };
+	return o;
+}
+
+static bool is_in_top(const struct snapshots *s, int64_t rank)
+{
+	return rank > 0 && rank <= (int64_t)s->settings.rank_top;
 }
 
 /* False: refused. */
-static bool offer_rank(struct collecting *c, const struct plan_metric *m, const struct plan_metric_window *w, uint32_t slot,
-	const struct metric_rank_item *item, uint32_t ranked_count)
+static bool offer_rank(struct collecting *c, const struct snapshot_slot *slot, struct published *p,
+	uint32_t group, const struct rank_place *place, uint32_t ranked_count)
 {
-	struct published *p = &snapshot_slots(c->s, c->view->groups, item->group)[slot];
-	bool is_published = p->generation == c->s->generation;
-	int32_t top = (int32_t)c->s->settings.rank_top, rank = (int32_t)item->rank;
-	struct snapshot r;
+	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
+	const struct plan_window *window = &c->view->plan->windows[m->windows[slot->place].window];
+	uint32_t currency = snapshot_board_currency(c, m, group_at(c->view->groups, group)->tenant);
+	struct outcome o = outcome_of(c, group, slot, place, ranked_count);
+	struct snapshot record;
 	uint64_t content;
 
-	if (!c->everything && (rank == 0 || rank > top) && (p->rank == 0 || p->rank > top))
+	if (!c->everything && p->content != CONTENT_UNKNOWN && !is_in_top(c->s, place->rank) &&
+		!is_in_top(c->s, p->rank))
 		return true;
-	snapshot_describe(c->s, c->view, m, item->group,
-		m->money ? snapshot_currency_of(c->s, group_at(c->view->groups, item->group)->tenant) : 0,
-		slice_of(c->view->plan->windows[w->window].name), &r);
-	r.window_start_ms = ledger_edge(snapshot_ledger(c->view, item->group), w->main_a);
-	r.window_end_ms = ledger_edge(snapshot_ledger(c->view, item->group), w->main_b);
-	r.rank = rank;
-	r.rank_of = (int32_t)ranked_count;
-	r.previous_rank = p->rank;
-	r.sample_size = ranked_count;
-	r.state = metric_state_name(rank ? METRIC_OK : METRIC_NO_DATA);
-	if (rank) {
-		r.value = (struct snapshot_double){ true, rank };
-		r.value_decimal = (struct snapshot_number){ true, (i128)rank * DECIMAL_SCALE };
-	}
-	content = snapshot_content(&r);
-	if (is_published && !c->everything && content == p->content && c->now_ms - p->sent_ms < c->s->settings.refresh_ms)
+	content = snapshot_content(&o, window->kind == WINDOW_TO_DATE, currency);
+	if (content == p->content && !c->everything)
 		return true;
-	if (!snapshot_send(c, SNAPSHOT_LATEST, &r))
+	snapshot_describe_key(c->s, c->view, group, m, window->name, currency, &record);
+	snapshot_describe(c->s, c->view, group, m, &o, &record);
+	if (!snapshot_send(c, SNAPSHOT_LATEST, &record))
 		return false;
-	*p = (struct published){ content, snapshot_key_hash(&r), c->now_ms, c->s->generation, rank };
+	*p = (struct published){ content, (uint32_t)c->now_ms, (int32_t)place->rank };
 	return true;
 }
 
-static bool collect_board(struct collecting *c, struct rank_board *b, uint16_t metric, uint16_t place)
+static bool collect_board(struct collecting *c, const struct rank_board *b, uint32_t index)
 {
-	const struct plan_metric *m = &c->view->plan->metrics[metric], *ranked = &c->view->plan->metrics[m->rank_of];
-	const struct plan_metric_window *w = &m->windows[place];
-	uint32_t slot = slot_of(c->s, b, metric, place), count, ranked_count = 0;
+	const struct snapshot_slot *slot = &c->s->groupings[b->grouping].slots[index];
+	uint32_t ranked_count = snapshot_rank_board(c, b, slot, NULL);
 
-	count = fill_items(c, b, ranked, w);
-	metric_rank(c->s->items, count);
-	for (uint32_t i = 0; i < count; i++)
-		ranked_count += c->s->items[i].rank != 0;
-	for (uint32_t i = 0; i < count; i++)
-		if (!offer_rank(c, m, w, slot, &c->s->items[i], ranked_count))
+	for (uint32_t i = 0; i < b->count; i++) {
+		struct published *p = &snapshot_slots(c->s, c->view->groups, b->groups[i])[index];
+
+		if (!offer_rank(c, slot, p, b->groups[i], &c->s->places[i], ranked_count))
 			return false;
+	}
 	return true;
+}
+
+/* A whole board at a time: its rows are sorted once for all of them. */
+static void refresh_board(struct collecting *c, struct rank_board *b)
+{
+	int64_t refresh_ms = c->s->settings.refresh_ms;
+
+	if (b->refreshed_ms == INT64_MIN)
+		b->refreshed_ms = c->now_ms;
+	if (refresh_ms <= 0 || c->now_ms - b->refreshed_ms < refresh_ms)
+		return;
+	b->refreshed_ms = c->now_ms;
+	b->dirty = UINT64_MAX;
+	for (uint32_t i = 0; i < b->count; i++)
+		snapshot_forget_slots(c->s, c->view->groups, b->groups[i], true);
 }
 
 void snapshot_collect_ranks(struct collecting *c)
 {
 	struct snapshots *s = c->s;
 
-	if (!c->everything && s->rank_ms != INT64_MIN && c->now_ms - s->rank_ms < s->settings.rank_interval_ms)
+	if (s->rank_ms != INT64_MIN && c->now_ms - s->rank_ms < s->settings.rank_interval_ms)
 		return;
 	s->rank_ms = c->now_ms;
 	for (uint32_t i = 0; i < s->board_count && !c->refused; i++) {
@@ -170,18 +255,33 @@ void snapshot_collect_ranks(struct collecting *c)
 		const struct snapshot_grouping *g = &s->groupings[b->grouping];
 		uint64_t again = 0;
 
-		if (!b->dirty)
-			continue;
-		gather(s, c->view, b);
-		for (uint32_t slot = 0; slot < g->slot_count; slot++) {
-			const struct plan_metric *m = &c->view->plan->metrics[g->slots[slot].metric];
-			uint64_t window = UINT64_C(1) << m->windows[g->slots[slot].place].window;
-
-			if (m->rank_of < 0 || !(b->dirty & window))
+		refresh_board(c, b);
+		for (uint32_t slot = 0; b->dirty && slot < g->slot_count; slot++) {
+			if (s->plan->metrics[g->slots[slot].metric].rank_of < 0 ||
+				!(b->dirty & g->slots[slot].window))
 				continue;
-			if (c->refused || !collect_board(c, b, g->slots[slot].metric, g->slots[slot].place))
-				again |= window;
+			if (c->refused || !collect_board(c, b, slot))
+				again |= g->slots[slot].window;
 		}
 		b->dirty = again;
+	}
+}
+
+void snapshot_show_board(
+	struct collecting *c, uint32_t index, const uint32_t *groups, uint32_t count)
+{
+	const struct group *g = group_at(c->view->groups, groups[0]);
+	const struct rank_board *b = snapshot_board(c->s, g->tenant, g->grouping);
+	const struct snapshot_slot *slot = &c->s->groupings[b->grouping].slots[index];
+	uint32_t ranked_count = snapshot_rank_board(c, b, slot, NULL);
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct published *p = &snapshot_slots(c->s, c->view->groups, groups[i])[index];
+		uint32_t member = member_of(b, groups[i]);
+
+		if (member == b->count || b->groups[member] != groups[i])
+			continue; /* «(none)» */
+		if (!offer_rank(c, slot, p, groups[i], &c->s->places[member], ranked_count))
+			return;
 	}
 }

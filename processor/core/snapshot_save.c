@@ -1,22 +1,101 @@
 /*
- * snapshot_save: what snapshots remember across a restart: which periods are closed, what is due, and the finals. What was published
- * on kpi.latest is not kept: after a restore every key counts as unpublished (S18).
+ * snapshot_save: what snapshots remember across a restart: which periods are closed, what is due in them, and the finals. What was
+ * published on kpi.latest is not kept: after a restore every key counts as unpublished (S18).
  */
 #include <stdlib.h>
 
-#include "base/xalloc.h"
 #include "core/snapshot_inside.h"
+
+/* ---- saving --------------------------------------------------------------------------------------------- */
+
+static void put_groups(const uint64_t *due, uint32_t words, struct buffer *out)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < words; i++)
+		count += (uint32_t)__builtin_popcountll(due[i]);
+	buffer_put_varint(out, count);
+	for (uint32_t i = 0; i < words; i++)
+		for (uint64_t left = due[i]; left; left &= left - 1)
+			buffer_put_varint(out, (uint64_t)i * 64 + (uint64_t)__builtin_ctzll(left));
+}
+
+static void save_period(const struct closed_period *p, struct buffer *out)
+{
+	buffer_put_u8(out, 1);
+	buffer_put_zigzag(out, p->start_ms);
+	buffer_put_u8(out, p->is_whole);
+	put_groups(p->due, p->words, out);
+}
+
+/* A round that is on its way is as if it had not looked at its period: what it sent is known by the finals. */
+static void save_round(const struct snapshots *s, const struct closing *closing, struct buffer *out)
+{
+	const struct closed_round *r = &s->round;
+
+	if (!r->is_loaded || closing != &s->closings[r->class * s->closer_count + r->closer])
+		return;
+	buffer_put_u8(out, 1);
+	buffer_put_zigzag(out, closing->periods[r->period].start_ms);
+	buffer_put_u8(out, 0);
+	put_groups(r->due, r->words, out);
+}
+
+/* What a restore left and no clock has placed yet; `since` chooses the kind. */
+static void save_restored(const struct snapshots *s, uint32_t index, bool since, struct buffer *out)
+{
+	for (uint32_t i = 0; i < s->restored_count; i++) {
+		const struct restored_due *r = &s->restored[i];
+
+		if (r->class * s->closer_count + r->closer != index || r->is_since != since)
+			continue;
+		buffer_put_u8(out, 1);
+		buffer_put_zigzag(out, r->start_ms);
+		if (!since) {
+			buffer_put_u8(out, r->group == GROUP_NONE);
+			buffer_put_varint(out, r->group != GROUP_NONE);
+		}
+		if (r->group != GROUP_NONE)
+			buffer_put_varint(out, r->group);
+	}
+}
+
+/* Its place, until when it is closed, {1, period, whole, groups} …, 0, {1, since, group} …, 0. */
+static void save_closing(const struct snapshots *s, uint32_t index, struct buffer *out)
+{
+	const struct closing *closing = &s->closings[index];
+	const struct snapshot_closer *closer = &s->closers[index % s->closer_count];
+
+	buffer_put_varint(out, index / s->closer_count);
+	buffer_put_u8(out, (uint8_t)closer->unit);
+	buffer_put_zigzag(out, closer->mature_ms);
+	buffer_put_zigzag(out,
+		closing->count ? closing->periods[closing->closed].start_ms : closing->restored_ms);
+	for (uint32_t i = 0; closing->due_periods && i < closing->closed; i++)
+		if (closing->periods[i].due || closing->periods[i].is_whole)
+			save_period(&closing->periods[i], out);
+	save_round(s, closing, out);
+	save_restored(s, index, false, out);
+	buffer_put_u8(out, 0);
+	for (uint32_t i = 0; closing->has_since && i < closing->since_count; i++) {
+		if (closing->since_ms[i] == INT64_MAX)
+			continue;
+		buffer_put_u8(out, 1);
+		buffer_put_zigzag(out, closing->since_ms[i]);
+		buffer_put_varint(out, i);
+	}
+	save_restored(s, index, true, out);
+	buffer_put_u8(out, 0);
+}
 
 static void save_final(const struct final_value *f, struct buffer *out)
 {
-	buffer_put_varint(out, f->metric);
-	buffer_put_u8(out, f->unit);
-	buffer_put_zigzag(out, f->start_ms);
-	buffer_put_varint(out, f->group);
-	buffer_put_varint(out, f->currency);
-	buffer_put_u8(out, f->has_first);
-	buffer_put_i128(out, f->first);
+	buffer_put_u64le(out, f->key);
 	buffer_put_u64le(out, f->content);
+	buffer_put_zigzag(out, f->start_ms);
+	buffer_put_u8(out, f->has_first);
+	if (f->has_first)
+		buffer_put_i128(out, f->first);
 }
 
 void snapshots_save(struct snapshots *s, bool whole, struct buffer *out)
@@ -24,122 +103,113 @@ void snapshots_save(struct snapshots *s, bool whole, struct buffer *out)
 	uint32_t count = 0;
 
 	buffer_put_zigzag(out, s->revision);
-	buffer_put_varint(out, s->class_count);
-	for (uint32_t c = 0; c < s->class_count; c++)
-		for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
-			for (uint32_t k = 0; k < SNAPSHOT_MATURES_MAX; k++)
-				buffer_put_zigzag(out, s->closed_until_ms[c][u][k]);
-	buffer_put_u8(out, s->has_new_period);
-	buffer_put_varint(out, s->due_count);
-	for (uint32_t i = 0; i < s->due_count; i++) {
-		buffer_put_zigzag(out, s->due[i].start_ms);
-		buffer_put_varint(out, s->due[i].group);
-		buffer_put_u8(out, s->due[i].unit);
-		buffer_put_u8(out, s->due[i].matures);
-	}
+	buffer_put_varint(out, s->class_count * s->closer_count);
+	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++)
+		save_closing(s, i, out);
 	buffer_put_u8(out, whole);
 	for (uint32_t i = 0; i < s->final_count; i++)
 		count += whole || s->finals[i].dirty;
 	buffer_put_varint(out, count);
-	for (uint32_t i = 0; i < s->final_count; i++)
-		if (whole || s->finals[i].dirty)
-			save_final(&s->finals[i], out);
+	/* The oldest first: at the limit it is the one that goes. */
+	for (uint32_t i = 0; i < s->final_count; i++) {
+		const struct final_value *f = &s->finals[(s->final_next + i) % s->final_count];
+
+		if (whole || f->dirty)
+			save_final(f, out);
+	}
 }
 
 void snapshots_saved(struct snapshots *s)
 {
 	for (uint32_t i = 0; i < s->final_count; i++)
 		s->finals[i].dirty = false;
-	s->due_dirty = false;
+	s->cut++;
 }
 
-static void restore_closed(struct snapshots *s, struct reader *in)
-{
-	uint64_t classes = reader_varint(in);
+/* ---- restoring ------------------------------------------------------------------------------------------ */
 
-	if (classes > reader_left(in))
+/* Definitions may have other closers now. */
+static uint32_t closer_of(const struct snapshots *s, uint8_t unit, int64_t mature_ms)
+{
+	uint32_t i = 0;
+
+	while (i < s->closer_count && (s->closers[i].unit != (enum calendar_unit)unit ||
+					      s->closers[i].mature_ms != mature_ms))
+		i++;
+	return i;
+}
+
+static void restore_due(
+	struct snapshots *s, struct restored_due *due, bool known, struct reader *in)
+{
+	uint64_t group = reader_varint(in);
+
+	if (group >= GROUP_NONE)
 		reader_fail(in);
-	if (in->bad)
-		return;
-	if (classes > s->class_count) {
-		s->closed_until_ms = x_realloc_array(s->closed_until_ms, classes, sizeof(*s->closed_until_ms));
-		s->class_count = (uint32_t)classes;
-	}
-	for (uint64_t c = 0; c < classes; c++)
-		for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
-			for (uint32_t k = 0; k < SNAPSHOT_MATURES_MAX; k++)
-				s->closed_until_ms[c][u][k] = reader_zigzag(in);
+	due->group = (uint32_t)group;
+	if (known && !in->bad)
+		snapshot_restored_add(s, due);
 }
 
-static void restore_due(struct snapshots *s, struct reader *in)
+static void restore_closing(struct snapshots *s, struct reader *in)
 {
-	uint64_t count = reader_varint(in);
+	uint64_t class = reader_varint(in), count;
+	uint8_t unit = reader_u8(in);
+	uint32_t closer = closer_of(s, unit, reader_zigzag(in));
+	int64_t closed_ms = reader_zigzag(in);
+	struct restored_due due = { .class = (uint32_t) class, .closer = closer };
+	bool known = closer < s->closer_count;
 
-	s->due_count = 0;
-	index_reset(&s->due_index);
-	for (uint64_t i = 0; i < count && !in->bad; i++) {
-		int64_t start_ms = reader_zigzag(in);
-		uint64_t group = reader_varint(in);
-		uint8_t unit = reader_u8(in), matures = reader_u8(in);
-
-		if (group >= GROUP_NONE || unit >= CALENDAR_UNIT_COUNT)
-			reader_fail(in);
-		if (!in->bad)
-			snapshot_due_add(s, (enum calendar_unit)unit, start_ms, (uint32_t)group, matures);
+	if (class > UINT16_MAX)
+		reader_fail(in);
+	if (known && !in->bad)
+		snapshot_closing(s, (uint32_t) class, closer)->restored_ms = closed_ms;
+	while (reader_u8(in)) {
+		due.start_ms = reader_zigzag(in);
+		due.group = GROUP_NONE;
+		if (reader_u8(in) && known && !in->bad)
+			snapshot_restored_add(s, &due);
+		count = reader_varint(in);
+		for (uint64_t i = 0; i < count && !in->bad; i++)
+			restore_due(s, &due, known, in);
+	}
+	due.is_since = true;
+	while (reader_u8(in)) {
+		due.start_ms = reader_zigzag(in);
+		restore_due(s, &due, known, in);
 	}
 }
 
 static void restore_final(struct snapshots *s, struct reader *in)
 {
-	uint64_t metric = reader_varint(in);
-	uint8_t unit = reader_u8(in);
-	int64_t start_ms = reader_zigzag(in);
-	uint64_t group = reader_varint(in), currency = reader_varint(in);
-	bool has_first = reader_u8(in) != 0;
-	i128 first = reader_i128(in);
-	uint64_t content = reader_u64le(in);
-	struct final_value *f;
+	struct final_value f = { .group = GROUP_NONE };
 
-	if (metric >= s->plan->metric_count || unit >= CALENDAR_UNIT_COUNT || group >= GROUP_NONE || currency > UINT32_MAX)
-		reader_fail(in);
-	if (in->bad)
-		return;
-	f = snapshot_final_get(s, (uint16_t)metric, unit, start_ms, (uint32_t)group, (uint32_t)currency, true);
-	if (!f)
-		return;
-	f->has_first = has_first;
-	f->first = first;
-	f->content = content;
-	f->dirty = false;
+	f.key = reader_u64le(in);
+	f.content = reader_u64le(in);
+	f.start_ms = reader_zigzag(in);
+	f.has_first = reader_u8(in) != 0;
+	if (f.has_first)
+		f.first = reader_i128(in);
+	if (!in->bad)
+		*snapshot_final_make(s, f.key) = f;
 }
 
 int snapshots_restore(struct snapshots *s, struct reader *in)
 {
 	int64_t revision = reader_zigzag(in);
-	uint64_t count;
+	uint64_t count = reader_varint(in);
 
 	if (revision > s->revision)
 		s->revision = revision;
-	restore_closed(s, in);
-	s->has_new_period = reader_u8(in) != 0;
-	restore_due(s, in);
+	s->restored_count = 0;
+	for (uint64_t i = 0; i < count && !in->bad; i++)
+		restore_closing(s, in);
 	if (reader_u8(in)) {
-		s->final_count = 0;
+		s->final_count = s->final_next = 0;
 		index_reset(&s->final_index);
 	}
 	count = reader_varint(in);
 	for (uint64_t i = 0; i < count && !in->bad; i++)
 		restore_final(s, in);
-	return in->bad;
-}
-
-bool snapshots_restored(struct snapshots *s, const struct group_table *groups)
-{
-	for (uint32_t i = 0; i < s->due_count; i++)
-		if (s->due[i].group >= group_count(groups))
-			return false;
-	for (uint32_t i = 0; i < s->final_count; i++)
-		if (s->finals[i].group >= group_count(groups))
-			return false;
-	return true;
+	return in->bad || reader_left(in);
 }

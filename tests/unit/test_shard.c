@@ -334,8 +334,6 @@ static void undelivered_keys_are_sent_again(void **state)
 	shard_collect(w.shard, 2000, false, UINT32_MAX, take, &w);
 	assert_int_equal(w.records, before + 1);
 	snapshots_forget_published(shard_snapshots(w.shard));
-	for (uint32_t i = 0; i < 2; i++)
-		group_dirty_push(w.shard->groups, i, 15);
 	shard_collect(w.shard, 3000, false, UINT32_MAX, take, &w);
 	assert_int_equal(w.records, before + 1 + 9);
 	shard_collect(w.shard, 700000, false, UINT32_MAX, take, &w);
