@@ -60,7 +60,7 @@ def consume(brokers, topics, idle=2.0, ignore=lambda message: False, limit=600):
     """Every message of the topics, until nothing that counts has come for `idle` seconds."""
     consumer = confluent_kafka.Consumer({
         "bootstrap.servers": brokers, "group.id": "compare", "enable.auto.commit": False, "auto.offset.reset": "earliest",
-        "enable.partition.eof": True, "fetch.message.max.bytes": 4_000_000, "queued.min.messages": 1_000_000})
+        "enable.partition.eof": True, "fetch.message.max.bytes": 4_000_000, "queued.min.messages": 1_000_000, "log_level": 3})
     known = consumer.list_topics(timeout=10).topics
     partitions = [confluent_kafka.TopicPartition(t, p, 0) for t in topics if t in known for p in known[t].partitions]
     consumer.assign(partitions)

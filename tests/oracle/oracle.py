@@ -206,7 +206,7 @@ def credit(deal, winner):
     """Who gets what of a deal's amount: revenue splits, the rest to the winner, largest remainder."""
     parts = collections.OrderedDict()
     for split in deal["splits"]:
-        if split["credit_pct"] > 0 and split["role"] in (None, "", "REVENUE", "OWNER", "PRIMARY"):
+        if split["rep_id"] and split["credit_pct"] > 0 and (split["role"] or "").upper() in ("", "REVENUE", "OWNER", "PRIMARY"):
             parts[split["rep_id"]] = parts.get(split["rep_id"], 0) + split["credit_pct"]
     total = sum(parts.values())
     if total < 100 * UNIT:
