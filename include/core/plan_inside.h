@@ -53,6 +53,10 @@ struct plan_scope {
 
 int plan_fail(struct compiler *, const struct definition_text *at, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Says that no entity has this name, and which is nearest. */
+int plan_fail_entity(struct compiler *, const struct definition_text *at, struct slice wanted);
+/* 0, or 1 with the mistake set: no name of a measure, metric, derived value or dimension. */
+int plan_check_name(struct compiler *, const struct definition_text *name);
 /* Copies into the plan's arena. */
 const char *plan_strdup(struct compiler *, struct slice);
 /* Parses the text; 0, or 1 with the mistake set. */
@@ -63,12 +67,17 @@ int plan_compile_tree(struct plan_scope *, const struct definition_text *at, con
 /* Both. An absent text gives NULL. */
 int plan_compile_text(struct plan_scope *, const struct definition_text *, enum value_type wanted, struct expr_program **ret);
 
+/* The tree that this name stands for; NULL: it is no named expression or param. */
+const struct expr_node *plan_named_find(const struct compiler *, const struct slice *path, size_t count);
+
 int plan_compile_params(struct compiler *);
 int plan_compile_derives(struct compiler *);
 int plan_compile_measures(struct compiler *);
 int plan_compile_metrics(struct compiler *);
 /* After the metrics: groupings' tables, effects, dependents, the horizon. */
 void plan_link(struct compiler *);
+/* Of the linked plan. */
+uint64_t plan_fingerprint(const struct compiler *);
 
 /* The entity functions (local_day, day_start …): appended to c->functions. */
 void plan_add_functions(struct compiler *);

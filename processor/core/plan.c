@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/nearest.h"
 #include "base/timefmt.h"
 #include "base/xalloc.h"
 #include "core/plan_inside.h"
+
+enum { NAME_LENGTH_MAX = 64 };
 
 /* ---- what the other files use --------------------------------------------------------------------------- */
 
@@ -24,6 +25,30 @@ int plan_fail(struct compiler *c, const struct definition_text *at, const char *
 	c->mistake->offset = 0;
 	c->mistake->length = at ? (uint32_t)at->text.len : 0;
 	return 1;
+}
+
+int plan_fail_entity(struct compiler *c, const struct definition_text *at, struct slice wanted)
+{
+	const char *names[ENTITY_TYPE_COUNT], *near;
+
+	for (int i = 0; i < ENTITY_TYPE_COUNT; i++)
+		names[i] = model_table[i].name;
+	near = plan_nearest(wanted, names, ENTITY_TYPE_COUNT);
+	return plan_fail(c, at, "no entity is named «" SLICE_FMT "»%s%s%s", SLICE_ARG(wanted), near ? "; the nearest is «" : "",
+		near ? near : "", near ? "»" : "");
+}
+
+/* Names go into keys of topics, headers of tables and formulas. */
+int plan_check_name(struct compiler *c, const struct definition_text *name)
+{
+	bool fits = name->text.len > 0 && name->text.len <= NAME_LENGTH_MAX && (name->text.at[0] < '0' || name->text.at[0] > '9');
+
+	for (size_t i = 0; i < name->text.len && fits; i++) {
+		char byte = name->text.at[i];
+
+		fits = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '_';
+	}
+	return fits ? 0 : plan_fail(c, name, "a name is at most %d of a-z A-Z 0-9 _ and begins with no digit", NAME_LENGTH_MAX);
 }
 
 const char *plan_strdup(struct compiler *c, struct slice text)
@@ -60,65 +85,6 @@ bool plan_duration(struct slice text, int64_t *ret_ms)
 
 /* ---- the whole ------------------------------------------------------------------------------------------ */
 
-static uint64_t hash_text(uint64_t h, const struct definition_text *t)
-{
-	return hash_u64(hash_bytes(t->text.at ? t->text.at : "", t->text.len, h) ^ (t->text.at != NULL));
-}
-
-static uint64_t hash_list(uint64_t h, const struct definition_list *list)
-{
-	for (size_t i = 0; i < list->count; i++)
-		h = hash_text(h, &list->items[i]);
-	return hash_u64(h ^ list->count);
-}
-
-static uint64_t hash_pairs(uint64_t h, const struct definition_pairs *pairs)
-{
-	for (size_t i = 0; i < pairs->count; i++)
-		h = hash_text(hash_text(h, &pairs->items[i].key), &pairs->items[i].value);
-	return hash_u64(h ^ pairs->count);
-}
-
-/* S15: everything that decides what is counted, and nothing that is only shown. */
-static uint64_t fingerprint_of(const struct definitions *d)
-{
-	uint64_t h = hash_text(1, &d->grace);
-
-	for (size_t i = 0; i < d->param_count; i++) {
-		const struct definition_param *p = &d->params[i];
-
-		h = hash_pairs(hash_list(hash_text(hash_text(h, &p->name), &p->value), &p->list), &p->map);
-	}
-	for (size_t i = 0; i < d->derive_count; i++) {
-		const struct definition_text *t[] = { &d->derives[i].name, &d->derives[i].kind, &d->derives[i].value,
-			&d->derives[i].over, &d->derives[i].where, &d->derives[i].by, &d->derives[i].key };
-
-		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
-			h = hash_text(h, t[k]);
-	}
-	for (size_t i = 0; i < d->measure_count; i++) {
-		const struct definition_measure *m = &d->measures[i];
-		const struct definition_text *t[] = { &m->name, &m->on, &m->at, &m->until, &m->where, &m->each, &m->agg, &m->value,
-			&m->extends, &m->scope, &m->of };
-
-		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
-			h = hash_text(h, t[k]);
-		h = hash_pairs(h, &m->by);
-	}
-	for (size_t i = 0; i < d->metric_count; i++) {
-		const struct definition_metric *m = &d->metrics[i];
-		const struct definition_text *t[] = { &m->name, &m->value, &m->rank, &m->basis, &m->mature, &m->compare, &m->unit,
-			&m->min_sample, &m->min_share };
-
-		for (size_t k = 0; k < sizeof(t) / sizeof(t[0]); k++)
-			h = hash_text(h, t[k]);
-		h = hash_pairs(hash_list(h, &m->windows), &m->empty);
-		for (size_t k = 0; k < m->grouping_count; k++)
-			h = hash_list(h, &m->groupings[k]);
-	}
-	return h;
-}
-
 static int compile_all(struct compiler *c)
 {
 	struct plan *plan = c->plan;
@@ -140,7 +106,7 @@ static int compile_all(struct compiler *c)
 	if (plan_compile_params(c) || plan_compile_derives(c) || plan_compile_measures(c) || plan_compile_metrics(c))
 		return 1;
 	plan_link(c);
-	plan->fingerprint = fingerprint_of(c->definitions);
+	plan->fingerprint = plan_fingerprint(c);
 	return 0;
 }
 

@@ -7,6 +7,8 @@
 #include "core/plan_inside.h"
 #include "core/store.h"
 
+enum { NAMED_STEPS_MAX = 1000 };
+
 /* ---- functions over entities ---------------------------------------------------------------------------- */
 
 static enum value_type check_one(const enum value_type *types, enum value_type wanted, enum value_type result, const char *text,
@@ -263,6 +265,8 @@ static int relation_of(struct compiler *c, const struct definition_derive *d, en
 		*ret = (enum relation)relation;
 		return 0;
 	}
+	if (!d->over.text.at)
+		return plan_fail(c, &d->name, "a derived value wants `over`: the reference from a child to %s", model_table[parent].name);
 	near = plan_nearest(d->over.text, names, count);
 	return plan_fail(c, &d->over, "`over` wants a reference from a child to %s%s%s%s", model_table[parent].name,
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
@@ -311,8 +315,6 @@ static int add_derived(struct compiler *c, const struct definition_derive *d, en
 
 	if (plan->derived_count == PLAN_DERIVED_MAX || plan->slot_count[parent] == ATTRIBUTE_SLOTS_MAX)
 		return plan_fail(c, &d->name, "more than %d derived values", PLAN_DERIVED_MAX);
-	if (attribute_find(parent, name) >= 0)
-		return plan_fail(c, &d->name, "%s already has a field of this name", model_table[parent].name);
 	memset(p, 0, sizeof(*p));
 	p->name = plan_strdup(c, d->name.text);
 	p->parent = parent;
@@ -333,9 +335,49 @@ static int add_derived(struct compiler *c, const struct definition_derive *d, en
 	return 0;
 }
 
+/* Does `tree` read `wanted`, directly or by other names? */
+static bool leads_to(const struct compiler *c, const struct expr_node *tree, const struct expr_node *wanted, uint32_t *budget)
+{
+	const struct expr_node *named = tree->kind == EXPR_PATH ? plan_named_find(c, tree->path, tree->path_count) : NULL;
+
+	if (*budget == 0)
+		return false; /* the compiler refuses what is too large */
+	--*budget;
+	if (named == wanted || (named && leads_to(c, named, wanted, budget)))
+		return true;
+	for (uint32_t i = 0; i < tree->child_count; i++)
+		if (leads_to(c, tree->children[i], wanted, budget))
+			return true;
+	return false;
+}
+
+/* Named expressions are compiled where they are used; once alone, so that a mistake in one is shown where it stands. */
+static int check_named(struct compiler *c, const struct expr_node *const *trees)
+{
+	for (size_t i = 0; i < c->definitions->derive_count; i++) {
+		const struct definition_derive *d = &c->definitions->derives[i];
+		struct plan_scope scope = { .c = c };
+		struct expr_program *program;
+		struct slice entity, name;
+		uint32_t budget = NAMED_STEPS_MAX;
+
+		if (!trees[i])
+			continue;
+		if (leads_to(c, trees[i], trees[i], &budget))
+			return plan_fail(c, &d->value, "«" SLICE_FMT "» stands for itself, directly or by other names", SLICE_ARG(d->name.text));
+		split_name(d->name.text, &entity, &name);
+		scope.on = (enum entity_type)model_entity_find(entity);
+		if (plan_compile_tree(&scope, &d->value, trees[i], VALUE_ANY, &program))
+			return 1;
+	}
+	return 0;
+}
+
 int plan_compile_derives(struct compiler *c)
 {
 	const struct definitions *d = c->definitions;
+
+	const struct expr_node **trees = arena_alloc(&c->scratch, (d->derive_count + 1) * sizeof(*trees));
 
 	c->plan->derived = arena_alloc(&c->plan->arena, PLAN_DERIVED_MAX * sizeof(*c->plan->derived));
 	for (size_t i = 0; i < d->derive_count; i++) {
@@ -348,14 +390,19 @@ int plan_compile_derives(struct compiler *c)
 			return plan_fail(c, &derive->name, "a derived value is named entity.name: lead.first_won_at");
 		parent = model_entity_find(entity);
 		if (parent < 0)
-			return plan_fail(c, &derive->name, "no entity is named «" SLICE_FMT "»", SLICE_ARG(entity));
+			return plan_fail_entity(c, &derive->name, entity);
+		if (attribute_find((enum entity_type)parent, name) >= 0)
+			return plan_fail(c, &derive->name, "%s already has a field of this name", model_table[parent].name);
+		if (plan_check_name(c, &(struct definition_text){ name, derive->name.mark }))
+			return 1;
 		if (slice_is(derive->kind.text, "value")) {
 			if (plan_parse(c, &derive->value, &tree))
 				return 1;
+			trees[i] = tree;
 			add_named(c, entity, name, tree);
 		} else if (add_derived(c, derive, (enum entity_type)parent, name)) {
 			return 1;
 		}
 	}
-	return 0;
+	return check_named(c, trees);
 }

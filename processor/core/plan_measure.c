@@ -101,6 +101,19 @@ static int compile_where(struct plan_scope *scope, const struct effective *e, st
 	return 0;
 }
 
+static int fail_list(struct compiler *c, const struct effective *e, enum entity_type on, struct slice wanted)
+{
+	const char *names[ATTRIBUTE_SLOTS_MAX], *near;
+	size_t count = 0;
+
+	for (uint32_t slot = 0; slot < attribute_slot_count(on); slot++)
+		if (attribute_describe(on, slot).type == VALUE_LIST)
+			names[count++] = attribute_describe(on, slot).name;
+	near = plan_nearest(wanted, names, count);
+	return plan_fail(c, &e->each, "%s has no list named «" SLICE_FMT "»%s%s%s", model_table[on].name, SLICE_ARG(wanted),
+		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+}
+
 /* `each: v in opportunity.visits` */
 static int parse_each(struct compiler *c, const struct effective *e, struct plan_scope *scope, struct plan_measure *m)
 {
@@ -124,7 +137,7 @@ static int parse_each(struct compiler *c, const struct effective *e, struct plan
 	if (slot >= 0)
 		info = attribute_describe(m->on, (uint32_t)slot);
 	if (slot < 0 || info.type != VALUE_LIST)
-		return plan_fail(c, &e->each, "%s has no list named «" SLICE_FMT "»", model_table[m->on].name, SLICE_ARG(list));
+		return fail_list(c, e, m->on, list);
 	m->each_slot = (int16_t)slot;
 	text = slice_trim((struct slice){ text.at, (size_t)(in - text.at) });
 	scope->each_name = (struct slice){ arena_strndup(&c->scratch, text.at, text.len), text.len };
@@ -185,6 +198,8 @@ static int dim_get(struct compiler *c, const struct definition_text *name, uint8
 		}
 	if (plan->dim_count == PLAN_DIMS_MAX)
 		return plan_fail(c, name, "more than %d dimensions", PLAN_DIMS_MAX);
+	if (plan_check_name(c, name))
+		return 1;
 	plan->dims[plan->dim_count] = plan_strdup(c, name->text);
 	*ret = (uint8_t)plan->dim_count++;
 	return 0;
@@ -219,15 +234,8 @@ static int compile_measure(struct compiler *c, const struct definition_measure *
 	if (!e.on.text.at)
 		return plan_fail(c, &d->name, "measure «%s» does not say `on`: which entity it counts", m->name);
 	on = model_entity_find(e.on.text);
-	if (on < 0) {
-		const char *names[ENTITY_TYPE_COUNT], *near;
-
-		for (int i = 0; i < ENTITY_TYPE_COUNT; i++)
-			names[i] = model_table[i].name;
-		near = plan_nearest(e.on.text, names, ENTITY_TYPE_COUNT);
-		return plan_fail(c, &e.on, "no entity is named «" SLICE_FMT "»%s%s%s", SLICE_ARG(e.on.text),
-			near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
-	}
+	if (on < 0)
+		return plan_fail_entity(c, &e.on, e.on.text);
 	m->on = scope.on = (enum entity_type)on;
 	if (!e.at.text.at)
 		return plan_fail(c, &d->name, "measure «%s» does not say `at`: the event's time", m->name);
@@ -252,6 +260,8 @@ int plan_compile_measures(struct compiler *c)
 		plan->measures[i].index = (uint16_t)i;
 		if (measure_definition(d, d->measures[i].name.text) != &d->measures[i])
 			return plan_fail(c, &d->measures[i].name, "a measure of this name is defined above");
+		if (plan_check_name(c, &d->measures[i].name))
+			return 1;
 		if (compile_measure(c, &d->measures[i], &plan->measures[i]))
 			return 1;
 		plan->measure_count++;

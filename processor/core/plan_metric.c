@@ -94,8 +94,8 @@ static int unit_of(struct building *b, enum value_type type)
 	}
 	if ((m->unit == UNIT_DAYS || m->unit == UNIT_SECONDS) != (type == VALUE_DURATION) ||
 		(m->unit == UNIT_CURRENCY) != (type == VALUE_MONEY))
-		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value, "the formula gives a %s, which is not counted in this unit",
-			value_type_name(type));
+		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value, "the formula gives a %s: its unit is not «%s»",
+			value_type_name(type), units[m->unit]);
 	if (m->unit == UNIT_PERCENT)
 		metric_scale(m->program, 100, 1);
 	else if (m->unit == UNIT_DAYS)
@@ -112,6 +112,7 @@ static int compile_formula(struct building *b)
 	enum value_type type;
 	struct expr_node *tree;
 
+	buffer_init(&text);
 	if (plan_parse(c, &b->d->value, &tree))
 		return 1;
 	if (metric_compile(&c->plan->arena, tree, &resolve, &b->m->program, &type, &error)) {
@@ -120,7 +121,6 @@ static int compile_formula(struct building *b)
 		c->mistake->length = (uint32_t)error.len;
 		return 1;
 	}
-	buffer_init(&text);
 	expr_print(tree, &text);
 	b->m->formula = plan_strdup(c, buffer_slice(&text));
 	return unit_of(b, type);
@@ -140,8 +140,12 @@ static int compile_empty(struct building *b)
 				b->inputs[k].empty_is_null = slice_is(pair->value.text, "null");
 				used = true;
 			}
-		if (!used)
-			return plan_fail(b->c, &pair->key, "the formula does not read this measure");
+		if (!used) {
+			const char *near = measure < 0 ? measure_nearest(b, pair->key.text) : NULL;
+
+			return plan_fail(b->c, &pair->key, "the formula does not read a measure «" SLICE_FMT "»%s%s%s",
+				SLICE_ARG(pair->key.text), near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+		}
 	}
 	return 0;
 }
@@ -163,8 +167,12 @@ static int compile_options(struct building *b)
 	if (d->basis.text.at) {
 		for (i = 0; i < 4 && !slice_is(d->basis.text, bases[i]); i++)
 			;
-		if (i == 4)
-			return plan_fail(b->c, &d->basis, "`basis` is EVENT, COHORT, CLOSED or STOCK");
+		if (i == 4) {
+			const char *near = plan_nearest(d->basis.text, bases, 4);
+
+			return plan_fail(b->c, &d->basis, "`basis` is EVENT, COHORT, CLOSED or STOCK%s%s%s", near ? "; the nearest is «" : "",
+				near ? near : "", near ? "»" : "");
+		}
 		m->basis = (enum plan_basis)i;
 	}
 	if (d->min_sample.text.at) {
@@ -188,13 +196,15 @@ static int compile_options(struct building *b)
 	b->compare = m->basis != BASIS_STOCK;
 	if (d->compare.text.at && slice_is(d->compare.text, "none"))
 		b->compare = 0;
-	else if (d->compare.text.at && !slice_is(d->compare.text, "previous"))
+	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") && !slice_is(d->compare.text, "previous_period"))
 		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
 	for (i = 0; i < d->label.count; i++) {
 		if (slice_is(d->label.items[i].key.text, "en"))
 			m->label_en = plan_strdup(b->c, d->label.items[i].value.text);
 		else if (slice_is(d->label.items[i].key.text, "id"))
 			m->label_id = plan_strdup(b->c, d->label.items[i].value.text);
+		else
+			return plan_fail(b->c, &d->label.items[i].key, "a label has the languages en and id");
 	}
 	if (d->description.text.at)
 		m->description = plan_strdup(b->c, d->description.text);
@@ -230,6 +240,8 @@ static int grouping_get(struct compiler *c, const struct definition_list *list)
 				       SLICE_ARG(list->items[i].text), near ? "; the nearest is «" : "", near ? near : "",
 				       near ? "»" : ""), -1;
 		}
+		if (memchr(g.dims, dim, g.dim_count))
+			return plan_fail(c, &list->items[i], "the grouping says this dimension twice"), -1;
 		g.dims[g.dim_count++] = (uint8_t)dim;
 		if (!strcmp(plan->dims[dim], "rep"))
 			g.roster_dim = (int16_t)i;
@@ -274,6 +286,11 @@ static int compile_groupings(struct building *b)
 
 		if (grouping < 0 || check_dims(b, (uint32_t)grouping, &lists[i]))
 			return 1;
+		if (memchr(b->m->groupings, grouping, b->m->grouping_count)) {
+			struct definition_text whole = { { NULL, 0 }, b->d->groupings_mark };
+
+			return plan_fail(b->c, lists[i].count ? &lists[i].items[0] : &whole, "`group_by` says this grouping twice");
+		}
 		b->m->groupings[b->m->grouping_count++] = (uint8_t)grouping;
 		for (uint16_t k = 0; k < b->m->input_count; k++)
 			b->c->measure_groupings[b->inputs[k].measure] |= (uint64_t)1 << grouping;
@@ -356,6 +373,9 @@ static int compile_windows(struct building *b)
 
 		if (window < 0)
 			return 1;
+		for (size_t k = 0; k < i; k++)
+			if (b->m->windows[k].window == window)
+				return plan_fail(b->c, name, "`windows` says this one twice");
 		w = &plan->windows[window];
 		main = main_of(b->c, w);
 		mw->window = (uint16_t)window;
@@ -418,6 +438,11 @@ static int compile_metric(struct compiler *c, const struct definition_metric *d,
 	if (d->rank.text.at) {
 		if (d->value.text.at)
 			return plan_fail(c, &d->rank, "a metric has `value` or `rank`, not both");
+		if (d->windows.count)
+			return plan_fail(c, &d->windows.items[0], "a rank has the windows of the metric that it ranks");
+		if (d->grouping_count)
+			return plan_fail(c, &(struct definition_text){ { NULL, 0 }, d->groupings_mark },
+				"a rank has the groupings of the metric that it ranks");
 		return compile_options(&b) || compile_rank(c, d, m);
 	}
 	if (!d->value.text.at)
@@ -442,6 +467,8 @@ int plan_compile_metrics(struct compiler *c)
 	for (size_t i = 0; i < d->metric_count; i++) {
 		if (plan_metric_find(plan, d->metrics[i].name.text) >= 0)
 			return plan_fail(c, &d->metrics[i].name, "a metric of this name is defined above");
+		if (plan_check_name(c, &d->metrics[i].name))
+			return 1;
 		plan->metrics[i].index = (uint16_t)i;
 		if (compile_metric(c, &d->metrics[i], &plan->metrics[i]))
 			return 1;

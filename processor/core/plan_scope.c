@@ -177,6 +177,7 @@ static const char *scope_suggest(void *ctx, const struct slice *path, size_t cou
 	struct plan_scope *scope = ctx;
 	enum entity_type type;
 	struct expr_ref ref;
+	const char *near;
 
 	*ret_bad = 0;
 	if (scope->each_name.at && slice_equal(path[0], scope->each_name)) {
@@ -189,21 +190,105 @@ static const char *scope_suggest(void *ctx, const struct slice *path, size_t cou
 	}
 	if (!walk(scope, path, count, &ref, ret_bad, &type))
 		return NULL;
-	return *ret_bad == 0 ? nearest_first(scope, path[0]) : nearest_slot(scope->c, type, path[*ret_bad]);
+	near = *ret_bad == 0 ? nearest_first(scope, path[0]) : nearest_slot(scope->c, type, path[*ret_bad]);
+	return near && slice_is(path[*ret_bad], near) ? NULL : near; /* it is there, but leads no further */
 }
 
-static const struct expr_node *scope_expand(void *ctx, const struct slice *path, size_t count)
+const struct expr_node *plan_named_find(const struct compiler *c, const struct slice *path, size_t count)
 {
-	const struct plan_scope *scope = ctx;
-
-	for (uint32_t i = 0; i < scope->c->named_count; i++) {
-		const struct plan_named *n = &scope->c->named[i];
+	for (uint32_t i = 0; i < c->named_count; i++) {
+		const struct plan_named *n = &c->named[i];
 
 		if (!n->entity.len ? count == 1 && slice_equal(path[0], n->name)
 				   : count == 2 && slice_equal(path[0], n->entity) && slice_equal(path[1], n->name))
 			return n->tree;
 	}
 	return NULL;
+}
+
+static const struct expr_node *scope_expand(void *ctx, const struct slice *path, size_t count)
+{
+	const struct plan_scope *scope = ctx;
+
+	return plan_named_find(scope->c, path, count);
+}
+
+/* ---- words of enumerations ------------------------------------------------------------------------------- */
+
+/* The words that a field may hold, NULL-terminated; NULL when it may hold any. */
+static const char *const *symbols_of(struct plan_scope *scope, const struct expr_node *node)
+{
+	const struct expr_node *named;
+	const struct plan_load *load;
+	struct expr_ref ref;
+
+	for (int depth = 0; node->kind == EXPR_PATH && depth < EXPR_DEPTH_MAX; depth++) {
+		named = scope_expand(scope, node->path, node->path_count);
+		if (!named)
+			break;
+		node = named;
+	}
+	if (node->kind != EXPR_PATH || scope_resolve(scope, node->path, node->path_count, &ref))
+		return NULL;
+	load = &scope->c->plan->loads[ref.code];
+	if (load->element_field >= 0)
+		return scope->each_list->fields[load->element_field].symbols;
+	if (load->slot < 0 || (size_t)load->slot >= model_table[load->entity_type].field_count)
+		return NULL;
+	return model_table[load->entity_type].fields[load->slot].symbols;
+}
+
+/* A word that the field can never hold would make a KPI of zeros. `shown`: where the mistake is shown. */
+static int check_word(struct plan_scope *scope, const struct definition_text *at, const char *const *symbols,
+	const struct expr_node *word, const struct expr_node *shown)
+{
+	size_t count = 0;
+	const char *near;
+
+	if (word->kind != EXPR_LITERAL || word->literal.is_null || word->literal.type != VALUE_STRING)
+		return 0;
+	for (; symbols[count]; count++)
+		if (slice_is(word->text, symbols[count]))
+			return 0;
+	near = plan_nearest(word->text, symbols, count);
+	plan_fail(scope->c, at, "this field is never \"" SLICE_FMT "\"%s%s%s", SLICE_ARG(word->text), near ? "; did you mean \"" : "",
+		near ? near : "", near ? "\"?" : "");
+	scope->c->mistake->offset = (uint32_t)shown->offset;
+	scope->c->mistake->length = (uint32_t)shown->length;
+	return 1;
+}
+
+static int check_list(struct plan_scope *scope, const struct definition_text *at, const char *const *symbols,
+	const struct expr_node *list)
+{
+	const struct expr_node *named = list->kind == EXPR_PATH ? scope_expand(scope, list->path, list->path_count) : NULL;
+	const struct expr_node *items = named ? named : list;
+
+	for (uint32_t i = 0; i < items->child_count; i++)
+		if (check_word(scope, at, symbols, items->children[i], named ? list : items->children[i]))
+			return 1;
+	return 0;
+}
+
+static int check_symbols(struct plan_scope *scope, const struct definition_text *at, const struct expr_node *tree)
+{
+	const char *const *symbols;
+
+	if (tree->kind == EXPR_BINARY && (tree->op == OP_EQUAL || tree->op == OP_NOT_EQUAL))
+		for (int side = 0; side < 2; side++) {
+			symbols = symbols_of(scope, tree->children[side]);
+			if (symbols && check_word(scope, at, symbols, tree->children[!side], tree->children[!side]))
+				return 1;
+		}
+	if (tree->kind == EXPR_BINARY && tree->op == OP_IN) {
+		symbols = symbols_of(scope, tree->children[0]);
+		if (symbols && check_list(scope, at, symbols, tree->children[1]))
+			return 1;
+	}
+	for (uint32_t i = 0; i < tree->child_count; i++)
+		if (check_symbols(scope, at, tree->children[i]))
+			return 1;
+	return 0;
 }
 
 int plan_compile_tree(struct plan_scope *scope, const struct definition_text *at, const struct expr_node *tree,
@@ -215,8 +300,9 @@ int plan_compile_tree(struct plan_scope *scope, const struct definition_text *at
 	struct expr_error error;
 
 	if (!expr_compile(&c->plan->arena, tree, &env, wanted, ret, &error))
-		return 0;
-	plan_fail(c, at, "%s", error.message);
+		return check_symbols(scope, at, tree);
+	plan_fail(c, at, "%s%s", error.message,
+		scope->own_only && strstr(error.message, "there is no \"") && !strstr(error.message, "did you mean") ? " (a derived value reads its child's own fields)" : "");
 	c->mistake->offset = (uint32_t)error.offset;
 	c->mistake->length = (uint32_t)error.len;
 	return 1;

@@ -1,14 +1,19 @@
 #include "edge/definition_file.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/asset.h"
 #include "base/nearest.h"
 #include "base/xalloc.h"
 #include "core/definition.h"
 #include "edge/yaml_source.h"
+
+/* As it is shown in mistakes: where the file is in the source tree. */
+#define BUILTIN_NAME "deploy/kpis.yaml"
 
 enum { SOURCES_MAX = 16, KEYS_MAX = 24 };
 
@@ -19,8 +24,9 @@ struct mark {
 
 struct loader {
 	struct yaml_source sources[SOURCES_MAX];
+	bool is_done[SOURCES_MAX]; /* read to its end; not yet: its includes are being read */
 	uint32_t source_count, current;
-	struct mark *marks;              /* handle = index + 1 */
+	struct mark *marks; /* handle = index + 1 */
 	uint32_t mark_count, mark_capacity;
 	struct arena arena;
 	struct definitions d;
@@ -32,9 +38,16 @@ struct loader {
 
 static int refuse(struct loader *l, struct fy_node *at, const char *message)
 {
-	yaml_explain(&l->sources[l->current], yaml_place_of(at), 0, fy_node_is_scalar(at) ? yaml_text_of(at).len : 1, message,
-		l->explanation);
+	yaml_explain(&l->sources[l->current], yaml_place_of(at), 0,
+		fy_node_is_scalar(at) ? yaml_text_of(at).len : 1, message, l->explanation);
 	return 1;
+}
+
+/* `name:` with nothing behind it: it has no place of its own. */
+static bool is_missing(struct fy_node *node)
+{
+	return !node || (fy_node_is_scalar(node) && fy_node_get_style(node) == FYNS_PLAIN &&
+				yaml_text_of(node).len == 0);
 }
 
 static uint32_t mark_of(struct loader *l, struct fy_node *node)
@@ -48,15 +61,19 @@ static struct definition_text text_of(struct loader *l, struct fy_node *node)
 {
 	struct slice text = yaml_text_of(node);
 
-	return (struct definition_text){ { arena_strndup(&l->arena, text.at, text.len), text.len }, mark_of(l, node) };
+	return (struct definition_text){ { arena_strndup(&l->arena, text.at, text.len), text.len },
+		mark_of(l, node) };
 }
 
-static int unknown_key(struct loader *l, struct fy_node *key, const char *const *names, size_t count)
+static int unknown_key(
+	struct loader *l, struct fy_node *key, const char *const *names, size_t count)
 {
 	const char *near = nearest_name(yaml_text_of(key), names, count);
 	struct buffer _cleanup_buffer_ message;
 
 	buffer_init(&message);
+	if (!fy_node_is_scalar(key))
+		return refuse(l, key, "a name is wanted here");
 	buffer_printf(&message, "«" SLICE_FMT "» is not known here", SLICE_ARG(yaml_text_of(key)));
 	if (near)
 		buffer_printf(&message, "; the nearest is «%s»", near);
@@ -82,7 +99,8 @@ static int read_list(struct loader *l, struct fy_node *node, void *to)
 		return refuse(l, node, "a list is wanted here: [a, b]");
 	list->items = arena_alloc(&l->arena, ((size_t)count + 1) * sizeof(*list->items));
 	for (int i = 0; i < count; i++)
-		if (read_text(l, fy_node_sequence_get_by_index(node, i), &list->items[list->count++]))
+		if (read_text(
+			    l, fy_node_sequence_get_by_index(node, i), &list->items[list->count++]))
 			return 1;
 	return 0;
 }
@@ -99,7 +117,10 @@ static int read_pairs(struct loader *l, struct fy_node *node, void *to)
 		struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, i);
 		struct definition_pair *p = &pairs->items[pairs->count++];
 
-		if (read_text(l, fy_node_pair_key(pair), &p->key) || read_text(l, fy_node_pair_value(pair), &p->value))
+		if (is_missing(fy_node_pair_value(pair)))
+			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
+		if (read_text(l, fy_node_pair_key(pair), &p->key) ||
+			read_text(l, fy_node_pair_value(pair), &p->value))
 			return 1;
 	}
 	return 0;
@@ -107,15 +128,19 @@ static int read_pairs(struct loader *l, struct fy_node *node, void *to)
 
 static int read_groupings(struct loader *l, struct fy_node *node, void *to)
 {
-	struct definition_metric *m = (struct definition_metric *)((char *)to - offsetof(struct definition_metric, groupings));
+	struct definition_metric *m =
+		(struct definition_metric *)((char *)to -
+					     offsetof(struct definition_metric, groupings));
 	int count = fy_node_is_sequence(node) ? fy_node_sequence_item_count(node) : -1;
 
 	if (count < 0)
-		return refuse(l, node, "a list of groupings is wanted here: [[], [team], [team, rep]]");
+		return refuse(
+			l, node, "a list of groupings is wanted here: [[], [team], [team, rep]]");
 	m->groupings = arena_alloc(&l->arena, ((size_t)count + 1) * sizeof(*m->groupings));
 	m->groupings_mark = mark_of(l, node);
 	for (int i = 0; i < count; i++)
-		if (read_list(l, fy_node_sequence_get_by_index(node, i), &m->groupings[m->grouping_count++]))
+		if (read_list(l, fy_node_sequence_get_by_index(node, i),
+			    &m->groupings[m->grouping_count++]))
 			return 1;
 	return 0;
 }
@@ -128,7 +153,8 @@ struct key {
 	size_t offset;
 };
 
-static int read_record(struct loader *l, struct fy_node *node, const struct key *keys, size_t key_count, void *to)
+static int read_record(
+	struct loader *l, struct fy_node *node, const struct key *keys, size_t key_count, void *to)
 {
 	const char *names[KEYS_MAX];
 	int count = fy_node_is_mapping(node) ? fy_node_mapping_item_count(node) : -1;
@@ -141,26 +167,53 @@ static int read_record(struct loader *l, struct fy_node *node, const struct key 
 		struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, i);
 		size_t k = 0;
 
-		while (k < key_count && !slice_is(yaml_text_of(fy_node_pair_key(pair)), keys[k].name))
+		while (k < key_count &&
+			!slice_is(yaml_text_of(fy_node_pair_key(pair)), keys[k].name))
 			k++;
 		if (k == key_count)
 			return unknown_key(l, fy_node_pair_key(pair), names, key_count);
+		if (is_missing(fy_node_pair_value(pair)))
+			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
 		if (keys[k].read(l, fy_node_pair_value(pair), (char *)to + keys[k].offset))
 			return 1;
 	}
 	return 0;
 }
 
-#define MEASURE(member) { #member, read_text, offsetof(struct definition_measure, member) }
+#define MEASURE(member)                                                         \
+	{                                                                       \
+#member, read_text, offsetof(struct definition_measure, member) \
+	}
 static const struct key measure_keys[] = {
-	MEASURE(name), MEASURE(on), MEASURE(at), MEASURE(until), MEASURE(where), MEASURE(each), MEASURE(agg), MEASURE(value),
-	MEASURE(extends), MEASURE(scope), { "by", read_pairs, offsetof(struct definition_measure, by) },
+	MEASURE(name),
+	MEASURE(on),
+	MEASURE(at),
+	MEASURE(until),
+	MEASURE(where),
+	MEASURE(each),
+	MEASURE(agg),
+	MEASURE(value),
+	MEASURE(extends),
+	MEASURE(scope),
+	{ "by", read_pairs, offsetof(struct definition_measure, by) },
 };
 
-#define METRIC(member) { #member, read_text, offsetof(struct definition_metric, member) }
+#define METRIC(member)                                                         \
+	{                                                                      \
+#member, read_text, offsetof(struct definition_metric, member) \
+	}
 static const struct key metric_keys[] = {
-	METRIC(name), METRIC(value), METRIC(rank), METRIC(basis), METRIC(mature), METRIC(compare), METRIC(unit), METRIC(min_sample),
-	METRIC(min_share), METRIC(description), { "windows", read_list, offsetof(struct definition_metric, windows) },
+	METRIC(name),
+	METRIC(value),
+	METRIC(rank),
+	METRIC(basis),
+	METRIC(mature),
+	METRIC(compare),
+	METRIC(unit),
+	METRIC(min_sample),
+	METRIC(min_share),
+	METRIC(description),
+	{ "windows", read_list, offsetof(struct definition_metric, windows) },
 	{ "group_by", read_groupings, offsetof(struct definition_metric, groupings) },
 	{ "empty", read_pairs, offsetof(struct definition_metric, empty) },
 	{ "label", read_pairs, offsetof(struct definition_metric, label) },
@@ -169,12 +222,14 @@ static const struct key metric_keys[] = {
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Its place in an array of records that begin with their name: the earlier one of another file, or a new one. */
-static void *place_of(struct loader *l, void **array, size_t *count, size_t *capacity, size_t size, struct slice name)
+static void *place_of(struct loader *l, void **array, size_t *count, size_t *capacity, size_t size,
+	struct slice name)
 {
 	char *item;
 
 	for (size_t i = 0; i < *count; i++) {
-		struct definition_text *old = (struct definition_text *)(void *)((char *)*array + i * size);
+		struct definition_text *old =
+			(struct definition_text *)(void *)((char *)*array + i * size);
 
 		if (slice_equal(old->text, name) && l->marks[old->mark - 1].source != l->current)
 			return old;
@@ -198,8 +253,8 @@ static int read_measures(struct loader *l, struct fy_node *node)
 			return 1;
 		if (!m.name.text.at)
 			return refuse(l, item, "a measure wants a name");
-		*(struct definition_measure *)place_of(l, (void **)&l->d.measures, &l->d.measure_count, &l->measure_capacity, sizeof(m),
-			m.name.text) = m;
+		*(struct definition_measure *)place_of(l, (void **)&l->d.measures,
+			&l->d.measure_count, &l->measure_capacity, sizeof(m), m.name.text) = m;
 	}
 	return fy_node_is_sequence(node) ? 0 : refuse(l, node, "`measures` is a list: - {name: …}");
 }
@@ -214,33 +269,48 @@ static int read_metrics(struct loader *l, struct fy_node *node)
 			return 1;
 		if (!m.name.text.at)
 			return refuse(l, item, "a metric wants a name");
-		*(struct definition_metric *)place_of(l, (void **)&l->d.metrics, &l->d.metric_count, &l->metric_capacity, sizeof(m),
-			m.name.text) = m;
+		*(struct definition_metric *)place_of(l, (void **)&l->d.metrics, &l->d.metric_count,
+			&l->metric_capacity, sizeof(m), m.name.text) = m;
 	}
 	return fy_node_is_sequence(node) ? 0 : refuse(l, node, "`metrics` is a list: - {name: …}");
 }
 
-static int read_derive(struct loader *l, struct fy_node *key, struct fy_node *node, struct definition_derive *d)
+static int read_derive(
+	struct loader *l, struct fy_node *key, struct fy_node *node, struct definition_derive *d)
 {
-	static const char *const names[] = { "min", "max", "sum", "count", "first", "next", "value", "over", "where", "by", "key" };
-	struct definition_text *const places[] = { &d->value, &d->value, &d->value, &d->value, &d->value, &d->value, &d->value,
-		&d->over, &d->where, &d->by, &d->key };
+	static const char *const names[] = { "min", "max", "sum", "count", "first", "next", "value",
+		"over", "where", "by", "key" };
+	struct definition_text *const places[] = { &d->value, &d->value, &d->value, &d->value,
+		&d->value, &d->value, &d->value, &d->over, &d->where, &d->by, &d->key };
 
 	d->name = text_of(l, key);
 	for (int i = 0; fy_node_is_mapping(node) && i < fy_node_mapping_item_count(node); i++) {
 		struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, i);
 		size_t k = 0;
 
-		while (k < COUNT_OF(names) && !slice_is(yaml_text_of(fy_node_pair_key(pair)), names[k]))
+		while (k < COUNT_OF(names) &&
+			!slice_is(yaml_text_of(fy_node_pair_key(pair)), names[k]))
 			k++;
 		if (k == COUNT_OF(names))
 			return unknown_key(l, fy_node_pair_key(pair), names, COUNT_OF(names));
+		if (is_missing(fy_node_pair_value(pair)))
+			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
+		if (k <= 6 && d->kind.text.at)
+			return refuse(l, fy_node_pair_key(pair),
+				"a derived value is one of min, max, sum, count, first and value, "
+				"not two");
 		if (k <= 6)
 			d->kind = text_of(l, fy_node_pair_key(pair));
 		if (read_text(l, fy_node_pair_value(pair), places[k]))
 			return 1;
 	}
-	return d->kind.text.at ? 0 : refuse(l, key, "a derived value reads {min: deal.won_at, over: deal.lead, where: …}");
+	if (!d->kind.text.at)
+		return refuse(l, key,
+			"a derived value reads {min: deal.won_at, over: deal.lead, where: …}");
+	if (slice_is(d->kind.text, "value") &&
+		(d->over.text.at || d->where.text.at || d->by.text.at || d->key.text.at))
+		return refuse(l, key, "a derived value that is {value: …} has nothing beside it");
+	return 0;
 }
 
 static int read_derives(struct loader *l, struct fy_node *node)
@@ -251,10 +321,12 @@ static int read_derives(struct loader *l, struct fy_node *node)
 
 		if (read_derive(l, fy_node_pair_key(pair), fy_node_pair_value(pair), &d))
 			return 1;
-		*(struct definition_derive *)place_of(l, (void **)&l->d.derives, &l->d.derive_count, &l->derive_capacity, sizeof(d),
-			d.name.text) = d;
+		*(struct definition_derive *)place_of(l, (void **)&l->d.derives, &l->d.derive_count,
+			&l->derive_capacity, sizeof(d), d.name.text) = d;
 	}
-	return fy_node_is_mapping(node) ? 0 : refuse(l, node, "`derive` is a mapping: lead.first_won_at: {min: …}");
+	return fy_node_is_mapping(node)
+		       ? 0
+		       : refuse(l, node, "`derive` is a mapping: lead.first_won_at: {min: …}");
 }
 
 static int read_params(struct loader *l, struct fy_node *node)
@@ -264,14 +336,20 @@ static int read_params(struct loader *l, struct fy_node *node)
 		struct fy_node *value = fy_node_pair_value(pair);
 		struct definition_param p = { .name = text_of(l, fy_node_pair_key(pair)) };
 
-		p.kind = fy_node_is_scalar(value) ? PARAM_SCALAR : fy_node_is_sequence(value) ? PARAM_LIST : PARAM_MAP;
-		if (p.kind == PARAM_SCALAR ? read_text(l, value, &p.value)
-			: p.kind == PARAM_LIST ? read_list(l, value, &p.list) : read_pairs(l, value, &p.map))
+		if (is_missing(value))
+			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
+		p.kind = fy_node_is_scalar(value)     ? PARAM_SCALAR
+			 : fy_node_is_sequence(value) ? PARAM_LIST
+						      : PARAM_MAP;
+		if (p.kind == PARAM_SCALAR     ? read_text(l, value, &p.value)
+			: p.kind == PARAM_LIST ? read_list(l, value, &p.list)
+					       : read_pairs(l, value, &p.map))
 			return 1;
-		*(struct definition_param *)place_of(l, (void **)&l->d.params, &l->d.param_count, &l->param_capacity, sizeof(p),
-			p.name.text) = p;
+		*(struct definition_param *)place_of(l, (void **)&l->d.params, &l->d.param_count,
+			&l->param_capacity, sizeof(p), p.name.text) = p;
 	}
-	return fy_node_is_mapping(node) ? 0 : refuse(l, node, "`params` is a mapping: {maturity: 30d}");
+	return fy_node_is_mapping(node) ? 0
+					: refuse(l, node, "`params` is a mapping: {maturity: 30d}");
 }
 
 /* ---- files ---------------------------------------------------------------------------------------------- */
@@ -283,10 +361,6 @@ static int load_source(struct loader *l, const char *path)
 	struct slice text;
 	int r;
 
-	if (l->source_count == SOURCES_MAX) {
-		buffer_put_text(l->explanation, "definitions include more than 16 files, or themselves\n");
-		return 1;
-	}
 	if (path && *path && strcmp(path, "builtin")) {
 		r = yaml_source_read(&l->sources[l->source_count], path, l->explanation);
 	} else {
@@ -297,12 +371,48 @@ static int load_source(struct loader *l, const char *path)
 			return 1;
 		}
 		text = (struct slice){ (const char *)builtin->data, builtin->len };
-		r = yaml_source_parse(&l->sources[l->source_count], "deploy/kpis.yaml", text, l->explanation);
+		r = yaml_source_parse(
+			&l->sources[l->source_count], BUILTIN_NAME, text, l->explanation);
 	}
 	if (r)
 		return 1;
 	l->current = l->source_count++;
 	return read_document(l);
+}
+
+/* 0: to be read; 1: it is read already; 2: a mistake, said. */
+static int check_include(struct loader *l, struct fy_node *at, const char *path)
+{
+	const char *name = strcmp(path, "builtin") ? path : BUILTIN_NAME;
+	struct buffer _cleanup_buffer_ message;
+
+	buffer_init(&message);
+	for (uint32_t i = 0; i < l->source_count; i++)
+		if (!strcmp(l->sources[i].name, name)) {
+			if (!l->is_done[i])
+				refuse(l, at, "definitions include themselves");
+			return l->is_done[i] ? 1 : 2;
+		}
+	if (l->source_count == SOURCES_MAX) {
+		refuse(l, at, "definitions include more than 16 files");
+		return 2;
+	}
+	if (strcmp(path, "builtin") && access(path, R_OK) != 0) {
+		buffer_printf(&message, "%s: %s", path, strerror(errno));
+		refuse(l, at, buffer_text(&message));
+		return 2;
+	}
+	return 0;
+}
+
+/* A path beside the file that includes it. */
+static void include_path(const struct loader *l, struct slice text, struct buffer *ret)
+{
+	const char *name = l->sources[l->current].name, *slash = strrchr(name, '/');
+
+	if (slash && !slice_starts_with(text, SLICE_LIT("/")) && !slice_is(text, "builtin"))
+		buffer_printf(ret, "%.*s", (int)(slash - name + 1), name);
+	buffer_put(ret, text.at, text.len);
 }
 
 static int read_includes(struct loader *l, struct fy_node *node)
@@ -314,13 +424,13 @@ static int read_includes(struct loader *l, struct fy_node *node)
 		return 1;
 	for (size_t i = 0; i < list.count; i++) {
 		struct buffer _cleanup_buffer_ path;
-		const char *name = l->sources[current].name, *slash = strrchr(name, '/');
+		int answer;
 
 		buffer_init(&path);
-		if (slash && list.items[i].text.at[0] != '/' && !slice_is(list.items[i].text, "builtin"))
-			buffer_printf(&path, "%.*s", (int)(slash - name + 1), name);
-		buffer_put(&path, list.items[i].text.at, list.items[i].text.len);
-		if (load_source(l, buffer_text(&path)))
+		include_path(l, list.items[i].text, &path);
+		answer = check_include(
+			l, fy_node_sequence_get_by_index(node, (int)i), buffer_text(&path));
+		if (answer == 2 || (answer == 0 && load_source(l, buffer_text(&path))))
 			return 1;
 		l->current = current;
 	}
@@ -329,7 +439,8 @@ static int read_includes(struct loader *l, struct fy_node *node)
 
 static int read_section(struct loader *l, struct fy_node *key, struct fy_node *value)
 {
-	static const char *const names[] = { "include", "params", "derive", "measures", "metrics", "grace" };
+	static const char *const names[] = { "include", "params", "derive", "measures", "metrics",
+		"grace" };
 	struct slice name = yaml_text_of(key);
 
 	if (slice_is(name, "include"))
@@ -349,11 +460,13 @@ static int read_section(struct loader *l, struct fy_node *key, struct fy_node *v
 
 static int read_document(struct loader *l)
 {
-	struct fy_node *root = fy_document_root(l->sources[l->current].document), *include;
+	struct fy_document *document = l->sources[l->current].document;
+	struct fy_node *root = document ? fy_document_root(document) : NULL, *include;
 
 	if (!root || !fy_node_is_mapping(root)) {
 		yaml_explain(&l->sources[l->current], (struct yaml_place){ 1, 1 }, 0, 1,
-			"definitions are a mapping of params, derive, measures and metrics", l->explanation);
+			"definitions are a mapping of params, derive, measures and metrics",
+			l->explanation);
 		return 1;
 	}
 	include = fy_node_mapping_lookup_by_string(root, "include", 7);
@@ -365,6 +478,7 @@ static int read_document(struct loader *l)
 		if (read_section(l, fy_node_pair_key(pair), fy_node_pair_value(pair)))
 			return 1;
 	}
+	l->is_done[l->current] = true;
 	return 0;
 }
 
@@ -381,7 +495,8 @@ static int compile(struct loader *l, struct plan **ret)
 		return 1;
 	}
 	mark = &l->marks[mistake.mark - 1];
-	yaml_explain(&l->sources[mark->source], mark->place, mistake.offset, mistake.length, mistake.message, l->explanation);
+	yaml_explain(&l->sources[mark->source], mark->place, mistake.offset, mistake.length,
+		mistake.message, l->explanation);
 	return 1;
 }
 
@@ -408,7 +523,8 @@ int definition_file_plan(const char *path, struct plan **ret_plan, struct buffer
 	return r;
 }
 
-int definition_text_plan(const char *name, struct slice text, struct plan **ret_plan, struct buffer *explanation)
+int definition_text_plan(
+	const char *name, struct slice text, struct plan **ret_plan, struct buffer *explanation)
 {
 	struct loader l = { .explanation = explanation };
 	int r;

@@ -160,11 +160,11 @@ static int put_node(
 	const char *name;
 	bool is_leaf;
 
+	buffer_init(&joined);
 	if (!where.value || where.value[0] == '\0')
 		return settings_complain(l, &where, "the name of a setting is wanted here");
 	if (refuse_nul(l, key, &where))
 		return 1;
-	buffer_init(&joined);
 	buffer_printf(&joined, "%s%s%s", prefix, prefix[0] ? "." : "", where.value);
 	name = settings_keep(l, buffer_slice(&joined));
 	is_leaf = settings_row_find(slice_of(name), false) >= 0;
