@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -24,7 +25,7 @@
 
 /* The clock moves in steps of at least this: what is published at a moment is the same however it was reached (S10). */
 enum {
-	CLOCK_STEP_MS = 60000,
+	CLOCK_STEP_MS = 900000,
 	WORK_MAX = 1 << 20,
 	OUT_BYTES = 1 << 16,
 	AT_MAX = 1000,
@@ -212,7 +213,7 @@ static int take_times(struct replay *r)
 
 static int load_definitions(struct replay *r)
 {
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 
 	buffer_init(&explanation);
 	if (definition_file_plan(r->flags.kpis, &r->plan, &explanation) ||
@@ -386,10 +387,12 @@ static void show_table(struct replay *r, int64_t at_ms)
 /* Finals are looked for once a local day, behind the time that they wait for stragglers. */
 static void close_periods(struct replay *r)
 {
-	int64_t clock_ms = shard_clock(r->shard),
-		day = calendar_local_day(&r->calendar, clock_ms - r->plan->grace_ms);
+	int64_t clock_ms = shard_clock(r->shard), day;
 
-	if (!r->flags.history || day == r->closed_day)
+	if (!r->flags.history)
+		return;
+	day = calendar_local_day(&r->calendar, clock_ms - r->plan->grace_ms);
+	if (day == r->closed_day)
 		return;
 	r->closed_day = day;
 	shard_collect(r->shard, clock_ms, false, UINT32_MAX, emit_closed, r);
@@ -404,11 +407,17 @@ static void advance(struct replay *r, int64_t clock_ms)
 	close_periods(r);
 }
 
+/* Before the first event there is no clock, and nothing to show. */
+static bool has_begun(const struct replay *r)
+{
+	return shard_clock(r->shard) != INT64_MIN;
+}
+
 static void show(struct replay *r, int64_t at_ms)
 {
-	advance(r, at_ms);
+	if (has_begun(r))
+		advance(r, at_ms);
 	end_progress(r);
-	snapshots_forget_published(shard_snapshots(r->shard));
 	shard_collect(r->shard, at_ms, true, UINT32_MAX, emit_all, r);
 	if (strcmp(r->flags.format, "table") == 0)
 		show_table(r, at_ms);
@@ -463,11 +472,16 @@ static int run_events(struct replay *r)
 
 	arena_init(&arena, 0);
 	while (!code && source_file_next(r->source, &arena, &event) == 0) {
+		/* The first event goes in before the clock starts: periods are closed from then on
+		 * for the tenants that are known. */
+		bool is_first = !has_begun(r);
+
 		show_until(r, event.occurred_at_ms);
-		if (shard_clock(r->shard) == INT64_MIN ||
-			event.occurred_at_ms - shard_clock(r->shard) >= CLOCK_STEP_MS)
+		if (!is_first && event.occurred_at_ms - shard_clock(r->shard) >= CLOCK_STEP_MS)
 			advance(r, event.occurred_at_ms);
 		code = apply(r, &event);
+		if (is_first && shard_tenant_count(r->shard))
+			advance(r, event.occurred_at_ms);
 		arena_reset(&arena);
 		if (++done % 1024 == 0)
 			show_progress(r, "replaying", done, count);
@@ -511,6 +525,21 @@ static void summarize(struct replay *r)
 	fputs("\n", stderr);
 }
 
+/* The file of rejects is written anew: it must not be one of those that are read. */
+static int check_rejects(const struct replay *r, const char *const *paths, size_t count)
+{
+	struct stat rejects, input;
+
+	if (stat(r->flags.rejects, &rejects))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (stat(paths[i], &input) == 0 && input.st_dev == rejects.st_dev &&
+			input.st_ino == rejects.st_ino)
+			return wrong("--rejects %s would overwrite what is to be read",
+				r->flags.rejects);
+	return 0;
+}
+
 static int read_files(struct replay *r, const char *const *paths, size_t count)
 {
 	const struct source_file_settings settings = {
@@ -519,7 +548,7 @@ static int read_files(struct replay *r, const char *const *paths, size_t count)
 		.progress = reading,
 		.ctx = r,
 	};
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 
 	buffer_init(&explanation);
 	r->source = source_file_new(&settings);
@@ -567,6 +596,8 @@ static int run(struct replay *r, const char *const *paths, size_t count)
 	code = load_definitions(r);
 	if (!code)
 		code = load_zone(r);
+	if (!code)
+		code = check_rejects(r, paths, count);
 	if (code)
 		return code;
 	snapshot_table_init(&r->table, r->plan);

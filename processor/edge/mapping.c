@@ -359,7 +359,7 @@ static void read_cells(struct run *run, const struct run_file *file, const struc
 static void tell_reject(struct run *run, const struct run_file *file, uint64_t line,
 	const char *reason, struct slice raw)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 
 	buffer_init(&text);
 	csv_put_text(file->csv.format.encoding, raw, &text);

@@ -103,7 +103,7 @@ void mapping_paths_deinit(struct mapping_paths *paths)
 
 static void look_in(const char *folder, struct slice pattern, struct mapping_paths *ret)
 {
-	struct buffer _cleanup_buffer_ full;
+	struct buffer _cleanup_buffer_ full = { 0 };
 	glob_t found;
 
 	buffer_init(&full);
@@ -119,7 +119,7 @@ static void look_in(const char *folder, struct slice pattern, struct mapping_pat
 
 static void fit_file(const char *path, struct slice pattern, struct mapping_paths *ret)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 
 	buffer_init(&text);
 	buffer_put(&text, pattern.at, pattern.len);
@@ -136,7 +136,7 @@ int mapping_find_files(const struct mapping *m, const struct mapping_rows *rows,
 	const char *const *paths, size_t path_count, struct mapping_paths *ret,
 	struct buffer *explanation)
 {
-	struct buffer _cleanup_buffer_ own;
+	struct buffer _cleanup_buffer_ own = { 0 };
 	bool looked = path_count == 0;
 
 	buffer_init(&own);
@@ -170,7 +170,7 @@ static int find_lookup_file(const struct mapping *m, const struct mapping_lookup
 	const char *const *paths, size_t path_count, struct mapping_paths *ret,
 	struct buffer *explanation)
 {
-	struct buffer _cleanup_buffer_ folder;
+	struct buffer _cleanup_buffer_ folder = { 0 };
 
 	buffer_init(&folder);
 	for (size_t i = 0; i < path_count && !ret->count; i++) {

@@ -288,7 +288,7 @@ static struct value run_phone(
 {
 	struct mapping_row *row = row_of(frame);
 	struct slice country = text_at(frame, args, count, 1);
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	(void)user;
 	buffer_init(&out);
@@ -371,7 +371,7 @@ static struct value run_replace(
 	struct mapping_row *row = row_of(frame);
 	struct slice text = mapping_text(row, args[0]), from = mapping_text(row, args[1]),
 		     to = mapping_text(row, args[2]);
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	(void)count;
 	(void)user;

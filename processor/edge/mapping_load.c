@@ -19,7 +19,7 @@ static int refuse(struct loader *l, struct fy_node *at, const char *format, ...)
 
 static int refuse(struct loader *l, struct fy_node *at, const char *format, ...)
 {
-	struct buffer _cleanup_buffer_ message;
+	struct buffer _cleanup_buffer_ message = { 0 };
 	va_list args;
 
 	buffer_init(&message);

@@ -391,7 +391,7 @@ static bool has_two_currencies(const struct grid *g)
 
 static void grid_fill(struct grid *g)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 
 	buffer_init(&text);
 	for (size_t i = 0; i < g->count; i++) {
@@ -420,7 +420,7 @@ static bool row_has_data(const struct grid *g, size_t row)
 /* Room for the labels of the rows that are shown. */
 static void grid_measure_labels(struct grid *g, bool all)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 	bool two = has_two_currencies(g);
 
 	buffer_init(&text);
@@ -436,7 +436,7 @@ static void grid_measure_labels(struct grid *g, bool all)
 
 static void grid_print_row(const struct grid *g, size_t row, struct buffer *out)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 
 	buffer_init(&text);
 	put_row_label(g->rows[row], has_two_currencies(g), &text);

@@ -55,7 +55,7 @@ void source_file_free(struct source_file *s)
 
 static void put_text_field(struct slice text, struct buffer *out)
 {
-	struct buffer _cleanup_buffer_ clean;
+	struct buffer _cleanup_buffer_ clean = { 0 };
 
 	buffer_init(&clean);
 	csv_put_text(CSV_UTF8, text, &clean);
@@ -65,7 +65,7 @@ static void put_text_field(struct slice text, struct buffer *out)
 static void write_reject(struct source_file *s, const char *path, uint64_t line, const char *reason,
 	struct slice text)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	if (!s->settings.rejects_path)
 		return;
@@ -279,7 +279,7 @@ static void list_folder(const char *folder, struct names *ret)
 	struct dirent *entry;
 
 	while (directory && (entry = readdir(directory))) {
-		struct buffer _cleanup_buffer_ path;
+		struct buffer _cleanup_buffer_ path = { 0 };
 
 		if (!ends_with(entry->d_name, ".avro") && !ends_with(entry->d_name, ".jsonl") &&
 			!ends_with(entry->d_name, ".json"))

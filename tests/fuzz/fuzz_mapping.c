@@ -50,7 +50,7 @@ static void try_mapping(struct slice yaml, struct slice csv)
 {
 	struct seen seen = { 0, 0 };
 	const struct mapping_sink sink = { &seen, on_event, on_reject, NULL };
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 	struct mapping_counts counts;
 	struct mapping *mapping;
 

@@ -34,7 +34,7 @@ static void render(struct slice bytes, struct csv_format format, struct buffer *
 
 static void check(const char *bytes, struct csv_format format, const char *expected)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	buffer_init(&out);
 	render(slice_of(bytes), format, &out);
@@ -88,7 +88,7 @@ static void test_wrong_rows_do_not_stop(void **state)
 static void test_nul_and_utf16(void **state)
 {
 	char reason[CSV_REASON_MAX];
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 	struct csv_reader reader;
 
 	(void)state;
@@ -105,7 +105,7 @@ static void test_nul_and_utf16(void **state)
 
 static void test_too_long(void **state)
 {
-	struct buffer _cleanup_buffer_ bytes, out;
+	struct buffer _cleanup_buffer_ bytes = { 0 }, out = { 0 };
 
 	(void)state;
 	buffer_init(&bytes);
@@ -152,7 +152,7 @@ static void test_encodings(void **state)
 
 static void test_put_text_is_always_utf8(void **state)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	(void)state;
 	buffer_init(&out);
@@ -192,7 +192,7 @@ static void test_round_trip(void **state)
 	(void)state;
 	rng_init(&rng, 7);
 	for (int round = 0; round < 2000; round++) {
-		struct buffer _cleanup_buffer_ bytes;
+		struct buffer _cleanup_buffer_ bytes = { 0 };
 		char fields[4][32], reason[CSV_REASON_MAX];
 		struct csv_reader reader;
 		struct csv_row row;

@@ -107,7 +107,7 @@ static void run(const char *yaml, const char *csv, struct buffer *out)
 {
 	const struct mapping_sink sink = { out, on_event, on_reject, NULL };
 	struct mapping *mapping;
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 
 	buffer_init(&explanation);
 	if (mapping_parse("m.yaml", slice_of(yaml), "UTC", &mapping, &explanation)) {
@@ -121,7 +121,7 @@ static void run(const char *yaml, const char *csv, struct buffer *out)
 
 static void check(const char *yaml, const char *csv, const char *expected)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	buffer_init(&out);
 	run(yaml, csv, &out);
@@ -131,7 +131,7 @@ static void check(const char *yaml, const char *csv, const char *expected)
 /* Only that it says this, somewhere. */
 static void check_says(const char *yaml, const char *csv, const char *part)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 
 	buffer_init(&out);
 	run(yaml, csv, &out);
@@ -468,7 +468,7 @@ static void test_mistakes_have_positions(void **state)
 
 static void test_what_the_mapping_says(void **state)
 {
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 	struct mapping *mapping;
 
 	(void)state;
@@ -636,7 +636,7 @@ static void test_phones(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct buffer _cleanup_buffer_ out;
+		struct buffer _cleanup_buffer_ out = { 0 };
 
 		buffer_init(&out);
 		bool good =
@@ -666,7 +666,7 @@ static void test_folders_and_globs(void **state)
 {
 	char folder[] = "/tmp/salespulse_mapping_XXXXXX", path[512];
 	const char *paths[1] = { folder };
-	struct buffer _cleanup_buffer_ out, explanation;
+	struct buffer _cleanup_buffer_ out = { 0 }, explanation = { 0 };
 	struct mapping *mapping;
 
 	(void)state;

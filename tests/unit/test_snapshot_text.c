@@ -39,7 +39,7 @@ static struct snapshot record(
 
 static void test_csv(void **state)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 	struct snapshot s = record("win_rate", "all", "PERCENT", "OK", 63.15);
 
 	(void)state;
@@ -68,7 +68,7 @@ static void test_csv(void **state)
 
 static void test_json(void **state)
 {
-	struct buffer _cleanup_buffer_ out;
+	struct buffer _cleanup_buffer_ out = { 0 };
 	struct snapshot s = record("rep_rank", "7d", "COUNT", "OK", 2);
 	json_t *read;
 
@@ -119,7 +119,7 @@ static void test_values_for_people(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct buffer _cleanup_buffer_ out;
+		struct buffer _cleanup_buffer_ out = { 0 };
 		struct snapshot s = record("m", "7d", rows[i].unit, rows[i].state, rows[i].value);
 
 		buffer_init(&out);
@@ -142,7 +142,7 @@ static void add(struct snapshot_table *t, const char *metric, const char *window
 
 static void test_table(void **state)
 {
-	struct buffer _cleanup_buffer_ out, explanation;
+	struct buffer _cleanup_buffer_ out = { 0 }, explanation = { 0 };
 	struct snapshot_table table;
 	struct plan *plan;
 

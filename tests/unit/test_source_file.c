@@ -20,9 +20,9 @@ static char folder[64];
 
 static const char *path_of(const char *name)
 {
-	static char paths[8][128];
+	static char paths[64][128];
 	static int at;
-	char *path = paths[at++ % 8];
+	char *path = paths[at++ % 64];
 
 	snprintf(path, sizeof(paths[0]), "%s/%s", folder, name);
 	return path;
@@ -77,7 +77,7 @@ static struct event rep(struct arena *arena, const char *id, const char *time)
 
 static void write_events(struct arena *arena)
 {
-	struct buffer _cleanup_buffer_ lines;
+	struct buffer _cleanup_buffer_ lines = { 0 };
 	struct avro_file_writer *writer = avro_file_create(path_of("e.avro"), ENTITY_REP);
 	struct event one = rep(arena, "avro-1", "2026-01-03T00:00:00Z"),
 		     two = rep(arena, "avro-2", "2026-01-01T00:00:00Z");
@@ -108,7 +108,7 @@ static void test_three_kinds_in_one_order(void **state)
 {
 	const struct source_file_settings settings = { .rejects_path = path_of("rejects.csv") };
 	struct arena _cleanup_arena_ arena;
-	struct buffer _cleanup_buffer_ out, explanation;
+	struct buffer _cleanup_buffer_ out = { 0 }, explanation = { 0 };
 	struct source_file *s = source_file_new(&settings);
 	struct mapping *mapping;
 	char rejects[512] = "";
@@ -125,7 +125,8 @@ static void test_three_kinds_in_one_order(void **state)
 
 	const char *paths[] = { path_of("e.avro"), path_of("e.jsonl"), path_of("a.csv") };
 
-	assert_int_equal(source_file_read(s, mapping, paths, 3, &explanation), 0);
+	if (source_file_read(s, mapping, paths, 3, &explanation))
+		fail_msg("%s", buffer_text(&explanation));
 	put_order(s, &out);
 	/* Versions of the CSV are places in the order; those of the others are their own. */
 	assert_string_equal(
@@ -152,7 +153,7 @@ static void test_folder_without_mapping(void **state)
 {
 	const struct source_file_settings settings = { 0 };
 	struct arena _cleanup_arena_ arena;
-	struct buffer _cleanup_buffer_ out, explanation;
+	struct buffer _cleanup_buffer_ out = { 0 }, explanation = { 0 };
 	struct source_file *s = source_file_new(&settings);
 	const char *paths[] = { folder };
 
@@ -170,7 +171,7 @@ static void test_folder_without_mapping(void **state)
 static void refused(const char *path, const char *says)
 {
 	const struct source_file_settings settings = { 0 };
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 	struct source_file *s = source_file_new(&settings);
 
 	buffer_init(&explanation);
@@ -194,7 +195,7 @@ static void test_what_is_refused(void **state)
 static void test_broken_avro_is_an_error(void **state)
 {
 	const struct source_file_settings settings = { 0 };
-	struct buffer _cleanup_buffer_ explanation;
+	struct buffer _cleanup_buffer_ explanation = { 0 };
 	struct source_file *s = source_file_new(&settings);
 	const char *paths[] = { path_of("e.avro") };
 
