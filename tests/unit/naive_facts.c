@@ -317,11 +317,13 @@ static void rep_facts(struct making *m)
 {
 	struct slice dims[] = { naive_text(m->t, "name"),
 		naive_derived_text(m->n, m->t, "least_segment") };
+	struct slice segment =
+		naive_text(naive_derived_ref(m->n, m->t, "first_customer"), "segment");
 
 	simple(m, "first_calls",
 		naive_number(naive_derived_ref(m->n, m->t, "first_call"), "initiated_at"), dims, 2,
 		1);
-	simple(m, "earliest", naive_derived(m->n, m->t, "earliest_win"), NULL, 0, 1);
+	simple(m, "earliest", naive_derived(m->n, m->t, "earliest_win"), &segment, 1, 1);
 }
 
 void naive_print_facts(struct naive *n, struct buffer *out)

@@ -233,6 +233,7 @@ static void put_rep(struct printing *p)
 	put_derived(p, "wins");
 	put_text(p, "least_segment", naive_derived_text(p->n, p->t, "least_segment"));
 	put_derived(p, "earliest_win");
+	put_derived_ref(p, "first_customer");
 }
 
 static void put_account(struct printing *p)

@@ -305,6 +305,7 @@ static const struct derived {
 	{ "wins", ENTITY_REP, ENTITY_DEAL, HOW_COUNT, "winner", NULL, true },
 	{ "least_segment", ENTITY_REP, ENTITY_ACCOUNT, HOW_MIN, "owner", "segment", false },
 	{ "earliest_win", ENTITY_REP, ENTITY_ACCOUNT, HOW_MIN, "owner", "first_won_at", false },
+	{ "first_customer", ENTITY_REP, ENTITY_ACCOUNT, HOW_FIRST, "owner", "first_won_at", false },
 };
 
 struct result {

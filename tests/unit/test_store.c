@@ -286,6 +286,25 @@ static void test_s2_erase_sticks(void **state)
 	in_any_order(*state, check_erased_name);
 }
 
+/* What is erased is not even remembered as a text. */
+static void test_s2_erased_texts_are_not_taken_in(void **state)
+{
+	struct story *s = *state;
+	struct world w;
+	struct event *e = update(s, ENTITY_REP, "ana", 3, AT3);
+
+	world_init_shared(&w, s->plan, (struct store_limits){ .entities_max = 1000 });
+	event_set_all(e, "name", "Ana Secret", "region", "java", NULL);
+	event_add_ext(&s->arena, e, "note", "also secret");
+	world_change(&w, tell(s, ENTITY_REP, EVENT_ERASE, "ana", 1, AT1));
+	world_change(&w, e);
+	assert_int_not_equal(intern_find(&w.strings, SLICE_LIT("java")), 0);
+	assert_int_equal(intern_find(&w.strings, SLICE_LIT("Ana Secret")), 0);
+	assert_int_equal(intern_find(&w.strings, SLICE_LIT("also secret")), 0);
+	world_deinit(&w);
+	s->count = 0;
+}
+
 /* ---- S2: merges ----------------------------------------------------------------------------------------- */
 
 static struct event *lead(struct story *s, const char *id, int64_t version, const char *at)
@@ -1142,6 +1161,7 @@ int main(void)
 		cmocka_unit_test(test_s2_excluded_is_of_the_newest_image),
 		cmocka_unit_test(test_s2_erase_before_and_after),
 		cmocka_unit_test(test_s2_erase_sticks),
+		cmocka_unit_test(test_s2_erased_texts_are_not_taken_in),
 		cmocka_unit_test(test_s2_merged_leads_stay_merged),
 		cmocka_unit_test(test_s2_a_merge_without_a_body_wipes_nothing),
 		cmocka_unit_test(test_s2_an_undelete_of_its_own_ends_the_merge),

@@ -236,7 +236,7 @@ static void test_only_what_changed_is_written(void **state)
 /* Other definitions have other constants: every id moves. */
 static void test_restored_with_other_definitions(void **state)
 {
-	static const char more[] = "  - {name: other, on: lead, at: lead.created_at, where: "
+	static const char more[] = "- {name: other, on: lead, at: lead.created_at, where: "
 				   "'lead.status in [\"x1\", \"x2\", \"x3\"]'}\n";
 	struct buffer yaml, bytes;
 	struct plan *other;
