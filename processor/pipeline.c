@@ -41,7 +41,7 @@ void pipeline_settings_from(const struct settings *settings, struct pipeline_set
 				.publish_interval_ms = settings->publish_interval_ms,
 				.refresh_ms = settings->publish_refresh_ms,
 				.rank_interval_ms = 2000,
-				.restate_interval_ms = 60000,
+				.restate_interval_ms = settings->publish_restate_ms,
 				.rank_top = 50,
 				.finals_max = FINALS_MAX,
 			},

@@ -63,6 +63,7 @@ enum settings_type {
 	X(BYTES, int64_t, checkpoint_segment_bytes, "checkpoint.segment_bytes", "1MiB", 65536, 67108864, "bytes", false, "Greatest segment.") \
 	X(DURATION, int64_t, publish_interval_ms, "publish.interval", "250ms", 10, 3600000, "ms", false, "Shortest time between two values of one key.") \
 	X(INT, int64_t, publish_budget, "publish.budget", "20000", 100, 10000000, "records/s", false, "Records a second and shard.") \
+	X(DURATION, int64_t, publish_restate_ms, "publish.restate", "1m", 10, 3600000, "ms", false, "Corrections of closed periods are gathered this long.") \
 	X(DURATION, int64_t, publish_refresh_ms, "publish.refresh", "10m", 1000, 86400000, "ms", false, "Every live key is sent again within this time.") \
 	X(CHOICE, const char *, publish_compression, "publish.compression", "lz4", 0, 0, "none|lz4|zstd|gzip|snappy", false, "Compression of outputs.") \
 	X(INT, int64_t, entities_max, "limits.entities", "20000000", 1000, 4000000000, "", false, "Entities a shard may hold; at the limit it stops and is not ready.") \

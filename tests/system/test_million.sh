@@ -18,7 +18,7 @@ compare() { # TOPIC-PREFIX
 	return $status
 }
 
-start_run run --clock=event --job=whole
+start_run run --clock=event --publish.restate=1s --job=whole
 check "every published value equals the oracle's" compare kpi
 kill -TERM "$run_pid"
 wait "$run_pid"
@@ -26,7 +26,7 @@ check "run ends with status 0 when it is asked to" test $? -eq 0
 
 kills=3
 for i in $(seq $((kills + 1))); do
-	start_run killed --clock=event --job=killed --checkpoint.interval=500ms --topics.latest=killed.latest --topics.history=killed.history
+	start_run killed --clock=event --publish.restate=1s --job=killed --checkpoint.interval=500ms --topics.latest=killed.latest --topics.history=killed.history
 	[ "$i" -gt $kills ] && break
 	sleep "$((1 + RANDOM % 3)).$((RANDOM % 10))"
 	kill -KILL "$run_pid"
