@@ -54,6 +54,8 @@ void checkpoint_job_init(struct checkpoint_job *, enum checkpoint_job_kind, int3
 void checkpoint_job_deinit(struct checkpoint_job *);
 /* Executes it now, on this thread. */
 void checkpoint_job_run(struct checkpoint_job *, struct storage *);
+/* Reads as JOB_RESTORE does, without taking the epoch: the owner is not disturbed. 0 (look at `found`), or negative errno. */
+int checkpoint_job_read(struct checkpoint_job *, struct storage *);
 
 struct checkpoint_writer;
 /* Hands it to the writer; it must stay where it is until it is done. */

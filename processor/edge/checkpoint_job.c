@@ -108,22 +108,15 @@ static int run_confirm(struct checkpoint_job *job, struct storage *storage)
 	return answer < 0 ? err_pass(answer) : STORAGE_OK;
 }
 
-static int run_restore(struct checkpoint_job *job, struct storage *storage)
+/* The newest checkpoint that is whole, else the one before. */
+static int read_newest(struct checkpoint_job *job, struct storage *storage)
 {
 	bool any = false;
 
-	/* S17: the epoch is taken before state is read, so that whoever wrote it can't write any more. */
-	int answer = storage->ops->take_epoch(storage, job->shard, job->partition_count, &job->epoch,
-		&job->stored_partition_count);
-	if (answer != STORAGE_OK)
-		return answer < 0 ? err_pass(answer) : answer;
-	answer = ask_time(job, storage);
-	if (answer < 0)
-		return err_pass(answer);
 	for (uint32_t index = 0; index < 2; index++) {
 		bool exists;
+		int answer = read_checkpoint(job, storage, index, &exists);
 
-		answer = read_checkpoint(job, storage, index, &exists);
 		if (answer < 0)
 			return err_pass(answer);
 		any |= exists;
@@ -137,6 +130,22 @@ static int run_restore(struct checkpoint_job *job, struct storage *storage)
 		return err_raise(-EBADMSG, "shard %d: every kept checkpoint is damaged; remove it and start with --rebuild",
 			(int)job->shard);
 	return STORAGE_OK;
+}
+
+static int run_restore(struct checkpoint_job *job, struct storage *storage)
+{
+	/* S17: the epoch is taken before state is read, so that whoever wrote it can't write any more. */
+	int answer = storage->ops->take_epoch(storage, job->shard, job->partition_count, &job->epoch,
+		&job->stored_partition_count);
+	if (answer != STORAGE_OK)
+		return answer < 0 ? err_pass(answer) : answer;
+	answer = ask_time(job, storage);
+	return answer < 0 ? err_pass(answer) : err_pass(read_newest(job, storage));
+}
+
+int checkpoint_job_read(struct checkpoint_job *job, struct storage *storage)
+{
+	return err_pass(read_newest(job, storage));
 }
 
 static int run_write(struct checkpoint_job *job, struct storage *storage)
