@@ -320,6 +320,12 @@ static void test_fields_that_cannot_be_true(void **state)
 	assert_good(opp);
 	event_set(opp, "amount", "1");
 	assert_bad(opp, "amount without a currency");
+	event_set(opp, "currency", " ");
+	assert_bad(opp, "amount without a currency");
+	event_set(opp, "currency", "IDR");
+	assert_good(opp);
+	event_set_int(opp, "stage_order", INT64_MIN);
+	assert_bad(opp, "stage_order is out of range");
 	event_set_int(call, "talk_ms", -1);
 	assert_bad(call, "talk_ms is negative");
 	event_set_int(call, "talk_ms", 0);
