@@ -67,6 +67,23 @@ static bool is_name_byte(char c)
 	       c == '.' || c == '_' || c == '-';
 }
 
+/* Also where the name is misspelt: kafka.sasl.passwort is no setting, and its value a password all the same. */
+static bool may_be_secret(struct slice name)
+{
+	static const char *const words[] = { "password", "passphrase", "secret", "token",
+		"credential", "jaas" };
+
+	if (settings_name_is_secret(name))
+		return true;
+	for (size_t at = 0, end; at < name.len; at = end + 1) {
+		for (end = at; end < name.len && !strchr("._-", name.at[end]); end++)
+			;
+		if (nearest_name((struct slice){ name.at + at, end - at }, words, COUNT_OF(words)))
+			return true;
+	}
+	return false;
+}
+
 /* How much of the line may be shown: up to the colon behind the first name that says that it is a secret; SIZE_MAX: all. */
 static size_t shown_length(struct slice line)
 {
@@ -78,8 +95,7 @@ static size_t shown_length(struct slice line)
 
 			while (end > begin && !is_name_byte(line.at[end - 1]))
 				end--;
-			if (settings_name_is_secret(
-				    (struct slice){ line.at + begin, end - begin }) &&
+			if (may_be_secret((struct slice){ line.at + begin, end - begin }) &&
 				!is_indirect((struct slice){ line.at + at + 1, line.len - at - 1 }))
 				return at + 1;
 			begin = at + 1;
@@ -92,11 +108,33 @@ static size_t shown_length(struct slice line)
 
 /* ---- settings ------------------------------------------------------------------------------- */
 
+/* The section whose name is nearest ("kafka" for "kafak"); NULL: none is near. */
+static const char *nearest_section(struct settings_loader *l, const char *name)
+{
+	const char *names[SETTING_COUNT];
+	size_t count = 0;
+
+	for (size_t id = 0; id < SETTING_COUNT; id++) {
+		const char *dot = strchr(settings_rows[id].name, '.');
+
+		if (dot)
+			names[count++] =
+				settings_keep(l, (struct slice){ settings_rows[id].name,
+							 (size_t)(dot - settings_rows[id].name) });
+	}
+	return nearest_name(slice_of(name), names, count);
+}
+
 static int refuse_name(struct settings_loader *l, struct fy_node *key, const char *name)
 {
 	struct settings_where where = where_of(l, key, name);
 	const char *near = settings_nearest_in(&l->kept->arena, slice_of(name), false);
 
+	if (!near && !strchr(name, '.'))
+		near = nearest_section(l, name);
+	if (settings_is_section(slice_of(name)) && !strchr(name, '.'))
+		return settings_complain(
+			l, &where, "%s is a section: its settings stand below it", name);
 	return settings_complain(l, &where, "«%s» is no setting%s%s%s", name,
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 }

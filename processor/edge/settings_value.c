@@ -334,9 +334,13 @@ int settings_put(struct settings_loader *l, enum settings_id id, const struct se
 		return 1;
 	where.hidden = where.hidden || row->secret || settings_name_is_secret(slice_of(row->name));
 	if (settings_parse_value(row, text, (char *)l->settings + row->offset, &reason)) {
-		if (!where.hidden)
-			buffer_printf(&reason, ", not «%s»", text);
-		return settings_complain(l, &where, "%s", buffer_text(&reason));
+		const char *wants = buffer_text(&reason), *near = strstr(wants, "; the nearest");
+		size_t length = near ? (size_t)(near - wants) : strlen(wants);
+
+		if (where.hidden)
+			return settings_complain(l, &where, "%.*s", (int)length, wants);
+		return settings_complain(
+			l, &where, "%.*s, not «%s»%s", (int)length, wants, text, near ? near : "");
 	}
 	l->kept->where[id] = where;
 	return 0;
