@@ -14,6 +14,7 @@ struct sink_memory_record {
 	enum sink_topic topic;
 	int32_t shard;
 	struct slice key, value;     /* owned by the sink */
+	char *headers;               /* "name=value\n" each; owned; "" when there are none */
 	uint64_t cookie, sequence;
 	bool has_failed;
 };

@@ -20,6 +20,8 @@ int64_t memory_log_end(const struct memory_log *, uint16_t topic, int32_t partit
 
 /* A consumer of the log; owns nothing at first. The log is borrowed. */
 struct source *source_memory_new(struct memory_log *, const char *const *topics);
+/* The same for `single` mode: shard 0 has all partitions. */
+struct source *source_memory_new_single(struct memory_log *, const char *const *topics);
 /* Gives or takes shards; told with the next poll. lost: as when the session ended. */
 void source_memory_assign(struct source *, int32_t shard);
 void source_memory_revoke(struct source *, int32_t shard, bool lost);

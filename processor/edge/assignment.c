@@ -617,6 +617,8 @@ void assignment_save(struct assignment *assignment, struct assignment_shard *sha
 	/* Letters that wait were produced before this cut and have no sequence number yet; half an advance is no state. */
 	if (publisher_is_blocked(publisher) || shard->advance_to_ms != CLOCK_NONE)
 		return;
+	if (is_last && shard->has_last_cut)
+		return;
 	if (checkpoint_is_due(shard->checkpoint, monotone_ms, is_last)) {
 		cut(assignment, shard);
 		shard->has_last_cut = is_last;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buffer.h"
 #include "base/xalloc.h"
 
 struct sink_memory {
@@ -22,6 +23,15 @@ static struct slice copy_of(struct slice slice)
 	return (struct slice){ x_strndup(slice.at, slice.len), slice.len };
 }
 
+static char *headers_of(const char *const *texts)
+{
+	_cleanup_buffer_ struct buffer joined = { 0 };
+
+	for (; texts != NULL && texts[0] != NULL; texts += 2)
+		buffer_printf(&joined, "%s=%s\n", texts[0], texts[1]);
+	return x_strdup(buffer_text(&joined));
+}
+
 static int memory_send(struct sink *sink, const struct sink_record *record, uint64_t *ret_sequence)
 {
 	struct sink_memory *memory = (struct sink_memory *)sink;
@@ -36,6 +46,7 @@ static int memory_send(struct sink *sink, const struct sink_record *record, uint
 		.shard = record->shard,
 		.key = copy_of(record->key),
 		.value = copy_of(record->value),
+		.headers = headers_of(record->headers),
 		.cookie = record->cookie,
 		.sequence = ++sink->last_sequence,
 	};
@@ -81,6 +92,7 @@ static void memory_free(struct sink *sink)
 	for (size_t i = 0; i < memory->count; i++) {
 		free((void *)(uintptr_t)memory->records[i].key.at);
 		free((void *)(uintptr_t)memory->records[i].value.at);
+		free(memory->records[i].headers);
 	}
 	free(memory->records);
 	free(memory);

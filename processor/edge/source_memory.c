@@ -29,7 +29,7 @@ struct source_memory {
 	struct memory_log *log;
 	struct reading *readings;    /* as the log's partitions */
 	bool *is_ours, *is_leaving;
-	bool is_confirmed;
+	bool is_confirmed, is_single;
 	struct message *batch;
 	size_t batch_capacity;
 	struct source_event *events, *told;
@@ -88,6 +88,11 @@ int64_t memory_log_end(const struct memory_log *log, uint16_t topic, int32_t par
 	return (int64_t)log->partitions[place_of(log, topic, partition)].count;
 }
 
+static int32_t shard_of(const struct source_memory *memory, size_t place)
+{
+	return memory->is_single ? 0 : (int32_t)(place % (size_t)memory->log->partition_count);
+}
+
 static struct source_event *event_add(struct source_memory *memory, enum source_event_kind kind, int32_t shard)
 {
 	X_GROW(memory->events, memory->event_count, memory->event_capacity);
@@ -97,6 +102,14 @@ static struct source_event *event_add(struct source_memory *memory, enum source_
 	event->shard = shard;
 	event->partition = shard;
 	return event;
+}
+
+static void event_add_at(struct source_memory *memory, enum source_event_kind kind, size_t place)
+{
+	struct source_event *event = event_add(memory, kind, shard_of(memory, place));
+
+	event->topic = (uint16_t)(place / (size_t)memory->log->partition_count);
+	event->partition = (int32_t)(place % (size_t)memory->log->partition_count);
 }
 
 void source_memory_assign(struct source *source, int32_t shard)
@@ -113,8 +126,9 @@ void source_memory_revoke(struct source *source, int32_t shard, bool lost)
 
 	memory->is_ours[shard] = false;
 	memory->is_leaving[shard] = true;
-	for (uint16_t topic = 0; topic < source->topic_count; topic++)
-		memory->readings[place_of(memory->log, topic, shard)].is_started = false;
+	for (size_t i = 0; i < (size_t)memory->log->topic_count * (size_t)memory->log->partition_count; i++)
+		if (shard_of(memory, i) == shard)
+			memory->readings[i].is_started = false;
 	event_add(memory, lost ? SOURCE_LOST : SOURCE_REVOKED, shard);
 }
 
@@ -140,14 +154,12 @@ static size_t serve(struct source_memory *memory, size_t place, size_t batch_cou
 {
 	struct log_partition *from = &memory->log->partitions[place];
 	struct reading *reading = &memory->readings[place];
-	uint16_t topic = (uint16_t)(place / (size_t)memory->log->partition_count);
-	int32_t partition = (int32_t)(place % (size_t)memory->log->partition_count);
 	size_t before = batch_count;
 
 	if (!reading->is_started || reading->is_held)
 		return batch_count;
 	if (reading->is_unreadable) {
-		event_add(memory, SOURCE_UNREADABLE, partition)->topic = topic;
+		event_add_at(memory, SOURCE_UNREADABLE, place);
 		return batch_count;
 	}
 	for (; reading->next < (int64_t)from->count && batch_count < max; reading->next++, batch_count++) {
@@ -157,7 +169,7 @@ static size_t serve(struct source_memory *memory, size_t place, size_t batch_cou
 	}
 	if (batch_count == before && reading->next >= (int64_t)from->count && !reading->end_is_told) {
 		reading->end_is_told = true;
-		event_add(memory, SOURCE_AT_END, partition)->topic = topic;
+		event_add_at(memory, SOURCE_AT_END, place);
 	}
 	return batch_count;
 }
@@ -188,11 +200,12 @@ static int memory_start(struct source *source, int32_t shard, const struct sourc
 	if (!memory->is_ours[shard])
 		return 0;
 	for (size_t i = 0; i < count; i++) {
-		struct reading *reading = &memory->readings[place_of(memory->log, positions[i].topic, positions[i].partition)];
+		size_t place = place_of(memory->log, positions[i].topic, positions[i].partition);
+		struct reading *reading = &memory->readings[place];
 		int64_t end = memory_log_end(memory->log, positions[i].topic, positions[i].partition);
 
 		if (positions[i].offset > end) {
-			event_add(memory, SOURCE_OUT_OF_RANGE, shard)->topic = positions[i].topic;
+			event_add_at(memory, SOURCE_OUT_OF_RANGE, place);
 			continue;
 		}
 		reading->next = positions[i].offset == SOURCE_BEGINNING ? 0 : positions[i].offset;
@@ -282,15 +295,26 @@ static const struct source_ops memory_ops = {
 	.free = memory_free,
 };
 
-struct source *source_memory_new(struct memory_log *log, const char *const *topics)
+static struct source *source_new(struct memory_log *log, const char *const *topics, bool is_single)
 {
 	struct source_memory *memory = x_calloc(1, sizeof(*memory));
 
-	memory->base = (struct source){ &memory_ops, topics, log->topic_count, log->partition_count };
+	memory->base = (struct source){ &memory_ops, topics, log->topic_count, is_single ? 1 : log->partition_count };
+	memory->is_single = is_single;
 	memory->log = log;
 	memory->readings = x_calloc((size_t)log->topic_count * (size_t)log->partition_count, sizeof(*memory->readings));
 	memory->is_ours = x_calloc((size_t)log->partition_count, sizeof(bool));
 	memory->is_leaving = x_calloc((size_t)log->partition_count, sizeof(bool));
 	memory->is_confirmed = true;
 	return &memory->base;
+}
+
+struct source *source_memory_new(struct memory_log *log, const char *const *topics)
+{
+	return source_new(log, topics, false);
+}
+
+struct source *source_memory_new_single(struct memory_log *log, const char *const *topics)
+{
+	return source_new(log, topics, true);
 }
