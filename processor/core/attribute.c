@@ -17,52 +17,101 @@ enum attribute_first {
 };
 
 enum lead_slot { LEAD_OPPORTUNITY = LEAD_FIELDS, LEAD_ACCOUNT, LEAD_OWNER, LEAD_SLOTS };
-enum opportunity_slot { OPP_LEAD_BY_ID = OPPORTUNITY_FIELDS, OPP_LEAD, OPP_ACCOUNT, OPP_OWNER, OPP_CLOSER,
-	OPP_CLOSE_OWNER_ID, OPP_CLOSE_TEAM_ID, OPP_CLOSE_AT, OPP_VISITS, OPP_VERSIONS, OPP_SLOTS };
-enum deal_slot { DEAL_OPPORTUNITY = DEAL_FIELDS, DEAL_LEAD_BY_ID, DEAL_LEAD, DEAL_ACCOUNT, DEAL_OWNER, DEAL_WINNER,
-	DEAL_CUSTOMER_ID, DEAL_WIN_OWNER_ID, DEAL_WIN_TEAM_ID, DEAL_CREDIT, DEAL_SLOTS };
+enum opportunity_slot {
+	OPP_LEAD_BY_ID = OPPORTUNITY_FIELDS,
+	OPP_LEAD,
+	OPP_ACCOUNT,
+	OPP_OWNER,
+	OPP_CLOSER,
+	OPP_CLOSE_OWNER_ID,
+	OPP_CLOSE_TEAM_ID,
+	OPP_CLOSE_AT,
+	OPP_VISITS,
+	OPP_VERSIONS,
+	OPP_SLOTS
+};
+enum deal_slot {
+	DEAL_OPPORTUNITY = DEAL_FIELDS,
+	DEAL_LEAD_BY_ID,
+	DEAL_LEAD,
+	DEAL_ACCOUNT,
+	DEAL_OWNER,
+	DEAL_WINNER,
+	DEAL_CUSTOMER_ID,
+	DEAL_WIN_OWNER_ID,
+	DEAL_WIN_TEAM_ID,
+	DEAL_CREDIT,
+	DEAL_SLOTS
+};
 enum call_slot { CALL_LEAD = CALL_FIELDS, CALL_OPPORTUNITY, CALL_ACCOUNT, CALL_REP, CALL_SLOTS };
 enum account_slot { ACCOUNT_OWNER = ACCOUNT_FIELDS, ACCOUNT_SLOTS };
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
 static const struct model_field visit_fields[VISIT_COLUMNS] = {
-	[VISIT_STAGE_ID] = {.name = "stage_id", .type = VALUE_STRING, .reference = -1, .required = true},
-	[VISIT_PIPELINE_ID] = {.name = "pipeline_id", .type = VALUE_STRING, .reference = -1},
-	[VISIT_OWNER_ID] = {.name = "owner_id", .type = VALUE_STRING, .reference = ENTITY_REP},
-	[VISIT_TEAM_ID] = {.name = "team_id", .type = VALUE_STRING, .reference = -1},
-	[VISIT_ENTERED_AT] = {.name = "entered_at", .type = VALUE_TIME, .reference = -1, .required = true},
-	[VISIT_LEFT_AT] = {.name = "left_at", .type = VALUE_TIME, .reference = -1},
-	[VISIT_EXIT] = {.name = "exit", .type = VALUE_STRING, .reference = -1, .required = true},
+	[VISIT_STAGE_ID] = { .name = "stage_id",
+		.type = VALUE_STRING,
+		.reference = -1,
+		.required = true },
+	[VISIT_PIPELINE_ID] = { .name = "pipeline_id", .type = VALUE_STRING, .reference = -1 },
+	[VISIT_OWNER_ID] = { .name = "owner_id", .type = VALUE_STRING, .reference = ENTITY_REP },
+	[VISIT_TEAM_ID] = { .name = "team_id", .type = VALUE_STRING, .reference = -1 },
+	[VISIT_ENTERED_AT] = { .name = "entered_at",
+		.type = VALUE_TIME,
+		.reference = -1,
+		.required = true },
+	[VISIT_LEFT_AT] = { .name = "left_at", .type = VALUE_TIME, .reference = -1 },
+	[VISIT_EXIT] = { .name = "exit", .type = VALUE_STRING, .reference = -1, .required = true },
 };
-static const struct model_list visits = {"visit", visit_fields, VISIT_COLUMNS};
+static const struct model_list visits = { "visit", visit_fields, VISIT_COLUMNS };
 
 static const struct model_field version_fields[VERSION_COLUMNS] = {
-	[VERSION_FROM_AT] = {.name = "from_at", .type = VALUE_TIME, .reference = -1, .required = true},
-	[VERSION_AMOUNT] = {.name = "amount", .type = VALUE_MONEY, .currency = "currency", .reference = -1},
-	[VERSION_PROBABILITY] = {.name = "probability", .type = VALUE_DECIMAL, .reference = -1},
-	[VERSION_OWNER_ID] = {.name = "owner_id", .type = VALUE_STRING, .reference = ENTITY_REP},
-	[VERSION_TEAM_ID] = {.name = "team_id", .type = VALUE_STRING, .reference = -1},
-	[VERSION_STAGE_ID] = {.name = "stage_id", .type = VALUE_STRING, .reference = -1},
-	[VERSION_PIPELINE_ID] = {.name = "pipeline_id", .type = VALUE_STRING, .reference = -1},
-	[VERSION_CURRENCY] = {.name = "currency", .type = VALUE_STRING, .reference = -1},
+	[VERSION_FROM_AT] = { .name = "from_at",
+		.type = VALUE_TIME,
+		.reference = -1,
+		.required = true },
+	[VERSION_AMOUNT] = { .name = "amount",
+		.type = VALUE_MONEY,
+		.currency = "currency",
+		.reference = -1 },
+	[VERSION_PROBABILITY] = { .name = "probability", .type = VALUE_DECIMAL, .reference = -1 },
+	[VERSION_OWNER_ID] = { .name = "owner_id", .type = VALUE_STRING, .reference = ENTITY_REP },
+	[VERSION_TEAM_ID] = { .name = "team_id", .type = VALUE_STRING, .reference = -1 },
+	[VERSION_STAGE_ID] = { .name = "stage_id", .type = VALUE_STRING, .reference = -1 },
+	[VERSION_PIPELINE_ID] = { .name = "pipeline_id", .type = VALUE_STRING, .reference = -1 },
+	[VERSION_CURRENCY] = { .name = "currency", .type = VALUE_STRING, .reference = -1 },
 };
-static const struct model_list versions = {"version", version_fields, VERSION_COLUMNS};
+static const struct model_list versions = { "version", version_fields, VERSION_COLUMNS };
 
 static const struct model_field credit_fields[CREDIT_COLUMNS] = {
-	[CREDIT_REP_ID] = {.name = "rep_id", .type = VALUE_STRING, .reference = ENTITY_REP},
-	[CREDIT_TEAM_ID] = {.name = "team_id", .type = VALUE_STRING, .reference = -1},
-	[CREDIT_AMOUNT] = {.name = "amount", .type = VALUE_MONEY, .reference = -1, .required = true},
-	[CREDIT_SHARE] = {.name = "share", .type = VALUE_DECIMAL, .reference = -1, .required = true},
-	[CREDIT_REFUND] = {.name = "refund", .type = VALUE_MONEY, .reference = -1},
+	[CREDIT_REP_ID] = { .name = "rep_id", .type = VALUE_STRING, .reference = ENTITY_REP },
+	[CREDIT_TEAM_ID] = { .name = "team_id", .type = VALUE_STRING, .reference = -1 },
+	[CREDIT_AMOUNT] = { .name = "amount",
+		.type = VALUE_MONEY,
+		.reference = -1,
+		.required = true },
+	[CREDIT_SHARE] = { .name = "share",
+		.type = VALUE_DECIMAL,
+		.reference = -1,
+		.required = true },
+	[CREDIT_REFUND] = { .name = "refund", .type = VALUE_MONEY, .reference = -1 },
 };
-static const struct model_list credit = {"credit", credit_fields, CREDIT_COLUMNS};
+static const struct model_list credit = { "credit", credit_fields, CREDIT_COLUMNS };
 
 /* ---- attributes ----------------------------------------------------------------------------------------- */
 
-#define REFERENCE(text, to) {text, VALUE_REF, to, NULL}
-#define PLAIN(text, type) {text, type, -1, NULL}
-#define LIST(text, columns) {text, VALUE_LIST, -1, &(columns)}
+#define REFERENCE(text, to)               \
+	{                                 \
+		text, VALUE_REF, to, NULL \
+	}
+#define PLAIN(text, type)            \
+	{                            \
+		text, type, -1, NULL \
+	}
+#define LIST(text, columns)                      \
+	{                                        \
+		text, VALUE_LIST, -1, &(columns) \
+	}
 
 static const struct attribute_info lead_attributes[] = {
 	[LEAD_OPPORTUNITY - LEAD_FIELDS] = REFERENCE("opportunity", ENTITY_OPPORTUNITY),
@@ -111,12 +160,12 @@ static const struct {
 	const struct attribute_info *items;
 	uint32_t first, end;
 } attributes[ENTITY_TYPE_COUNT] = {
-	[ENTITY_LEAD] = {lead_attributes, LEAD_FIELDS, LEAD_SLOTS},
-	[ENTITY_OPPORTUNITY] = {opportunity_attributes, OPPORTUNITY_FIELDS, OPP_SLOTS},
-	[ENTITY_DEAL] = {deal_attributes, DEAL_FIELDS, DEAL_SLOTS},
-	[ENTITY_CALL] = {call_attributes, CALL_FIELDS, CALL_SLOTS},
-	[ENTITY_REP] = {NULL, REP_FIELDS, REP_FIELDS},
-	[ENTITY_ACCOUNT] = {account_attributes, ACCOUNT_FIELDS, ACCOUNT_SLOTS},
+	[ENTITY_LEAD] = { lead_attributes, LEAD_FIELDS, LEAD_SLOTS },
+	[ENTITY_OPPORTUNITY] = { opportunity_attributes, OPPORTUNITY_FIELDS, OPP_SLOTS },
+	[ENTITY_DEAL] = { deal_attributes, DEAL_FIELDS, DEAL_SLOTS },
+	[ENTITY_CALL] = { call_attributes, CALL_FIELDS, CALL_SLOTS },
+	[ENTITY_REP] = { NULL, REP_FIELDS, REP_FIELDS },
+	[ENTITY_ACCOUNT] = { account_attributes, ACCOUNT_FIELDS, ACCOUNT_SLOTS },
 };
 
 uint32_t attribute_slot_count(enum entity_type type)
@@ -145,7 +194,7 @@ struct attribute_info attribute_describe(enum entity_type type, uint32_t slot)
 	if (slot >= attributes[type].first)
 		return attributes[type].items[slot - attributes[type].first];
 	field = &model_table[type].fields[slot];
-	return (struct attribute_info){field->name, field->type, -1, field->list};
+	return (struct attribute_info){ field->name, field->type, -1, field->list };
 }
 
 uint32_t attribute_slot(enum entity_type type, const char *name)
@@ -159,44 +208,57 @@ uint32_t attribute_slot(enum entity_type type, const char *name)
 /* ---- relations ------------------------------------------------------------------------------------------ */
 
 const struct relation_info relation_table[RELATION_COUNT] = {
-	[RELATION_LEAD_OPPORTUNITY] = {"lead.opportunity_id", ENTITY_LEAD, ENTITY_OPPORTUNITY, LEAD_OPPORTUNITY,
-		"opportunity_id"},
-	[RELATION_LEAD_ACCOUNT] = {"lead.account", ENTITY_LEAD, ENTITY_ACCOUNT, LEAD_ACCOUNT, "account_id"},
-	[RELATION_LEAD_OWNER] = {"lead.owner", ENTITY_LEAD, ENTITY_REP, LEAD_OWNER, "owner_id"},
-	[RELATION_OPPORTUNITY_LEAD] = {"opportunity.lead_id", ENTITY_OPPORTUNITY, ENTITY_LEAD, OPP_LEAD_BY_ID, "lead_id"},
-	[RELATION_OPPORTUNITY_ACCOUNT] = {"opportunity.account", ENTITY_OPPORTUNITY, ENTITY_ACCOUNT, OPP_ACCOUNT,
-		"account_id"},
-	[RELATION_OPPORTUNITY_OWNER] = {"opportunity.owner", ENTITY_OPPORTUNITY, ENTITY_REP, OPP_OWNER, "owner_id"},
-	[RELATION_OPPORTUNITY_CLOSER] = {"opportunity.closer", ENTITY_OPPORTUNITY, ENTITY_REP, OPP_CLOSER,
-		"close_owner_id"},
-	[RELATION_DEAL_OPPORTUNITY] = {"deal.opportunity", ENTITY_DEAL, ENTITY_OPPORTUNITY, DEAL_OPPORTUNITY,
-		"opportunity_id"},
-	[RELATION_DEAL_LEAD] = {"deal.lead_id", ENTITY_DEAL, ENTITY_LEAD, DEAL_LEAD_BY_ID, "lead_id"},
-	[RELATION_DEAL_ACCOUNT] = {"deal.account", ENTITY_DEAL, ENTITY_ACCOUNT, DEAL_ACCOUNT, "customer_id"},
-	[RELATION_DEAL_OWNER] = {"deal.owner", ENTITY_DEAL, ENTITY_REP, DEAL_OWNER, "owner_id"},
-	[RELATION_DEAL_WINNER] = {"deal.winner", ENTITY_DEAL, ENTITY_REP, DEAL_WINNER, "win_owner_id"},
-	[RELATION_CALL_LEAD] = {"call.lead", ENTITY_CALL, ENTITY_LEAD, CALL_LEAD, "lead_id"},
-	[RELATION_CALL_OPPORTUNITY] = {"call.opportunity", ENTITY_CALL, ENTITY_OPPORTUNITY, CALL_OPPORTUNITY,
-		"opportunity_id"},
-	[RELATION_CALL_ACCOUNT] = {"call.account", ENTITY_CALL, ENTITY_ACCOUNT, CALL_ACCOUNT, "account_id"},
-	[RELATION_CALL_REP] = {"call.rep", ENTITY_CALL, ENTITY_REP, CALL_REP, "rep_id"},
-	[RELATION_ACCOUNT_OWNER] = {"account.owner", ENTITY_ACCOUNT, ENTITY_REP, ACCOUNT_OWNER, "owner_id"},
-	[RELATION_OPPORTUNITY_PRIMARY_LEAD] = {"opportunity.lead", ENTITY_OPPORTUNITY, ENTITY_LEAD, OPP_LEAD, NULL},
-	[RELATION_DEAL_PRIMARY_LEAD] = {"deal.lead", ENTITY_DEAL, ENTITY_LEAD, DEAL_LEAD, NULL},
-	[RELATION_OPPORTUNITY_LEADS] = {"opportunity.leads", ENTITY_OPPORTUNITY, ENTITY_LEAD, -1, NULL},
+	[RELATION_LEAD_OPPORTUNITY] = { "lead.opportunity_id", ENTITY_LEAD, ENTITY_OPPORTUNITY,
+		LEAD_OPPORTUNITY, "opportunity_id" },
+	[RELATION_LEAD_ACCOUNT] = { "lead.account", ENTITY_LEAD, ENTITY_ACCOUNT, LEAD_ACCOUNT,
+		"account_id" },
+	[RELATION_LEAD_OWNER] = { "lead.owner", ENTITY_LEAD, ENTITY_REP, LEAD_OWNER, "owner_id" },
+	[RELATION_OPPORTUNITY_LEAD] = { "opportunity.lead_id", ENTITY_OPPORTUNITY, ENTITY_LEAD,
+		OPP_LEAD_BY_ID, "lead_id" },
+	[RELATION_OPPORTUNITY_ACCOUNT] = { "opportunity.account", ENTITY_OPPORTUNITY,
+		ENTITY_ACCOUNT, OPP_ACCOUNT, "account_id" },
+	[RELATION_OPPORTUNITY_OWNER] = { "opportunity.owner", ENTITY_OPPORTUNITY, ENTITY_REP,
+		OPP_OWNER, "owner_id" },
+	[RELATION_OPPORTUNITY_CLOSER] = { "opportunity.closer", ENTITY_OPPORTUNITY, ENTITY_REP,
+		OPP_CLOSER, "close_owner_id" },
+	[RELATION_DEAL_OPPORTUNITY] = { "deal.opportunity", ENTITY_DEAL, ENTITY_OPPORTUNITY,
+		DEAL_OPPORTUNITY, "opportunity_id" },
+	[RELATION_DEAL_LEAD] = { "deal.lead_id", ENTITY_DEAL, ENTITY_LEAD, DEAL_LEAD_BY_ID,
+		"lead_id" },
+	[RELATION_DEAL_ACCOUNT] = { "deal.account", ENTITY_DEAL, ENTITY_ACCOUNT, DEAL_ACCOUNT,
+		"customer_id" },
+	[RELATION_DEAL_OWNER] = { "deal.owner", ENTITY_DEAL, ENTITY_REP, DEAL_OWNER, "owner_id" },
+	[RELATION_DEAL_WINNER] = { "deal.winner", ENTITY_DEAL, ENTITY_REP, DEAL_WINNER,
+		"win_owner_id" },
+	[RELATION_CALL_LEAD] = { "call.lead", ENTITY_CALL, ENTITY_LEAD, CALL_LEAD, "lead_id" },
+	[RELATION_CALL_OPPORTUNITY] = { "call.opportunity", ENTITY_CALL, ENTITY_OPPORTUNITY,
+		CALL_OPPORTUNITY, "opportunity_id" },
+	[RELATION_CALL_ACCOUNT] = { "call.account", ENTITY_CALL, ENTITY_ACCOUNT, CALL_ACCOUNT,
+		"account_id" },
+	[RELATION_CALL_REP] = { "call.rep", ENTITY_CALL, ENTITY_REP, CALL_REP, "rep_id" },
+	[RELATION_ACCOUNT_OWNER] = { "account.owner", ENTITY_ACCOUNT, ENTITY_REP, ACCOUNT_OWNER,
+		"owner_id" },
+	[RELATION_OPPORTUNITY_PRIMARY_LEAD] = { "opportunity.lead", ENTITY_OPPORTUNITY, ENTITY_LEAD,
+		OPP_LEAD, NULL },
+	[RELATION_DEAL_PRIMARY_LEAD] = { "deal.lead", ENTITY_DEAL, ENTITY_LEAD, DEAL_LEAD, NULL },
+	[RELATION_OPPORTUNITY_LEADS] = { "opportunity.leads", ENTITY_OPPORTUNITY, ENTITY_LEAD, -1,
+		NULL },
 };
 
 /* `over:` may name a relation by its reference or by the id that it follows: deal.owner, deal.owner_id. */
 static bool is_named_by_id(const struct relation_info *info, struct slice name)
 {
-	struct slice prefix = slice_of(model_table[info->child].name), reference = slice_of(info->name);
+	struct slice prefix = slice_of(model_table[info->child].name),
+		     reference = slice_of(info->name);
 
 	if (slice_starts_with(name, reference) &&
-	    slice_is((struct slice){name.at + reference.len, name.len - reference.len}, "_id"))
+		slice_is(
+			(struct slice){ name.at + reference.len, name.len - reference.len }, "_id"))
 		return info->id_field != NULL;
 	return info->id_field && slice_starts_with(name, prefix) && name.len > prefix.len + 1 &&
 	       name.at[prefix.len] == '.' &&
-	       slice_is((struct slice){name.at + prefix.len + 1, name.len - prefix.len - 1}, info->id_field);
+	       slice_is((struct slice){ name.at + prefix.len + 1, name.len - prefix.len - 1 },
+		       info->id_field);
 }
 
 int relation_find(struct slice name)

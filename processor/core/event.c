@@ -11,7 +11,15 @@
 #include "base/utf8.h"
 
 const char *const event_op_names[EVENT_OP_COUNT + 1] = {
-	"UNKNOWN", "CREATE", "UPDATE", "DELETE", "UNDELETE", "MERGE", "SNAPSHOT", "ERASE", NULL,
+	"UNKNOWN",
+	"CREATE",
+	"UPDATE",
+	"DELETE",
+	"UNDELETE",
+	"MERGE",
+	"SNAPSHOT",
+	"ERASE",
+	NULL,
 };
 
 enum { ID_TEXT_MAX = 512 };
@@ -46,7 +54,8 @@ static uint64_t hash_values(uint64_t hash, const struct model_field *fields, siz
 			hash = hash_combine(hash, (uint64_t)value->i);
 		else
 			for (size_t row = 0; value->list != NULL && row < value->list->count; row++)
-				hash = hash_values(hash_combine(hash, row), fields[i].list->fields, fields[i].list->field_count,
+				hash = hash_values(hash_combine(hash, row), fields[i].list->fields,
+					fields[i].list->field_count,
 					value->list->cells + row * fields[i].list->field_count);
 	}
 	return hash;
@@ -69,7 +78,10 @@ static uint64_t image_hash(const struct event *event)
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+	return c >= '0' && c <= '9'   ? c - '0'
+	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
+	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
+				      : -1;
 }
 
 static bool parse_uuid(struct slice text, uint8_t id[16])
@@ -99,14 +111,17 @@ struct order_key event_order(const struct event *event)
 	struct order_key key = {
 		.source_version = event->source_version,
 		.occurred_at_ms = event->occurred_at_ms,
-		.op_rank = event->op == EVENT_DELETE ? 1 : event->op == EVENT_UNDELETE ? 2 : 0,
+		.op_rank = event->op == EVENT_DELETE	 ? 1
+			   : event->op == EVENT_UNDELETE ? 2
+							 : 0,
 		.hash = image_hash(event),
 	};
 
 	if (!parse_uuid(event->event_id, key.id)) {
 		memset(key.id, 0, sizeof(key.id));
 		if (event->event_id.len > 0)
-			memcpy(key.id, event->event_id.at, event->event_id.len < 16 ? event->event_id.len : 16);
+			memcpy(key.id, event->event_id.at,
+				event->event_id.len < 16 ? event->event_id.len : 16);
 	}
 	return key;
 }
@@ -140,20 +155,22 @@ static int check_text(struct slice text, const char *name, bool required, char *
 	return 0;
 }
 
-static int check_time(const struct event *event, const struct model_field *field, int64_t ms, char *ret_reason)
+static int check_time(
+	const struct event *event, const struct model_field *field, int64_t ms, char *ret_reason)
 {
 	char text[TIME_TEXT_MAX], event_text[TIME_TEXT_MAX];
 
 	if (!event_time_is_sane(ms))
-		return BAD("%s is %" PRId64 ": not a time in milliseconds since 1970", field->name, ms);
+		return BAD("%s is %" PRId64 ": not a time in milliseconds since 1970", field->name,
+			ms);
 	if (field->past_tense && ms > event->occurred_at_ms + PAST_TENSE_SLACK_MS)
-		return BAD("%s is %s, more than 48 h after the event itself (%s)", field->name, time_format(ms, text),
-			time_format(event->occurred_at_ms, event_text));
+		return BAD("%s is %s, more than 48 h after the event itself (%s)", field->name,
+			time_format(ms, text), time_format(event->occurred_at_ms, event_text));
 	return 0;
 }
 
-static int check_value(const struct event *event, const struct model_field *field, const struct event_value *value,
-	char *ret_reason)
+static int check_value(const struct event *event, const struct model_field *field,
+	const struct event_value *value, char *ret_reason)
 {
 	if (value->is_null)
 		return 0;
@@ -170,8 +187,11 @@ static int check_value(const struct event *event, const struct model_field *fiel
 		/* The one number that has no opposite: what is booked must be able to be taken back. */
 		return value->i == INT64_MIN ? BAD("%s is out of range", field->name) : 0;
 	case VALUE_LIST:
-		for (size_t i = 0; value->list != NULL && i < value->list->count * field->list->field_count; i++)
-			if (check_value(event, &field->list->fields[i % field->list->field_count], &value->list->cells[i], ret_reason))
+		for (size_t i = 0;
+			value->list != NULL && i < value->list->count * field->list->field_count;
+			i++)
+			if (check_value(event, &field->list->fields[i % field->list->field_count],
+				    &value->list->cells[i], ret_reason))
 				return 1;
 		return 0;
 	default:
@@ -227,7 +247,8 @@ static int check_deal(const struct event *event, char *ret_reason)
 	const struct event_value *splits = &event->fields[DEAL_SPLITS];
 	size_t columns = model_table[ENTITY_DEAL].fields[DEAL_SPLITS].list->field_count;
 
-	for (size_t row = 0; !splits->is_null && splits->list != NULL && row < splits->list->count; row++) {
+	for (size_t row = 0; !splits->is_null && splits->list != NULL && row < splits->list->count;
+		row++) {
 		const struct event_value *cell = &splits->list->cells[row * columns + SPLIT_PCT];
 
 		if (!cell->is_null && (cell->i < 0 || cell->i > 100 * DECIMAL_SCALE))
@@ -262,7 +283,8 @@ int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])
 	if (event->op == EVENT_UNKNOWN)
 		return BAD("op is UNKNOWN");
 	if (!event_time_is_sane(event->occurred_at_ms))
-		return BAD("occurred_at is %" PRId64 ": not a time in milliseconds since 1970", event->occurred_at_ms);
+		return BAD("occurred_at is %" PRId64 ": not a time in milliseconds since 1970",
+			event->occurred_at_ms);
 	for (size_t i = 0; i < event->merged_count; i++)
 		if (check_text(event->merged_ids[i], "merged_ids", true, ret_reason))
 			return 1;
@@ -270,7 +292,8 @@ int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])
 		if (check_text(event->ext[i].key, "a key of ext", true, ret_reason) ||
 			check_text(event->ext[i].value, "a value of ext", false, ret_reason))
 			return 1;
-	return event->op != EVENT_DELETE && event_has_body(event) ? check_fields(event, ret_reason) : 0;
+	return event->op != EVENT_DELETE && event_has_body(event) ? check_fields(event, ret_reason)
+								  : 0;
 }
 
 /* ---- is there an image? ------------------------------------------------------------------------------------- */
@@ -284,7 +307,8 @@ static bool says_something(const struct model_field *field, const struct event_v
 	if (value->is_null)
 		return false;
 	if (field->type == VALUE_STRING)
-		return value->text.len > 0 && !(field->symbols != NULL && slice_is(value->text, field->symbols[0]));
+		return value->text.len > 0 &&
+		       !(field->symbols != NULL && slice_is(value->text, field->symbols[0]));
 	if (field->type == VALUE_LIST)
 		return value->list != NULL && value->list->count > 0;
 	return !field->required || value->i != 0;

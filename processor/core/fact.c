@@ -15,12 +15,12 @@
 #include "core/histogram.h"
 
 struct fact_maker {
-	const struct plan *plan;           /* borrowed, as the three below */
+	const struct plan *plan; /* borrowed, as the three below */
 	const struct store *store;
 	struct intern *strings;
 	const struct calendar **calendars; /* owned array by tenant; NULL: not given yet */
 	uint32_t calendar_count;
-	bool counting;                     /* the new side: what is lost is counted once */
+	bool counting; /* the new side: what is lost is counted once */
 	struct fact_counters counters;
 	uint8_t version_slots[VERSION_COLUMNS]; /* opportunity's slot of each column of a version */
 	uint32_t versions_slot;
@@ -28,11 +28,16 @@ struct fact_maker {
 	int64_t overlay[ATTRIBUTE_SLOTS_MAX];
 };
 
-struct fact_maker *fact_maker_new(const struct plan *plan, const struct store *store, struct intern *strings)
+struct fact_maker *fact_maker_new(
+	const struct plan *plan, const struct store *store, struct intern *strings)
 {
 	static const char *const names[VERSION_COLUMNS] = {
-		[VERSION_AMOUNT] = "amount", [VERSION_PROBABILITY] = "probability", [VERSION_OWNER_ID] = "owner_id",
-		[VERSION_TEAM_ID] = "team_id", [VERSION_STAGE_ID] = "stage_id", [VERSION_PIPELINE_ID] = "pipeline_id",
+		[VERSION_AMOUNT] = "amount",
+		[VERSION_PROBABILITY] = "probability",
+		[VERSION_OWNER_ID] = "owner_id",
+		[VERSION_TEAM_ID] = "team_id",
+		[VERSION_STAGE_ID] = "stage_id",
+		[VERSION_PIPELINE_ID] = "pipeline_id",
 		[VERSION_CURRENCY] = "currency",
 	};
 	struct fact_maker *m = x_calloc(1, sizeof(*m));
@@ -45,7 +50,8 @@ struct fact_maker *fact_maker_new(const struct plan *plan, const struct store *s
 		if (!names[i])
 			continue;
 		m->version_slots[i] = (uint8_t)attribute_slot(ENTITY_OPPORTUNITY, names[i]);
-		m->overlay_set[m->version_slots[i] >> 6] |= UINT64_C(1) << (m->version_slots[i] & 63);
+		m->overlay_set[m->version_slots[i] >> 6] |= UINT64_C(1)
+							    << (m->version_slots[i] & 63);
 	}
 	return m;
 }
@@ -64,7 +70,8 @@ void fact_maker_tenant(struct fact_maker *m, uint32_t tenant, const struct calen
 		uint32_t count = tenant + 1 + tenant / 2;
 
 		m->calendars = x_realloc_array(m->calendars, count, sizeof(*m->calendars));
-		memset(m->calendars + m->calendar_count, 0, (count - m->calendar_count) * sizeof(*m->calendars));
+		memset(m->calendars + m->calendar_count, 0,
+			(count - m->calendar_count) * sizeof(*m->calendars));
 		m->calendar_count = count;
 	}
 	m->calendars[tenant] = calendar;
@@ -132,7 +139,9 @@ static bool set_amount(struct making *k, struct value value, struct fact *fact)
 		return true;
 	case AGG_DISTINCT:
 		/* An entity's index is of this run only; its id stays. */
-		fact->sub = value.type == VALUE_REF ? store_entity(k->m->store, (uint32_t)value.i)->id : (uint64_t)value.i;
+		fact->sub = value.type == VALUE_REF
+				    ? store_entity(k->m->store, (uint32_t)value.i)->id
+				    : (uint64_t)value.i;
 		return true;
 	case AGG_SUM:
 		if (!in_units(k, value, &fact->amount))
@@ -152,7 +161,7 @@ static bool set_amount(struct making *k, struct value value, struct fact *fact)
 static bool describe(struct making *k, struct fact *ret)
 {
 	const struct plan_measure *measure = k->measure;
-	struct value value = {.type = VALUE_INT, .i = 1};
+	struct value value = { .type = VALUE_INT, .i = 1 };
 
 	memset(ret, 0, sizeof(*ret));
 	ret->tenant = k->frame.entity->tenant;
@@ -266,7 +275,9 @@ static void make_versioned_stock(struct making *k, const struct list_cells *vers
 	for (uint32_t row = 0; row < versions->count; row++) {
 		if (row + 1 < versions->count && version_from(versions, row + 1) <= at_ms)
 			continue;
-		from_ms = row == 0 || version_from(versions, row) < at_ms ? at_ms : version_from(versions, row);
+		from_ms = row == 0 || version_from(versions, row) < at_ms
+				  ? at_ms
+				  : version_from(versions, row);
 		if (from_ms >= until_ms)
 			break;
 		show_version(k, versions, row);
@@ -339,7 +350,7 @@ static void make(struct making *k)
 void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *out)
 {
 	const struct entity *e = store_entity(m->store, entity);
-	struct making k = {.m = m, .out = out};
+	struct making k = { .m = m, .out = out };
 
 	if (!entity_is_live(e))
 		return;

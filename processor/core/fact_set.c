@@ -7,13 +7,13 @@
 
 void fact_set_init(struct fact_set *set)
 {
-	*set = (struct fact_set){.items = NULL};
+	*set = (struct fact_set){ .items = NULL };
 }
 
 void fact_set_deinit(struct fact_set *set)
 {
 	free(set->items);
-	*set = (struct fact_set){.items = NULL};
+	*set = (struct fact_set){ .items = NULL };
 }
 
 void fact_set_reset(struct fact_set *set)
@@ -21,10 +21,10 @@ void fact_set_reset(struct fact_set *set)
 	set->count = 0;
 }
 
-#define COMPARE(a, b)                                \
-	do {                                         \
-		if ((a) != (b))                      \
-			return (a) < (b) ? -1 : 1;   \
+#define COMPARE(a, b)                              \
+	do {                                       \
+		if ((a) != (b))                    \
+			return (a) < (b) ? -1 : 1; \
 	} while (0)
 
 /* Order by key: everything but how much and how many. */
@@ -92,7 +92,8 @@ static void append(struct fact_set *out, const struct fact *fact, int sign)
 	place = &out->items[out->count++];
 	*place = *fact;
 	if (sign < 0) {
-		place->amount = -fact->amount; /* no fact has the amount that has no opposite (fact.c) */
+		place->amount =
+			-fact->amount; /* no fact has the amount that has no opposite (fact.c) */
 		place->count = -fact->count;
 	}
 }
@@ -106,7 +107,7 @@ static size_t merge(struct fact *items, size_t count)
 		int64_t sum;
 
 		if (kept && !compare_keys(&items[kept - 1], &items[i]) &&
-		    !__builtin_add_overflow(items[kept - 1].amount, items[i].amount, &sum)) {
+			!__builtin_add_overflow(items[kept - 1].amount, items[i].amount, &sum)) {
 			items[kept - 1].amount = sum;
 			items[kept - 1].count += items[i].count;
 			continue;
@@ -122,13 +123,15 @@ static size_t merge(struct fact *items, size_t count)
 
 void fact_difference(struct fact_set *old_facts, struct fact_set *new_facts, struct fact_set *out)
 {
-	size_t first = 0, old_end = old_facts->count, new_end = new_facts->count, start = out->count;
+	size_t first = 0, old_end = old_facts->count, new_end = new_facts->count,
+	       start = out->count;
 
 	/* Most facts of an event are as they were and in their places: both ends cancel without sorting. */
-	while (first < old_end && first < new_end && is_equal(&old_facts->items[first], &new_facts->items[first]))
+	while (first < old_end && first < new_end &&
+		is_equal(&old_facts->items[first], &new_facts->items[first]))
 		first++;
 	while (old_end > first && new_end > first &&
-	       is_equal(&old_facts->items[old_end - 1], &new_facts->items[new_end - 1])) {
+		is_equal(&old_facts->items[old_end - 1], &new_facts->items[new_end - 1])) {
 		old_end--;
 		new_end--;
 	}

@@ -26,7 +26,7 @@ void registers_free(struct registers *r)
 
 struct merge_key merge_key_of(const struct order_key *key)
 {
-	struct merge_key merge = {.occurred_at_ms = key->occurred_at_ms, .hash = key->hash};
+	struct merge_key merge = { .occurred_at_ms = key->occurred_at_ms, .hash = key->hash };
 
 	memcpy(merge.id, key->id, sizeof(merge.id));
 	return merge;
@@ -112,7 +112,7 @@ static void stage_sort_last_changed(struct registers *r, uint16_t at)
 	struct register_stage moved = r->stages[at];
 
 	while (at + 1 < r->stage_count &&
-	       order_compare(&r->stages[at + 1].greatest, &moved.greatest) < 0) {
+		order_compare(&r->stages[at + 1].greatest, &moved.greatest) < 0) {
 		r->stages[at] = r->stages[at + 1];
 		at++;
 	}
@@ -124,7 +124,8 @@ static void stage_sort_last_changed(struct registers *r, uint16_t at)
 }
 
 /* Which of two entries falls out first: the earlier entered, then the lesser text. Ids are no order: they depend on arrival. */
-static int stage_age_compare(const struct register_stage *a, const struct register_stage *b, const struct intern *in)
+static int stage_age_compare(
+	const struct register_stage *a, const struct register_stage *b, const struct intern *in)
 {
 	if (a->entered_at_ms != b->entered_at_ms)
 		return a->entered_at_ms < b->entered_at_ms ? -1 : 1;
@@ -155,15 +156,15 @@ static bool stage_join(struct registers *r, uint16_t at, const struct register_s
 	return changed;
 }
 
-bool registers_put_stage(struct registers *r, const struct register_stage *entry, const struct intern *in,
-	bool *ret_folded)
+bool registers_put_stage(struct registers *r, const struct register_stage *entry,
+	const struct intern *in, bool *ret_folded)
 {
 	uint16_t oldest = 0;
 
 	assert(entry->stage_id);
 	for (uint16_t i = 0; i < r->stage_count; i++)
 		if (r->stages[i].stage_id == entry->stage_id &&
-		    r->stages[i].entered_at_ms == entry->entered_at_ms)
+			r->stages[i].entered_at_ms == entry->entered_at_ms)
 			return stage_join(r, i, entry);
 	if (r->stage_count == REGISTERS_STAGES_MAX) {
 		*ret_folded = true;
@@ -225,7 +226,8 @@ const struct register_closing *registers_closing_at(const struct registers *r, i
 
 /* ---- versions ------------------------------------------------------------------------------------------- */
 
-bool registers_put_version(struct registers *r, const struct register_version *entry, bool *ret_folded)
+bool registers_put_version(
+	struct registers *r, const struct register_version *entry, bool *ret_folded)
 {
 	uint16_t place = r->version_count;
 	int order = 1;
@@ -258,14 +260,19 @@ size_t registers_bytes(const struct registers *r)
 {
 	if (!r)
 		return 0;
-	return sizeof(*r) + r->stage_cap * sizeof(*r->stages) + r->closing_cap * sizeof(*r->closings) +
-	       r->version_cap * sizeof(*r->versions);
+	return sizeof(*r) + r->stage_cap * sizeof(*r->stages) +
+	       r->closing_cap * sizeof(*r->closings) + r->version_cap * sizeof(*r->versions);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------------- */
 
 enum registers_flag {
-	FLAG_IMAGE = 1, FLAG_LAST = 2, FLAG_MERGE = 4, FLAG_LAST_DELETE = 8, FLAG_EXCLUDED = 16, FLAG_ERASED = 32,
+	FLAG_IMAGE = 1,
+	FLAG_LAST = 2,
+	FLAG_MERGE = 4,
+	FLAG_LAST_DELETE = 8,
+	FLAG_EXCLUDED = 16,
+	FLAG_ERASED = 32,
 	FLAGS_ALL = 63,
 };
 
@@ -338,7 +345,8 @@ static void write_sets(const struct registers *r, struct buffer *out)
 void registers_write(const struct registers *r, struct buffer *out)
 {
 	unsigned flags = (r->has_image ? FLAG_IMAGE : 0) | (r->has_last ? FLAG_LAST : 0) |
-			 (r->has_merge ? FLAG_MERGE : 0) | (r->last_is_delete ? FLAG_LAST_DELETE : 0) |
+			 (r->has_merge ? FLAG_MERGE : 0) |
+			 (r->last_is_delete ? FLAG_LAST_DELETE : 0) |
 			 (r->excluded ? FLAG_EXCLUDED : 0) | (r->erased ? FLAG_ERASED : 0);
 
 	buffer_put_u8(out, (uint8_t)flags);
@@ -377,10 +385,12 @@ static uint16_t read_count(struct reader *in, uint16_t max)
 /* One image makes one entry, and one entry is there once. */
 static bool stage_is_out_of_place(const struct registers *r, const struct register_stage *entry)
 {
-	if (r->stage_count && order_compare(&r->stages[r->stage_count - 1].greatest, &entry->greatest) >= 0)
+	if (r->stage_count &&
+		order_compare(&r->stages[r->stage_count - 1].greatest, &entry->greatest) >= 0)
 		return true;
 	for (uint16_t i = 0; i < r->stage_count; i++)
-		if (r->stages[i].stage_id == entry->stage_id && r->stages[i].entered_at_ms == entry->entered_at_ms)
+		if (r->stages[i].stage_id == entry->stage_id &&
+			r->stages[i].entered_at_ms == entry->entered_at_ms)
 			return true;
 	return false;
 }
@@ -390,7 +400,7 @@ static void read_stages(struct registers *r, struct reader *in, const struct str
 	uint16_t count = read_count(in, REGISTERS_STAGES_MAX);
 
 	for (uint16_t i = 0; i < count && !in->bad; i++) {
-		struct register_stage s = {.stage_id = string_map_read(strings, in)};
+		struct register_stage s = { .stage_id = string_map_read(strings, in) };
 
 		s.entered_at_ms = reader_zigzag(in);
 		order_key_read(&s.least, in);
@@ -400,8 +410,8 @@ static void read_stages(struct registers *r, struct reader *in, const struct str
 		s.pipeline_id = string_map_read(strings, in);
 		s.has_order = reader_u8(in) == 1;
 		s.stage_order = reader_zigzag(in);
-		if (!s.stage_id || !event_time_is_sane(s.entered_at_ms) || order_compare(&s.least, &s.greatest) > 0 ||
-			stage_is_out_of_place(r, &s))
+		if (!s.stage_id || !event_time_is_sane(s.entered_at_ms) ||
+			order_compare(&s.least, &s.greatest) > 0 || stage_is_out_of_place(r, &s))
 			reader_fail(in);
 		r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(s));
 		r->stages[r->stage_count++] = s;
@@ -413,7 +423,7 @@ static void read_closings(struct registers *r, struct reader *in, const struct s
 	uint16_t count = read_count(in, REGISTERS_CLOSINGS_MAX);
 
 	for (uint16_t i = 0; i < count && !in->bad; i++) {
-		struct register_closing c = {.at_ms = reader_zigzag(in)};
+		struct register_closing c = { .at_ms = reader_zigzag(in) };
 
 		order_key_read(&c.least, in);
 		c.owner_id = string_map_read(strings, in);
@@ -430,7 +440,7 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 	uint16_t count = read_count(in, REGISTERS_VERSIONS_MAX);
 
 	for (uint16_t i = 0; i < count && !in->bad; i++) {
-		struct register_version v = {.amount = 0};
+		struct register_version v = { .amount = 0 };
 		uint8_t has;
 
 		order_key_read(&v.key, in);
@@ -444,7 +454,8 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 		v.team_id = string_map_read(strings, in);
 		v.stage_id = string_map_read(strings, in);
 		v.pipeline_id = string_map_read(strings, in);
-		if (has > 3 || v.amount == INT64_MIN || v.probability == INT64_MIN || (i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
+		if (has > 3 || v.amount == INT64_MIN || v.probability == INT64_MIN ||
+			(i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
 			reader_fail(in);
 		r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(v));
 		r->versions[r->version_count++] = v;

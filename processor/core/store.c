@@ -35,7 +35,8 @@ static struct store_node *new_node(struct store *s)
 
 	if (chunk == s->chunk_count) {
 		X_GROW(s->chunks, s->chunk_count, s->chunk_cap);
-		s->chunks[s->chunk_count++] = x_calloc((size_t)1 << STORE_CHUNK_BITS, sizeof(struct store_node));
+		s->chunks[s->chunk_count++] =
+			x_calloc((size_t)1 << STORE_CHUNK_BITS, sizeof(struct store_node));
 	}
 	return store_node(s, s->count++);
 }
@@ -44,15 +45,18 @@ static void node_init(struct store *s, struct store_node *node, const struct nod
 {
 	uint32_t slots = s->plan->slot_count[key->type];
 
-	node->entity = (struct entity){.tenant = key->tenant, .id = key->id, .type = key->type,
-		.merged_into = ENTITY_NONE};
+	node->entity = (struct entity){
+		.tenant = key->tenant, .id = key->id, .type = key->type, .merged_into = ENTITY_NONE
+	};
 	node->entity.present[0] = s->zero_slots[key->type][0];
 	node->entity.present[1] = s->zero_slots[key->type][1];
 	node->entity.slots = arena_alloc(&s->memory, (slots + 1) * sizeof(int64_t));
-	node->links = arena_alloc(&s->memory, (s->link_count[key->type] + 1u) * sizeof(*node->links));
-	node->heads = arena_alloc(&s->memory, (s->head_count[key->type] + 1u) * sizeof(*node->heads));
+	node->links =
+		arena_alloc(&s->memory, (s->link_count[key->type] + 1u) * sizeof(*node->links));
+	node->heads =
+		arena_alloc(&s->memory, (s->head_count[key->type] + 1u) * sizeof(*node->heads));
 	for (uint32_t i = 0; i < s->link_count[key->type]; i++)
-		node->links[i] = (struct store_link){ENTITY_NONE, ENTITY_NONE, ENTITY_NONE};
+		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE };
 	for (uint32_t i = 0; i < s->head_count[key->type]; i++)
 		node->heads[i] = ENTITY_NONE;
 	node->merge_target = node->merge_prev = node->merge_next = node->merge_head = ENTITY_NONE;
@@ -60,7 +64,7 @@ static void node_init(struct store *s, struct store_node *node, const struct nod
 
 uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type type, uint32_t id)
 {
-	const struct node_key key = {.tenant = tenant, .id = id, .type = (uint8_t)type};
+	const struct node_key key = { .tenant = tenant, .id = id, .type = (uint8_t)type };
 	uint32_t index;
 
 	if (index_find(&s->index, node_hash(&key), node_equal, &key, s, &index))
@@ -91,46 +95,50 @@ static uint8_t slot_named(enum entity_type type, const char *name)
 
 static void find_slots(struct store_slots *slot)
 {
-	const struct { uint8_t *place; enum entity_type type; const char *name; } wanted[] = {
-		{&slot->lead_created_at, ENTITY_LEAD, "created_at"},
-		{&slot->lead_opportunity, ENTITY_LEAD, "opportunity"},
-		{&slot->opp_status, ENTITY_OPPORTUNITY, "status"},
-		{&slot->opp_won_at, ENTITY_OPPORTUNITY, "won_at"},
-		{&slot->opp_lost_at, ENTITY_OPPORTUNITY, "lost_at"},
-		{&slot->opp_closed_at, ENTITY_OPPORTUNITY, "closed_at"},
-		{&slot->opp_owner_id, ENTITY_OPPORTUNITY, "owner_id"},
-		{&slot->opp_team_id, ENTITY_OPPORTUNITY, "team_id"},
-		{&slot->opp_stage_id, ENTITY_OPPORTUNITY, "stage_id"},
-		{&slot->opp_pipeline_id, ENTITY_OPPORTUNITY, "pipeline_id"},
-		{&slot->opp_stage_order, ENTITY_OPPORTUNITY, "stage_order"},
-		{&slot->opp_stage_entered_at, ENTITY_OPPORTUNITY, "stage_entered_at"},
-		{&slot->opp_amount, ENTITY_OPPORTUNITY, "amount"},
-		{&slot->opp_currency, ENTITY_OPPORTUNITY, "currency"},
-		{&slot->opp_probability, ENTITY_OPPORTUNITY, "probability"},
-		{&slot->opp_close_owner_id, ENTITY_OPPORTUNITY, "close_owner_id"},
-		{&slot->opp_close_team_id, ENTITY_OPPORTUNITY, "close_team_id"},
-		{&slot->opp_close_at, ENTITY_OPPORTUNITY, "close_at"},
-		{&slot->opp_visits, ENTITY_OPPORTUNITY, "visits"},
-		{&slot->opp_versions, ENTITY_OPPORTUNITY, "versions"},
-		{&slot->opp_lead_by_id, ENTITY_OPPORTUNITY, "lead_by_id"},
-		{&slot->opp_lead, ENTITY_OPPORTUNITY, "lead"},
-		{&slot->deal_won_at, ENTITY_DEAL, "won_at"},
-		{&slot->deal_owner_id, ENTITY_DEAL, "owner_id"},
-		{&slot->deal_team_id, ENTITY_DEAL, "team_id"},
-		{&slot->deal_owner_at_win_id, ENTITY_DEAL, "owner_at_win_id"},
-		{&slot->deal_team_at_win_id, ENTITY_DEAL, "team_at_win_id"},
-		{&slot->deal_amount, ENTITY_DEAL, "amount"},
-		{&slot->deal_refund_amount, ENTITY_DEAL, "refund_amount"},
-		{&slot->deal_splits, ENTITY_DEAL, "splits"},
-		{&slot->deal_account_id, ENTITY_DEAL, "account_id"},
-		{&slot->deal_contact_id, ENTITY_DEAL, "contact_id"},
-		{&slot->deal_customer_id, ENTITY_DEAL, "customer_id"},
-		{&slot->deal_win_owner_id, ENTITY_DEAL, "win_owner_id"},
-		{&slot->deal_win_team_id, ENTITY_DEAL, "win_team_id"},
-		{&slot->deal_credit, ENTITY_DEAL, "credit"},
-		{&slot->deal_opportunity, ENTITY_DEAL, "opportunity"},
-		{&slot->deal_lead_by_id, ENTITY_DEAL, "lead_by_id"},
-		{&slot->deal_lead, ENTITY_DEAL, "lead"},
+	const struct {
+		uint8_t *place;
+		enum entity_type type;
+		const char *name;
+	} wanted[] = {
+		{ &slot->lead_created_at, ENTITY_LEAD, "created_at" },
+		{ &slot->lead_opportunity, ENTITY_LEAD, "opportunity" },
+		{ &slot->opp_status, ENTITY_OPPORTUNITY, "status" },
+		{ &slot->opp_won_at, ENTITY_OPPORTUNITY, "won_at" },
+		{ &slot->opp_lost_at, ENTITY_OPPORTUNITY, "lost_at" },
+		{ &slot->opp_closed_at, ENTITY_OPPORTUNITY, "closed_at" },
+		{ &slot->opp_owner_id, ENTITY_OPPORTUNITY, "owner_id" },
+		{ &slot->opp_team_id, ENTITY_OPPORTUNITY, "team_id" },
+		{ &slot->opp_stage_id, ENTITY_OPPORTUNITY, "stage_id" },
+		{ &slot->opp_pipeline_id, ENTITY_OPPORTUNITY, "pipeline_id" },
+		{ &slot->opp_stage_order, ENTITY_OPPORTUNITY, "stage_order" },
+		{ &slot->opp_stage_entered_at, ENTITY_OPPORTUNITY, "stage_entered_at" },
+		{ &slot->opp_amount, ENTITY_OPPORTUNITY, "amount" },
+		{ &slot->opp_currency, ENTITY_OPPORTUNITY, "currency" },
+		{ &slot->opp_probability, ENTITY_OPPORTUNITY, "probability" },
+		{ &slot->opp_close_owner_id, ENTITY_OPPORTUNITY, "close_owner_id" },
+		{ &slot->opp_close_team_id, ENTITY_OPPORTUNITY, "close_team_id" },
+		{ &slot->opp_close_at, ENTITY_OPPORTUNITY, "close_at" },
+		{ &slot->opp_visits, ENTITY_OPPORTUNITY, "visits" },
+		{ &slot->opp_versions, ENTITY_OPPORTUNITY, "versions" },
+		{ &slot->opp_lead_by_id, ENTITY_OPPORTUNITY, "lead_by_id" },
+		{ &slot->opp_lead, ENTITY_OPPORTUNITY, "lead" },
+		{ &slot->deal_won_at, ENTITY_DEAL, "won_at" },
+		{ &slot->deal_owner_id, ENTITY_DEAL, "owner_id" },
+		{ &slot->deal_team_id, ENTITY_DEAL, "team_id" },
+		{ &slot->deal_owner_at_win_id, ENTITY_DEAL, "owner_at_win_id" },
+		{ &slot->deal_team_at_win_id, ENTITY_DEAL, "team_at_win_id" },
+		{ &slot->deal_amount, ENTITY_DEAL, "amount" },
+		{ &slot->deal_refund_amount, ENTITY_DEAL, "refund_amount" },
+		{ &slot->deal_splits, ENTITY_DEAL, "splits" },
+		{ &slot->deal_account_id, ENTITY_DEAL, "account_id" },
+		{ &slot->deal_contact_id, ENTITY_DEAL, "contact_id" },
+		{ &slot->deal_customer_id, ENTITY_DEAL, "customer_id" },
+		{ &slot->deal_win_owner_id, ENTITY_DEAL, "win_owner_id" },
+		{ &slot->deal_win_team_id, ENTITY_DEAL, "win_team_id" },
+		{ &slot->deal_credit, ENTITY_DEAL, "credit" },
+		{ &slot->deal_opportunity, ENTITY_DEAL, "opportunity" },
+		{ &slot->deal_lead_by_id, ENTITY_DEAL, "lead_by_id" },
+		{ &slot->deal_lead, ENTITY_DEAL, "lead" },
 	};
 	const struct model_list *splits;
 
@@ -149,14 +157,22 @@ static void find_slots(struct store_slots *slot)
 
 static void find_words(struct store_words *word, struct intern *strings)
 {
-	const struct { uint32_t *place; const char *text; } wanted[] = {
-		{&word->open, "OPEN"}, {&word->won, "WON"}, {&word->lost, "LOST"}, {&word->advanced, "ADVANCED"},
-		{&word->back, "BACK"}, {&word->moved_pipeline, "MOVED_PIPELINE"},
+	const struct {
+		uint32_t *place;
+		const char *text;
+	} wanted[] = {
+		{ &word->open, "OPEN" },
+		{ &word->won, "WON" },
+		{ &word->lost, "LOST" },
+		{ &word->advanced, "ADVANCED" },
+		{ &word->back, "BACK" },
+		{ &word->moved_pipeline, "MOVED_PIPELINE" },
 	};
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		*wanted[i].place = intern_add(strings, slice_of(wanted[i].text));
-		assert(*wanted[i].place); /* a limit below the program's own words is a mistake of the settings' table */
+		assert(*wanted[i]
+				.place); /* a limit below the program's own words is a mistake of the settings' table */
 	}
 }
 
@@ -169,7 +185,8 @@ static void find_relations(struct store *s)
 		s->link_place[r] = s->link_count[info->child]++;
 		s->head_place[r] = s->head_count[info->parent]++;
 		s->relation_of_slot[info->child][info->slot] = (int8_t)r;
-		s->link_field[r] = info->id_field ? (int16_t)attribute_slot(info->child, info->id_field) : -1;
+		s->link_field[r] =
+			info->id_field ? (int16_t)attribute_slot(info->child, info->id_field) : -1;
 	}
 }
 
@@ -214,15 +231,16 @@ static void free_lists(struct store *s, const struct entity *e)
 	uint32_t count = attribute_slot_count((enum entity_type)e->type);
 
 	for (uint32_t slot = 0; slot < count; slot++)
-		if (slot_present(e, slot) && attribute_describe((enum entity_type)e->type, slot).type == VALUE_LIST)
+		if (slot_present(e, slot) &&
+			attribute_describe((enum entity_type)e->type, slot).type == VALUE_LIST)
 			store_list_free(s, (const void *)(intptr_t)e->slots[slot]);
 	store_ext_free(s, e->ext);
 }
 
 static void free_scratch(struct store *s)
 {
-	struct u32_list *lists[] = {&s->stack, &s->found, &s->parents, &s->frontier, &s->dirty, &s->saving,
-		&s->affected, &s->ext_declared};
+	struct u32_list *lists[] = { &s->stack, &s->found, &s->parents, &s->frontier, &s->dirty,
+		&s->saving, &s->affected, &s->ext_declared };
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		free(lists[i]->items);
@@ -261,7 +279,8 @@ void store_free(struct store *s)
 
 /* ---- tenants -------------------------------------------------------------------------------------------- */
 
-uint32_t store_tenant(struct store *s, struct slice tenant_id, const struct tenant_settings *settings)
+uint32_t store_tenant(
+	struct store *s, struct slice tenant_id, const struct tenant_settings *settings)
 {
 	uint32_t id = intern_add(s->strings, tenant_id);
 
@@ -272,7 +291,7 @@ uint32_t store_tenant(struct store *s, struct slice tenant_id, const struct tena
 	if (!id)
 		return UINT32_MAX;
 	X_GROW(s->tenants, s->tenant_count, s->tenant_cap);
-	s->tenants[s->tenant_count] = (struct store_tenant){.id = id};
+	s->tenants[s->tenant_count] = (struct store_tenant){ .id = id };
 	return s->tenant_count++;
 }
 
@@ -295,9 +314,12 @@ uint64_t store_streams(const struct store *s, uint32_t tenant)
 
 /* ---- one event ------------------------------------------------------------------------------------------ */
 
-static bool find_node(const struct store *s, uint32_t tenant, enum entity_type type, struct slice text, uint32_t *ret_index)
+static bool find_node(const struct store *s, uint32_t tenant, enum entity_type type,
+	struct slice text, uint32_t *ret_index)
 {
-	struct node_key key = {.tenant = tenant, .id = intern_find(s->strings, text), .type = (uint8_t)type};
+	struct node_key key = {
+		.tenant = tenant, .id = intern_find(s->strings, text), .type = (uint8_t)type
+	};
 
 	return key.id && index_find(&s->index, node_hash(&key), node_equal, &key, s, ret_index);
 }
@@ -321,7 +343,8 @@ static bool has_room(const struct store *s, const struct event *event)
 }
 
 /* All texts that the event may add, before anything changes. False: the limit. */
-static bool prepare(struct store *s, const struct event *event, bool body, bool erased, uint32_t *ret_id)
+static bool prepare(
+	struct store *s, const struct event *event, bool body, bool erased, uint32_t *ret_id)
 {
 	*ret_id = intern_add(s->strings, event->entity_id);
 	if (!*ret_id)
@@ -336,7 +359,8 @@ static bool prepare(struct store *s, const struct event *event, bool body, bool 
 	return true;
 }
 
-static bool merge_others(struct store *s, uint32_t index, const struct event *event, const struct order_key *key)
+static bool merge_others(
+	struct store *s, uint32_t index, const struct event *event, const struct order_key *key)
 {
 	const struct merge_key merge = merge_key_of(key);
 	const struct entity *e = &store_node(s, index)->entity;
@@ -351,7 +375,9 @@ static bool merge_others(struct store *s, uint32_t index, const struct event *ev
 
 		if (!event->merged_ids[i].len || id == e->id)
 			continue;
-		changed |= store_merge(s, store_find_or_add(s, e->tenant, (enum entity_type)e->type, id), index, &merge);
+		changed |= store_merge(s,
+			store_find_or_add(s, e->tenant, (enum entity_type)e->type, id), index,
+			&merge);
 	}
 	return changed;
 }
@@ -373,7 +399,8 @@ void store_show_registers(struct store *s, uint32_t index)
 }
 
 /* Into the entity's registers; what comes of it for itself. Whether any of its registers changed. */
-static bool merge_event(struct store *s, uint32_t index, const struct event *event, const struct order_key *key, bool body)
+static bool merge_event(struct store *s, uint32_t index, const struct event *event,
+	const struct order_key *key, bool body)
 {
 	struct entity *e = &store_node(s, index)->entity;
 	size_t before = registers_bytes(e->registers);
@@ -406,7 +433,8 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 	return true;
 }
 
-enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event, struct store_change *ret_change)
+enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event,
+	struct store_change *ret_change)
 {
 	const struct order_key key = event_order(event);
 	bool body = event_has_body(event), erased = false, seen = false, changed;
@@ -442,7 +470,8 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 		store_change_close(s);
 		return STORE_UNCHANGED;
 	}
-	*ret_change = (struct store_change){.affected = s->affected.items, .affected_count = s->affected.count};
+	*ret_change = (struct store_change){ .affected = s->affected.items,
+		.affected_count = s->affected.count };
 	return STORE_CHANGED;
 }
 
@@ -473,6 +502,7 @@ struct store_counters store_counters(const struct store *s)
 
 size_t store_bytes(const struct store *s)
 {
-	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) + arena_used_bytes(&s->memory) +
-	       index_bytes(&s->index) + s->list_bytes + s->ext_bytes + s->register_bytes;
+	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) +
+	       arena_used_bytes(&s->memory) + index_bytes(&s->index) + s->list_bytes +
+	       s->ext_bytes + s->register_bytes;
 }

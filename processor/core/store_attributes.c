@@ -16,7 +16,7 @@ static uint32_t image_string(const struct entity *image, uint32_t slot)
 static bool close_time(const struct store *s, const struct entity *e, int64_t *ret_at_ms)
 {
 	uint32_t status = slot_string(e, s->slot.opp_status);
-	uint32_t order[3] = {s->slot.opp_won_at, s->slot.opp_lost_at, s->slot.opp_closed_at};
+	uint32_t order[3] = { s->slot.opp_won_at, s->slot.opp_lost_at, s->slot.opp_closed_at };
 
 	if (status == s->word.open)
 		return false;
@@ -33,9 +33,12 @@ static bool close_time(const struct store *s, const struct entity *e, int64_t *r
 
 /* ---- feeding the sets ----------------------------------------------------------------------------------- */
 
-static bool feed_stage(struct store *s, struct registers *r, const struct entity *image, const struct order_key *key)
+static bool feed_stage(struct store *s, struct registers *r, const struct entity *image,
+	const struct order_key *key)
 {
-	struct register_stage stage = {.stage_id = image_string(image, s->slot.opp_stage_id), .least = *key, .greatest = *key};
+	struct register_stage stage = { .stage_id = image_string(image, s->slot.opp_stage_id),
+		.least = *key,
+		.greatest = *key };
 	bool folded = false, changed;
 
 	if (!stage.stage_id || !slot_present(image, s->slot.opp_stage_entered_at))
@@ -51,9 +54,10 @@ static bool feed_stage(struct store *s, struct registers *r, const struct entity
 	return changed;
 }
 
-static bool feed_version(struct store *s, struct registers *r, const struct entity *image, const struct order_key *key)
+static bool feed_version(struct store *s, struct registers *r, const struct entity *image,
+	const struct order_key *key)
 {
-	struct register_version v = {.key = *key};
+	struct register_version v = { .key = *key };
 	bool folded = false, changed;
 
 	if (slot_string(image, s->slot.opp_status) != s->word.open)
@@ -72,10 +76,10 @@ static bool feed_version(struct store *s, struct registers *r, const struct enti
 	return changed;
 }
 
-static bool feed_closing(struct registers *r, const struct entity *image, const struct order_key *key, int64_t at_ms,
-	uint32_t owner_slot, uint32_t team_slot)
+static bool feed_closing(struct registers *r, const struct entity *image,
+	const struct order_key *key, int64_t at_ms, uint32_t owner_slot, uint32_t team_slot)
 {
-	struct register_closing closing = {.at_ms = at_ms, .least = *key};
+	struct register_closing closing = { .at_ms = at_ms, .least = *key };
 
 	closing.owner_id = slot_string(image, owner_slot);
 	closing.team_id = slot_string(image, team_slot);
@@ -85,7 +89,8 @@ static bool feed_closing(struct registers *r, const struct entity *image, const 
 bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *key)
 {
 	struct registers *r = store_node(s, index)->entity.registers;
-	const struct entity image = {.slots = s->image_slots, .present = {s->image_present[0], s->image_present[1]}};
+	const struct entity image = { .slots = s->image_slots,
+		.present = { s->image_present[0], s->image_present[1] } };
 	bool changed = false;
 	int64_t at_ms;
 
@@ -93,17 +98,19 @@ bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *ke
 		changed |= feed_stage(s, r, &image, key);
 		changed |= feed_version(s, r, &image, key);
 		if (close_time(s, &image, &at_ms))
-			changed |= feed_closing(r, &image, key, at_ms, s->slot.opp_owner_id, s->slot.opp_team_id);
+			changed |= feed_closing(
+				r, &image, key, at_ms, s->slot.opp_owner_id, s->slot.opp_team_id);
 	} else if (s->image_type == ENTITY_DEAL && slot_present(&image, s->slot.deal_won_at)) {
-		changed |= feed_closing(r, &image, key, image.slots[s->slot.deal_won_at], s->slot.deal_owner_id,
-			s->slot.deal_team_id);
+		changed |= feed_closing(r, &image, key, image.slots[s->slot.deal_won_at],
+			s->slot.deal_owner_id, s->slot.deal_team_id);
 	}
 	return changed;
 }
 
 /* ---- visits --------------------------------------------------------------------------------------------- */
 
-static void cell_set(struct list_cells *list, uint32_t row, uint32_t column, bool present, int64_t value)
+static void cell_set(
+	struct list_cells *list, uint32_t row, uint32_t column, bool present, int64_t value)
 {
 	if (!present)
 		return;
@@ -122,7 +129,8 @@ static bool is_same_stage(const struct register_stage *a, const struct register_
 }
 
 /* How one visit ended in the next. Orders that are unknown or equal are no step back. */
-static uint32_t exit_to(const struct store *s, const struct register_stage *from, const struct register_stage *to)
+static uint32_t exit_to(
+	const struct store *s, const struct register_stage *from, const struct register_stage *to)
 {
 	if (from->pipeline_id != to->pipeline_id)
 		return s->word.moved_pipeline;
@@ -131,15 +139,16 @@ static uint32_t exit_to(const struct store *s, const struct register_stage *from
 	return s->word.advanced;
 }
 
-static void visit_end(const struct store *s, const struct entity *e, struct list_cells *list, uint32_t row,
-	int64_t entered_at_ms)
+static void visit_end(const struct store *s, const struct entity *e, struct list_cells *list,
+	uint32_t row, int64_t entered_at_ms)
 {
 	uint32_t status = slot_string(e, s->slot.opp_status);
 	bool closed = status == s->word.won || status == s->word.lost;
 	int64_t left_at_ms = e->slots[s->slot.opp_close_at];
 
 	if (closed && slot_present(e, s->slot.opp_close_at))
-		cell_set(list, row, VISIT_LEFT_AT, true, left_at_ms > entered_at_ms ? left_at_ms : entered_at_ms);
+		cell_set(list, row, VISIT_LEFT_AT, true,
+			left_at_ms > entered_at_ms ? left_at_ms : entered_at_ms);
 	cell_set_string(list, row, VISIT_EXIT, closed ? status : s->word.open);
 }
 
@@ -173,10 +182,12 @@ static struct list_cells *visits_of(struct store *s, const struct entity *e)
 			visit_end(s, e, list, rows, stage->entered_at_ms);
 		} else {
 			/* The next visit is the last of its run of the same stage: its corrected entry. */
-			while (next + 1 < r->stages + r->stage_count && is_same_stage(next, next + 1))
+			while (next + 1 < r->stages + r->stage_count &&
+				is_same_stage(next, next + 1))
 				next++;
 			cell_set(list, rows, VISIT_LEFT_AT, true,
-				next->entered_at_ms > stage->entered_at_ms ? next->entered_at_ms : stage->entered_at_ms);
+				next->entered_at_ms > stage->entered_at_ms ? next->entered_at_ms
+									   : stage->entered_at_ms);
 			cell_set_string(list, rows, VISIT_EXIT, exit_to(s, stage, next));
 		}
 		rows++;
@@ -213,7 +224,8 @@ static struct list_cells *versions_of(struct store *s, const struct registers *r
 		if (!i || v->key.occurred_at_ms > from_ms)
 			from_ms = v->key.occurred_at_ms;
 		row = rows - 1;
-		memset(&list->cells[(size_t)row * VERSION_COLUMNS], 0, VERSION_COLUMNS * sizeof(int64_t));
+		memset(&list->cells[(size_t)row * VERSION_COLUMNS], 0,
+			VERSION_COLUMNS * sizeof(int64_t));
 		list->present[row] = 0;
 		cell_set(list, row, VERSION_FROM_AT, true, from_ms);
 		cell_set(list, row, VERSION_AMOUNT, v->has_amount, v->amount);
@@ -244,7 +256,8 @@ static void attributes_of_opportunity(struct store *s, uint32_t index)
 
 	if (closed) {
 		closing = registers_closing_at(e->registers, at_ms);
-		owner = closing && closing->owner_id ? closing->owner_id : slot_string(e, s->slot.opp_owner_id);
+		owner = closing && closing->owner_id ? closing->owner_id
+						     : slot_string(e, s->slot.opp_owner_id);
 	}
 	store_set(s, index, s->slot.opp_close_at, closed, at_ms);
 	set_string(s, index, s->slot.opp_close_owner_id, owner);
@@ -257,7 +270,8 @@ static void attributes_of_deal(struct store *s, uint32_t index)
 {
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct register_closing *closing = NULL;
-	uint32_t owner = slot_string(e, s->slot.deal_owner_at_win_id), team = slot_string(e, s->slot.deal_team_at_win_id);
+	uint32_t owner = slot_string(e, s->slot.deal_owner_at_win_id),
+		 team = slot_string(e, s->slot.deal_team_at_win_id);
 
 	if (slot_present(e, s->slot.deal_won_at))
 		closing = registers_closing_at(e->registers, e->slots[s->slot.deal_won_at]);

@@ -137,7 +137,8 @@ static void add_parents_of_first(struct store *s, uint32_t child, const struct p
 	uint32_t head = s->head_place[RELATION_LEAD_OPPORTUNITY];
 
 	if (d->relation < RELATION_STORED_COUNT) {
-		add_if_first(s, slot_ref(e, (uint32_t)relation_table[d->relation].slot), d->slot, child);
+		add_if_first(
+			s, slot_ref(e, (uint32_t)relation_table[d->relation].slot), d->slot, child);
 		return;
 	}
 	s->found.count = 0;
@@ -188,7 +189,8 @@ static void walk_back(struct store *s, uint32_t index, const struct plan_depende
 }
 
 /* Bitmap of slots that differ; answers whether anything does. */
-static bool differs(const struct store *s, const struct entity *a, const struct entity *b, uint64_t ret_slots[2])
+static bool differs(const struct store *s, const struct entity *a, const struct entity *b,
+	uint64_t ret_slots[2])
 {
 	uint32_t count = s->plan->slot_count[a->type];
 

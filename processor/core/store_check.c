@@ -14,14 +14,16 @@ static void check_children(const struct store *s, uint32_t index)
 		if (relation_table[r].parent != node->entity.type)
 			continue;
 		child = node->heads[s->head_place[r]];
-		for (; child != ENTITY_NONE; child = store_node(s, child)->links[s->link_place[r]].next) {
+		for (; child != ENTITY_NONE;
+			child = store_node(s, child)->links[s->link_place[r]].next) {
 			const struct store_node *c = store_node(s, child);
 
 			assert(c->entity.type == relation_table[r].child);
 			assert(c->entity.tenant == node->entity.tenant);
 			assert(c->links[s->link_place[r]].target == index);
 			assert(c->links[s->link_place[r]].prev == before);
-			assert(slot_ref(&c->entity, (uint32_t)relation_table[r].slot) == store_root(s, index));
+			assert(slot_ref(&c->entity, (uint32_t)relation_table[r].slot) ==
+				store_root(s, index));
 			raw += relation_table[r].id_field != NULL;
 			before = child;
 		}
@@ -40,7 +42,8 @@ static void check_node(struct store *s, uint32_t index)
 	assert(e->known == (e->registers || node->link_count));
 	assert(store_resolve(s, index, &cycle) == store_root(s, index));
 	assert(node->merge_target == (e->registers ? e->registers->merge_target : ENTITY_NONE));
-	for (loser = node->merge_head; loser != ENTITY_NONE; loser = store_node(s, loser)->merge_next) {
+	for (loser = node->merge_head; loser != ENTITY_NONE;
+		loser = store_node(s, loser)->merge_next) {
 		assert(store_node(s, loser)->merge_target == index);
 		assert(store_node(s, loser)->merge_prev == before);
 		before = loser;
@@ -52,7 +55,8 @@ static void check_node(struct store *s, uint32_t index)
 
 void store_check(const struct store *constant)
 {
-	struct store *s = (struct store *)(uintptr_t)constant; /* what is computed again ends as it was */
+	struct store *s =
+		(struct store *)(uintptr_t)constant; /* what is computed again ends as it was */
 	uint32_t count = s->count;
 	struct store_counters counters = s->counters;
 

@@ -9,7 +9,8 @@
 #include "base/decimal.h"
 #include "core/store_inside.h"
 
-#define CREDIT_SPLITS_MAX 256         /* rows of one deal that are looked at; what more there is stays with the owner */
+#define CREDIT_SPLITS_MAX \
+	256 /* rows of one deal that are looked at; what more there is stays with the owner */
 #define PERCENT_ALL INT64_C(1000000) /* 100 % in 1/10,000 of a percent */
 
 /* Roles are the CRM's own words: their case is not ours to demand. */
@@ -29,7 +30,8 @@ static bool is_revenue_role(const struct store *s, uint32_t role)
 {
 	struct slice text = intern_text(s->strings, role);
 
-	return !role || is_word(text, "REVENUE") || is_word(text, "OWNER") || is_word(text, "PRIMARY");
+	return !role || is_word(text, "REVENUE") || is_word(text, "OWNER") ||
+	       is_word(text, "PRIMARY");
 }
 
 static int64_t split_cell(const struct list_cells *splits, uint32_t row, uint32_t column)
@@ -50,7 +52,8 @@ static void add_part(struct list_cells *list, uint32_t rep, int64_t percent)
 {
 	uint32_t row = 0;
 
-	while (row < list->count && list->cells[(size_t)row * CREDIT_COLUMNS + CREDIT_REP_ID] != rep)
+	while (row < list->count &&
+		list->cells[(size_t)row * CREDIT_COLUMNS + CREDIT_REP_ID] != rep)
 		row++;
 	if (row == list->count)
 		list->count++;
@@ -58,14 +61,16 @@ static void add_part(struct list_cells *list, uint32_t rep, int64_t percent)
 	if (rep)
 		list->present[row] |= UINT64_C(1) << CREDIT_REP_ID;
 	/* The percentage waits in the share's cell until all are known. */
-	credit_set(list, row, CREDIT_SHARE, list->cells[(size_t)row * CREDIT_COLUMNS + CREDIT_SHARE] + percent);
+	credit_set(list, row, CREDIT_SHARE,
+		list->cells[(size_t)row * CREDIT_COLUMNS + CREDIT_SHARE] + percent);
 }
 
 /*
  * Parts of `whole` in proportion to the percentages in `percents`, which sum to `all`; into column `column`. Of what the
  * rounding down leaves, one unit each to the largest remainders, the earlier row first.
  */
-static void divide(struct list_cells *list, const int64_t *percents, int64_t all, int64_t whole, uint32_t column)
+static void divide(struct list_cells *list, const int64_t *percents, int64_t all, int64_t whole,
+	uint32_t column)
 {
 	i128 size = whole < 0 ? -(i128)whole : whole, given = 0;
 	uint32_t rows = list->count;
@@ -82,7 +87,8 @@ static void divide(struct list_cells *list, const int64_t *percents, int64_t all
 
 		for (uint32_t row = 0; row < rows; row++) {
 			/* Negative once it has had its unit. */
-			i128 remainder = size * percents[row] -
+			i128 remainder =
+				size * percents[row] -
 				(i128)list->cells[(size_t)row * CREDIT_COLUMNS + column] * all;
 
 			if (remainder > best_remainder) {
@@ -97,7 +103,8 @@ static void divide(struct list_cells *list, const int64_t *percents, int64_t all
 }
 
 /* Rows with their percentages; answers their sum, 100 % or more. */
-static int64_t collect_parts(struct store *s, const struct list_cells *splits, uint32_t owner, struct list_cells *list)
+static int64_t collect_parts(
+	struct store *s, const struct list_cells *splits, uint32_t owner, struct list_cells *list)
 {
 	int64_t sum = 0;
 
@@ -152,6 +159,7 @@ struct list_cells *store_credit(struct store *s, const struct entity *deal)
 	divide(exact, percents, all, deal->slots[s->slot.deal_amount], CREDIT_AMOUNT);
 	divide(exact, percents, all, DECIMAL_SCALE, CREDIT_SHARE);
 	if (slot_present(deal, s->slot.deal_refund_amount))
-		divide(exact, percents, all, deal->slots[s->slot.deal_refund_amount], CREDIT_REFUND);
+		divide(exact, percents, all, deal->slots[s->slot.deal_refund_amount],
+			CREDIT_REFUND);
 	return exact;
 }

@@ -14,7 +14,7 @@
 #include "core/store_inside.h"
 
 struct contribution {
-	bool counts;              /* live, `where` holds, value and order are not null */
+	bool counts; /* live, `where` holds, value and order are not null */
 	struct value value, by;
 };
 
@@ -29,13 +29,15 @@ static void add_read(struct store *s, struct store_reads *reads, const struct ex
 	for (uint32_t i = 0; i < count; i++) {
 		const struct plan_load *load = &s->plan->loads[codes[i]];
 
-		assert(load->hop_count == 0 && load->element_field < 0); /* of the child's own slots only */
+		assert(load->hop_count == 0 &&
+			load->element_field < 0); /* of the child's own slots only */
 		if (load->ext_key)
 			reads->ext = true;
 		if (load->slot >= 0)
 			reads->slots[load->slot >> 6] |= UINT64_C(1) << (load->slot & 63);
 		if (load->currency_slot >= 0)
-			reads->slots[load->currency_slot >> 6] |= UINT64_C(1) << (load->currency_slot & 63);
+			reads->slots[load->currency_slot >> 6] |= UINT64_C(1)
+								  << (load->currency_slot & 63);
 	}
 }
 
@@ -47,8 +49,10 @@ void store_derive_init(struct store *s)
 		int16_t slot = relation_table[d->relation].slot;
 
 		assert(d->kind != DERIVE_NEXT); /* the compiler refuses it until it is built */
-		assert(d->kind != DERIVE_FIRST || !d->value); /* the first is the child itself, read on along its fields */
-		assert(relation_table[d->relation].child == d->child && relation_table[d->relation].parent == d->parent);
+		assert(d->kind != DERIVE_FIRST ||
+			!d->value); /* the first is the child itself, read on along its fields */
+		assert(relation_table[d->relation].child == d->child &&
+			relation_table[d->relation].parent == d->parent);
 		if (slot >= 0)
 			s->reads[i].slots[slot >> 6] |= UINT64_C(1) << (slot & 63);
 		add_read(s, &s->reads[i], d->value);
@@ -59,17 +63,19 @@ void store_derive_init(struct store *s)
 	}
 }
 
-static struct value run(const struct store *s, const struct expr_program *program, const struct entity *e)
+static struct value run(
+	const struct store *s, const struct expr_program *program, const struct entity *e)
 {
-	struct fact_frame frame = {.store = s, .entity = e};
-	struct expr_frame expr = {.ctx = &frame, .load = store_frame_load, .strings = s->strings};
+	struct fact_frame frame = { .store = s, .entity = e };
+	struct expr_frame expr = { .ctx = &frame, .load = store_frame_load, .strings = s->strings };
 
 	return expr_run(program, &expr);
 }
 
-static struct contribution contribute(const struct store *s, const struct plan_derived *d, const struct entity *e)
+static struct contribution contribute(
+	const struct store *s, const struct plan_derived *d, const struct entity *e)
 {
-	struct contribution c = {.counts = false};
+	struct contribution c = { .counts = false };
 
 	if (!entity_is_live(e))
 		return c;
@@ -96,7 +102,8 @@ static struct contribution contribute(const struct store *s, const struct plan_d
 static int compare_values(const struct store *s, struct value a, struct value b)
 {
 	if (a.type == VALUE_STRING)
-		return slice_compare(intern_text(s->strings, (uint32_t)a.i), intern_text(s->strings, (uint32_t)b.i));
+		return slice_compare(intern_text(s->strings, (uint32_t)a.i),
+			intern_text(s->strings, (uint32_t)b.i));
 	return (a.i > b.i) - (a.i < b.i);
 }
 
@@ -113,9 +120,9 @@ struct scan {
 	const struct plan_derived *d;
 	i128 sum;
 	uint64_t count;
-	struct value best;        /* minimum, maximum; of FIRST its order */
+	struct value best; /* minimum, maximum; of FIRST its order */
 	uint32_t first;
-	bool mixed;               /* money of more than one currency */
+	bool mixed; /* money of more than one currency */
 };
 
 static void scan_child(struct scan *scan, uint32_t child)
@@ -177,7 +184,8 @@ static void scan_opportunities(struct scan *scan, uint32_t lead)
 		if (opportunity != ENTITY_NONE)
 			u32_list_add(&s->found, opportunity);
 		opportunity = node->heads[head];
-		for (; opportunity != ENTITY_NONE; opportunity = store_node(s, opportunity)->links[link].next)
+		for (; opportunity != ENTITY_NONE;
+			opportunity = store_node(s, opportunity)->links[link].next)
 			u32_list_add(&s->found, store_root(s, opportunity));
 	}
 	mark = store_new_mark(s);
@@ -194,8 +202,8 @@ static void scan_opportunities(struct scan *scan, uint32_t lead)
 struct value store_derive_scan(struct store *s, uint32_t derived, uint32_t parent)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
-	struct scan scan = {.store = s, .d = d, .first = ENTITY_NONE};
-	struct value value = {.type = (uint8_t)d->type};
+	struct scan scan = { .store = s, .d = d, .first = ENTITY_NONE };
+	struct value value = { .type = (uint8_t)d->type };
 
 	if (d->relation == RELATION_OPPORTUNITY_LEADS)
 		scan_opportunities(&scan, parent);
@@ -240,7 +248,8 @@ static void want_scan(struct store *s, uint32_t parent, uint64_t mark)
 	u32_list_add(&s->parents, parent);
 }
 
-static bool reads_differ(const struct store_reads *reads, const struct entity *a, const struct entity *b)
+static bool reads_differ(
+	const struct store_reads *reads, const struct entity *a, const struct entity *b)
 {
 	if (entity_is_live(a) != entity_is_live(b) || (reads->ext && a->ext != b->ext))
 		return true;
@@ -260,7 +269,8 @@ static bool reads_differ(const struct store_reads *reads, const struct entity *a
 }
 
 /* Adds `sign` times the contribution to a count or sum; false: only a scan can tell. */
-static bool add_up(struct store *s, uint32_t derived, uint32_t parent, const struct contribution *c, int sign)
+static bool add_up(
+	struct store *s, uint32_t derived, uint32_t parent, const struct contribution *c, int sign)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	const struct entity *e = &store_node(s, parent)->entity;
@@ -278,8 +288,8 @@ static bool add_up(struct store *s, uint32_t derived, uint32_t parent, const str
 }
 
 /* The child takes its old value back: false if it may have been the best. */
-static bool take_back(const struct store *s, uint32_t derived, uint32_t parent, const struct contribution *old,
-	uint32_t child)
+static bool take_back(const struct store *s, uint32_t derived, uint32_t parent,
+	const struct contribution *old, uint32_t child)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	const struct entity *e = &store_node(s, parent)->entity;
@@ -294,11 +304,12 @@ static bool take_back(const struct store *s, uint32_t derived, uint32_t parent, 
 }
 
 /* The child offers its new value: false if a scan must tell. */
-static bool offer(struct store *s, uint32_t derived, uint32_t parent, const struct contribution *now, uint32_t child)
+static bool offer(struct store *s, uint32_t derived, uint32_t parent,
+	const struct contribution *now, uint32_t child)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	const struct entity *e = &store_node(s, parent)->entity;
-	struct value best = {.type = now->value.type, .i = e->slots[d->slot]};
+	struct value best = { .type = now->value.type, .i = e->slots[d->slot] };
 	struct contribution first;
 	uint32_t other;
 	int order;
@@ -327,8 +338,8 @@ static bool offer(struct store *s, uint32_t derived, uint32_t parent, const stru
 }
 
 /* Whether the same parent's best can only have improved by this child's change. */
-static bool only_better(const struct store *s, const struct plan_derived *d, const struct contribution *old,
-	const struct contribution *now)
+static bool only_better(const struct store *s, const struct plan_derived *d,
+	const struct contribution *old, const struct contribution *now)
 {
 	struct value a = d->kind == DERIVE_FIRST ? now->by : now->value;
 	struct value b = d->kind == DERIVE_FIRST ? old->by : old->value;
@@ -340,8 +351,8 @@ static bool only_better(const struct store *s, const struct plan_derived *d, con
 	return d->kind == DERIVE_MAX ? order >= 0 : order <= 0;
 }
 
-static bool contributions_equal(const struct plan_derived *d, const struct contribution *a,
-	const struct contribution *b)
+static bool contributions_equal(
+	const struct plan_derived *d, const struct contribution *a, const struct contribution *b)
 {
 	if (a->counts != b->counts)
 		return false;
@@ -352,13 +363,14 @@ static bool contributions_equal(const struct plan_derived *d, const struct contr
 	return a->value.i == b->value.i && a->value.currency == b->value.currency;
 }
 
-static void derive_child(struct store *s, uint32_t derived, const struct store_touch *touch, uint64_t mark)
+static void derive_child(
+	struct store *s, uint32_t derived, const struct store_touch *touch, uint64_t mark)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	uint32_t child = touch->node, slot = (uint32_t)relation_table[d->relation].slot;
 	const struct entity *old = &touch->other, *now = &store_node(s, child)->entity;
 	uint32_t from = slot_ref(old, slot), to = slot_ref(now, slot);
-	struct contribution a = {.counts = false}, b = {.counts = false};
+	struct contribution a = { .counts = false }, b = { .counts = false };
 
 	if (from != ENTITY_NONE)
 		a = contribute(s, d, old);
@@ -373,7 +385,8 @@ static void derive_child(struct store *s, uint32_t derived, const struct store_t
 			want_scan(s, to, mark);
 		return;
 	}
-	if (a.counts && !(from == to && only_better(s, d, &a, &b)) && !take_back(s, derived, from, &a, child))
+	if (a.counts && !(from == to && only_better(s, d, &a, &b)) &&
+		!take_back(s, derived, from, &a, child))
 		want_scan(s, from, mark);
 	if (b.counts && !offer(s, derived, to, &b, child))
 		want_scan(s, to, mark);
@@ -433,7 +446,8 @@ static void derive_one(struct store *s, uint32_t derived)
 		if (is_union)
 			derive_union_of(s, &touch, mark);
 		else if (store_node(s, touch.node)->entity.type == d->child &&
-			 reads_differ(&s->reads[derived], &touch.other, &store_node(s, touch.node)->entity))
+			 reads_differ(&s->reads[derived], &touch.other,
+				 &store_node(s, touch.node)->entity))
 			derive_child(s, derived, &touch, mark);
 	}
 	for (uint32_t i = 0; i < s->parents.count; i++)

@@ -11,7 +11,8 @@
 
 struct list_cells *store_list_new(struct store *s, uint32_t count, uint32_t columns)
 {
-	size_t rows = count, bytes = sizeof(struct list_cells) + rows * (1 + columns) * sizeof(int64_t);
+	size_t rows = count,
+	       bytes = sizeof(struct list_cells) + rows * (1 + columns) * sizeof(int64_t);
 	struct list_cells *list = x_calloc(1, bytes);
 
 	assert(columns <= 64);
@@ -28,7 +29,8 @@ void store_list_free(struct store *s, const void *block)
 	const struct list_cells *list = block;
 
 	if (list)
-		s->list_bytes -= sizeof(*list) + (size_t)list->count * (1 + list->columns) * sizeof(int64_t);
+		s->list_bytes -=
+			sizeof(*list) + (size_t)list->count * (1 + list->columns) * sizeof(int64_t);
 	free((void *)(uintptr_t)block);
 }
 
@@ -38,13 +40,15 @@ bool list_cells_equal(const struct list_cells *a, const struct list_cells *b)
 		return a == b;
 	return a->count == b->count && a->columns == b->columns &&
 	       (!a->count || (!memcmp(a->present, b->present, a->count * sizeof(*a->present)) &&
-			      !memcmp(a->cells, b->cells, (size_t)a->count * a->columns * sizeof(*a->cells))));
+				     !memcmp(a->cells, b->cells,
+					     (size_t)a->count * a->columns * sizeof(*a->cells))));
 }
 
 void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_cells *list)
 {
 	const struct entity *e = &store_node(s, index)->entity;
-	struct list_cells *before = slot_present(e, slot) ? (struct list_cells *)(intptr_t)e->slots[slot] : NULL;
+	struct list_cells *before =
+		slot_present(e, slot) ? (struct list_cells *)(intptr_t)e->slots[slot] : NULL;
 
 	if (before == list)
 		return;
@@ -54,7 +58,8 @@ void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_
 	}
 	store_set(s, index, slot, list != NULL, (int64_t)(intptr_t)list);
 	if (before)
-		s->list_bytes -= sizeof(*before) + (size_t)before->count * (1 + before->columns) * sizeof(int64_t);
+		s->list_bytes -= sizeof(*before) +
+				 (size_t)before->count * (1 + before->columns) * sizeof(int64_t);
 	store_bury(s, before);
 }
 
@@ -67,8 +72,8 @@ static bool is_blank(struct slice text)
 }
 
 /* A value as a slot. False: the strings' limit. ret_present: blank texts are null. */
-static bool cell_of(struct store *s, enum value_type type, const struct event_value *value, int64_t *ret_cell,
-	bool *ret_present)
+static bool cell_of(struct store *s, enum value_type type, const struct event_value *value,
+	int64_t *ret_cell, bool *ret_present)
 {
 	uint32_t id;
 
@@ -89,7 +94,8 @@ static bool cell_of(struct store *s, enum value_type type, const struct event_va
 }
 
 /* NULL: the strings' limit. An empty list is a list of no rows, which is not null. */
-static struct list_cells *list_of(struct store *s, const struct model_list *model, const struct event_list *values)
+static struct list_cells *list_of(
+	struct store *s, const struct model_list *model, const struct event_list *values)
 {
 	uint32_t rows = values ? (uint32_t)values->count : 0;
 	struct list_cells *list = store_list_new(s, rows, (uint32_t)model->field_count);
@@ -99,7 +105,8 @@ static struct list_cells *list_of(struct store *s, const struct model_list *mode
 			size_t at = (size_t)row * list->columns + column;
 			bool present;
 
-			if (!cell_of(s, model->fields[column].type, &values->cells[at], &list->cells[at], &present)) {
+			if (!cell_of(s, model->fields[column].type, &values->cells[at],
+				    &list->cells[at], &present)) {
 				store_list_free(s, list);
 				return NULL;
 			}
@@ -109,7 +116,8 @@ static struct list_cells *list_of(struct store *s, const struct model_list *mode
 	return list;
 }
 
-static bool prepare_field(struct store *s, const struct model_field *field, const struct event_value *value, uint32_t slot)
+static bool prepare_field(struct store *s, const struct model_field *field,
+	const struct event_value *value, uint32_t slot)
 {
 	struct list_cells *list;
 	bool present;
@@ -143,7 +151,8 @@ static bool ext_is_declared(const struct store *s, uint32_t key)
 
 static int compare_entries(const void *a, const void *b)
 {
-	const struct event_ext *x = *(const struct event_ext *const *)a, *y = *(const struct event_ext *const *)b;
+	const struct event_ext *x = *(const struct event_ext *const *)a,
+			       *y = *(const struct event_ext *const *)b;
 	int order = slice_compare(x->key, y->key);
 
 	return order ? order : slice_compare(x->value, y->value);
@@ -264,7 +273,8 @@ void store_drop_image(struct store *s)
 	const struct model_entity *model = &model_table[s->image_type];
 
 	for (uint32_t i = 0; i < model->field_count; i++)
-		if (model->fields[i].type == VALUE_LIST && (s->image_present[i >> 6] >> (i & 63) & 1))
+		if (model->fields[i].type == VALUE_LIST &&
+			(s->image_present[i >> 6] >> (i & 63) & 1))
 			store_list_free(s, (const void *)(intptr_t)s->image_slots[i]);
 	s->image_present[0] = s->image_present[1] = 0;
 	store_ext_free(s, s->image_ext);
@@ -322,7 +332,8 @@ void store_take_image(struct store *s, uint32_t index)
 			store_set(s, index, i, present, s->image_slots[i]);
 	}
 	if (s->image_type == ENTITY_DEAL)
-		store_set(s, index, s->slot.deal_customer_id, s->image_customer != 0, s->image_customer);
+		store_set(s, index, s->slot.deal_customer_id, s->image_customer != 0,
+			s->image_customer);
 	set_ext(s, index, s->image_ext);
 	s->image_present[0] = s->image_present[1] = 0;
 	s->image_ext = NULL;

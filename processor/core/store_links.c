@@ -10,7 +10,8 @@
 
 static bool is_chosen(enum relation relation)
 {
-	return relation == RELATION_OPPORTUNITY_PRIMARY_LEAD || relation == RELATION_DEAL_PRIMARY_LEAD;
+	return relation == RELATION_OPPORTUNITY_PRIMARY_LEAD ||
+	       relation == RELATION_DEAL_PRIMARY_LEAD;
 }
 
 static void unlink_child(struct store *s, enum relation relation, struct store_link *link)
@@ -36,7 +37,7 @@ void store_link_set(struct store *s, enum relation relation, uint32_t child, uin
 		return;
 	if (before != ENTITY_NONE)
 		unlink_child(s, relation, link);
-	*link = (struct store_link){.target = target, .prev = ENTITY_NONE, .next = ENTITY_NONE};
+	*link = (struct store_link){ .target = target, .prev = ENTITY_NONE, .next = ENTITY_NONE };
 	if (target != ENTITY_NONE) {
 		head = &store_node(s, target)->heads[s->head_place[relation]];
 		link->next = *head;
@@ -70,7 +71,8 @@ void store_relink(struct store *s, uint32_t index)
 		if (!id)
 			target = ENTITY_NONE;
 		else if (target == ENTITY_NONE || store_node(s, target)->entity.id != id)
-			target = store_find_or_add(s, node->entity.tenant, relation_table[r].parent, id);
+			target = store_find_or_add(
+				s, node->entity.tenant, relation_table[r].parent, id);
 		store_link_set(s, r, index, target);
 		store_set(s, index, (uint32_t)relation_table[r].slot, target != ENTITY_NONE,
 			target == ENTITY_NONE ? 0 : store_root(s, target));
@@ -88,7 +90,8 @@ void store_children_rereference(struct store *s, uint32_t index)
 		if (relation_table[r].parent != node->entity.type || is_chosen(r))
 			continue;
 		child = node->heads[s->head_place[r]];
-		for (; child != ENTITY_NONE; child = store_node(s, child)->links[s->link_place[r]].next)
+		for (; child != ENTITY_NONE;
+			child = store_node(s, child)->links[s->link_place[r]].next)
 			store_set(s, child, (uint32_t)relation_table[r].slot, true, root);
 	}
 }
@@ -99,7 +102,8 @@ void store_children_rereference(struct store *s, uint32_t index)
 static bool lead_goes_before(const struct store *s, uint32_t a, uint32_t b)
 {
 	const struct entity *x = &store_node(s, a)->entity, *y = &store_node(s, b)->entity;
-	bool x_dated = slot_present(x, s->slot.lead_created_at), y_dated = slot_present(y, s->slot.lead_created_at);
+	bool x_dated = slot_present(x, s->slot.lead_created_at),
+	     y_dated = slot_present(y, s->slot.lead_created_at);
 
 	if (entity_is_live(x) != entity_is_live(y))
 		return entity_is_live(x);
@@ -186,19 +190,22 @@ static void want_choices_of_lead(struct store *s, uint32_t lead)
 		uint32_t opportunity = node->heads[head];
 
 		u32_list_add(&s->parents, slot_ref(&node->entity, s->slot.lead_opportunity));
-		for (; opportunity != ENTITY_NONE; opportunity = store_node(s, opportunity)->links[link].next)
+		for (; opportunity != ENTITY_NONE;
+			opportunity = store_node(s, opportunity)->links[link].next)
 			u32_list_add(&s->parents, store_root(s, opportunity));
 	}
 }
 
 /* Into s->parents, with repetitions: whose choice the touched lead may change. */
-static void collect_of_lead(struct store *s, const struct entity *now, const struct entity *old, uint32_t index)
+static void collect_of_lead(
+	struct store *s, const struct entity *now, const struct entity *old, uint32_t index)
 {
 	u32_list_add(&s->parents, slot_ref(old, s->slot.lead_opportunity));
 	u32_list_add(&s->parents, slot_ref(now, s->slot.lead_opportunity));
 	if (entity_is_live(now) != entity_is_live(old) ||
-	    slot_present(now, s->slot.lead_created_at) != slot_present(old, s->slot.lead_created_at) ||
-	    now->slots[s->slot.lead_created_at] != old->slots[s->slot.lead_created_at])
+		slot_present(now, s->slot.lead_created_at) !=
+			slot_present(old, s->slot.lead_created_at) ||
+		now->slots[s->slot.lead_created_at] != old->slots[s->slot.lead_created_at])
 		want_choices_of_lead(s, index);
 }
 
@@ -264,7 +271,8 @@ void store_choose_leads(struct store *s)
 		if (now->type == ENTITY_DEAL)
 			store_choose_of_deal(s, index);
 		else if (now->type == ENTITY_OPPORTUNITY &&
-			 slot_ref(now, s->slot.opp_lead) != slot_ref(&s->touched[i].other, s->slot.opp_lead))
+			 slot_ref(now, s->slot.opp_lead) !=
+				 slot_ref(&s->touched[i].other, s->slot.opp_lead))
 			choose_of_deals_below(s, index);
 	}
 }

@@ -4,7 +4,7 @@
 
 static struct value null_of(const struct plan_load *load)
 {
-	return (struct value){.type = (uint8_t)load->type, .is_null = true};
+	return (struct value){ .type = (uint8_t)load->type, .is_null = true };
 }
 
 static struct value load_ext(const struct entity *e, const struct plan_load *load)
@@ -21,16 +21,17 @@ static struct value load_ext(const struct entity *e, const struct plan_load *loa
 	}
 	if (!e->ext || low == e->ext->count || e->ext->pairs[low].key != load->ext_key)
 		return null_of(load);
-	return (struct value){.type = (uint8_t)load->type, .i = e->ext->pairs[low].value};
+	return (struct value){ .type = (uint8_t)load->type, .i = e->ext->pairs[low].value };
 }
 
-static struct value load_element(const struct entity *e, const struct list_cells *list, uint32_t row,
-	const struct plan_load *load)
+static struct value load_element(const struct entity *e, const struct list_cells *list,
+	uint32_t row, const struct plan_load *load)
 {
 	uint32_t column = (uint32_t)load->element_field;
-	struct value value = {.type = (uint8_t)load->type};
+	struct value value = { .type = (uint8_t)load->type };
 
-	if (!list || row >= list->count || column >= list->columns || !(list->present[row] >> column & 1))
+	if (!list || row >= list->count || column >= list->columns ||
+		!(list->present[row] >> column & 1))
 		return null_of(load);
 	value.i = list->cells[(size_t)row * list->columns + column];
 	if (load->currency_slot < 0)
@@ -38,14 +39,16 @@ static struct value load_element(const struct entity *e, const struct list_cells
 	if (load->currency_of_owner)
 		value.currency = slot_string(e, (uint32_t)load->currency_slot);
 	else if (list->present[row] >> load->currency_slot & 1)
-		value.currency = (uint32_t)list->cells[(size_t)row * list->columns + (size_t)load->currency_slot];
+		value.currency =
+			(uint32_t)list
+				->cells[(size_t)row * list->columns + (size_t)load->currency_slot];
 	return value;
 }
 
-struct value store_load(const struct store *s, const struct entity *e, const struct list_cells *list, uint32_t row,
-	const struct plan_load *load)
+struct value store_load(const struct store *s, const struct entity *e,
+	const struct list_cells *list, uint32_t row, const struct plan_load *load)
 {
-	struct value value = {.type = (uint8_t)load->type};
+	struct value value = { .type = (uint8_t)load->type };
 
 	if (load->element_field >= 0)
 		return load_element(e, list, row, load);
@@ -75,7 +78,7 @@ static bool bit_of(const uint64_t bits[2], uint32_t slot)
 static struct value load_overlaid(const struct fact_frame *frame, const struct plan_load *load)
 {
 	uint32_t slot = (uint32_t)load->slot, currency;
-	struct value value = {.type = (uint8_t)load->type};
+	struct value value = { .type = (uint8_t)load->type };
 
 	if (!bit_of(frame->overlay_present, slot))
 		return null_of(load);
@@ -96,7 +99,7 @@ struct value store_frame_load(void *ctx, uint32_t code)
 	const struct plan_load *load = &frame->store->plan->loads[code];
 
 	if (frame->overlay && load->hop_count == 0 && load->element_field < 0 && !load->ext_key &&
-	    bit_of(frame->overlay_set, (uint32_t)load->slot))
+		bit_of(frame->overlay_set, (uint32_t)load->slot))
 		return load_overlaid(frame, load);
 	return store_load(frame->store, frame->entity, frame->list, frame->row, load);
 }

@@ -22,7 +22,8 @@ static int compare_ids(const struct store *s, uint32_t a, uint32_t b)
 /* The older of two edges, by key, then by the id of its source: one event cannot tie with itself. */
 static bool is_older(const struct store *s, uint32_t a, uint32_t b)
 {
-	int order = merge_key_compare(&registers_of(s, a)->merge_key, &registers_of(s, b)->merge_key);
+	int order =
+		merge_key_compare(&registers_of(s, a)->merge_key, &registers_of(s, b)->merge_key);
 
 	return order ? order < 0 : compare_ids(s, a, b) < 0;
 }
@@ -42,7 +43,8 @@ uint32_t store_resolve(struct store *s, uint32_t index, bool *ret_cycle)
 		return index;
 	*ret_cycle = true;
 	oldest = index;
-	for (next = store_node(s, index)->merge_target; next != index; next = store_node(s, next)->merge_target)
+	for (next = store_node(s, index)->merge_target; next != index;
+		next = store_node(s, next)->merge_target)
 		if (is_older(s, next, oldest))
 			oldest = next;
 	return oldest;

@@ -21,7 +21,8 @@ static void write_cell(enum value_type type, int64_t cell, struct buffer *out)
 		buffer_put_zigzag(out, cell);
 }
 
-static void write_list(const struct list_cells *list, const struct model_list *model, struct buffer *out)
+static void write_list(
+	const struct list_cells *list, const struct model_list *model, struct buffer *out)
 {
 	buffer_put_varint(out, list->count);
 	buffer_put_varint(out, list->columns);
@@ -44,7 +45,8 @@ static void write_image(const struct store *s, const struct entity *e, struct bu
 		if (!slot_present(e, i))
 			continue;
 		if (model->fields[i].type == VALUE_LIST)
-			write_list((const struct list_cells *)(intptr_t)e->slots[i], model->fields[i].list, out);
+			write_list((const struct list_cells *)(intptr_t)e->slots[i],
+				model->fields[i].list, out);
 		else
 			write_cell(model->fields[i].type, e->slots[i], out);
 	}
@@ -68,7 +70,9 @@ static void write_entity(const struct store *s, uint32_t index, struct buffer *o
 	buffer_put_varint(out, e->id);
 	registers_write(r, out);
 	if (r->has_merge)
-		buffer_put_varint(out, r->merge_target == ENTITY_NONE ? 0 : store_node(s, r->merge_target)->entity.id);
+		buffer_put_varint(out, r->merge_target == ENTITY_NONE
+					       ? 0
+					       : store_node(s, r->merge_target)->entity.id);
 	if (r->has_image)
 		write_image(s, e, out);
 }
@@ -102,7 +106,8 @@ static void begin_cut(struct store *s, bool whole)
 	}
 }
 
-size_t store_save(struct store *s, bool whole, struct buffer *out, size_t bytes_max, uint32_t *cursor)
+size_t store_save(
+	struct store *s, bool whole, struct buffer *out, size_t bytes_max, uint32_t *cursor)
 {
 	size_t start = out->len, written = 0;
 
@@ -131,7 +136,7 @@ void store_saved(struct store *s)
 
 void store_restore_strings(struct store *s, const uint32_t *map, uint32_t count)
 {
-	s->restore_map = (struct string_map){.map = map, .count = count};
+	s->restore_map = (struct string_map){ .map = map, .count = count };
 }
 
 /* What no valid event can have said is refused: everything behind relies on it. */
@@ -146,8 +151,8 @@ static int64_t read_cell(const struct string_map *strings, enum value_type type,
 }
 
 /* Rows of the columns that there were when they were written; into `list`, or only over them when it is NULL. */
-static void read_rows(const struct string_map *strings, const struct model_list *model, uint64_t rows, uint64_t columns,
-	struct reader *in, struct list_cells *list)
+static void read_rows(const struct string_map *strings, const struct model_list *model,
+	uint64_t rows, uint64_t columns, struct reader *in, struct list_cells *list)
 {
 	for (uint64_t row = 0; row < rows && !in->bad; row++) {
 		uint64_t present = reader_varint(in);
@@ -168,8 +173,8 @@ static void read_rows(const struct string_map *strings, const struct model_list 
 }
 
 /* Walked over before it is allocated: a count costs a writer of false bytes at least as many bytes. */
-static struct list_cells *read_list(struct store *s, const struct string_map *strings, const struct model_list *model,
-	struct reader *in)
+static struct list_cells *read_list(struct store *s, const struct string_map *strings,
+	const struct model_list *model, struct reader *in)
 {
 	uint64_t rows = reader_varint(in), columns = reader_varint(in);
 	struct reader ahead;
@@ -188,11 +193,12 @@ static struct list_cells *read_list(struct store *s, const struct string_map *st
 	return list;
 }
 
-static void read_ext(struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
+static void read_ext(
+	struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
 {
 	uint64_t count = reader_varint(in);
 	struct event_ext *pairs;
-	struct event event = {.ext = NULL};
+	struct event event = { .ext = NULL };
 
 	if (count > reader_left(in))
 		reader_fail(in);
@@ -212,7 +218,8 @@ static void read_ext(struct store *s, const struct string_map *strings, uint32_t
 	arena_reset(&s->trail_memory);
 }
 
-static void read_image(struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
+static void read_image(
+	struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
 {
 	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
 	uint64_t count = reader_varint(in), present = reader_varint(in);
@@ -223,9 +230,11 @@ static void read_image(struct store *s, const struct string_map *strings, uint32
 		bool there = !in->bad && (present >> i & 1);
 
 		if (model->fields[i].type == VALUE_LIST)
-			store_set_list(s, index, i, there ? read_list(s, strings, model->fields[i].list, in) : NULL);
+			store_set_list(s, index, i,
+				there ? read_list(s, strings, model->fields[i].list, in) : NULL);
 		else
-			store_set(s, index, i, there, there ? read_cell(strings, model->fields[i].type, in) : 0);
+			store_set(s, index, i, there,
+				there ? read_cell(strings, model->fields[i].type, in) : 0);
 	}
 	if (store_node(s, index)->entity.type == ENTITY_DEAL) {
 		uint32_t customer = string_map_read(strings, in);
@@ -238,7 +247,7 @@ static void read_image(struct store *s, const struct string_map *strings, uint32
 static void drop_image(struct store *s, uint32_t index)
 {
 	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
-	const struct event none = {.ext_count = 0};
+	const struct event none = { .ext_count = 0 };
 
 	for (uint32_t i = 0; i < model->field_count; i++)
 		if (model->fields[i].type == VALUE_LIST)
@@ -259,7 +268,8 @@ static uint32_t read_name(struct store *s, const struct string_map *strings, str
 
 	if (tenant >= s->tenant_count || type >= ENTITY_TYPE_COUNT || !id)
 		reader_fail(in);
-	return in->bad ? ENTITY_NONE : store_find_or_add(s, (uint32_t)tenant, (enum entity_type)type, id);
+	return in->bad ? ENTITY_NONE
+		       : store_find_or_add(s, (uint32_t)tenant, (enum entity_type)type, id);
 }
 
 static void read_entity(struct store *s, const struct string_map *strings, struct reader *in)
@@ -279,7 +289,8 @@ static void read_entity(struct store *s, const struct string_map *strings, struc
 	if (r->has_merge)
 		target = string_map_read(strings, in);
 	if (target)
-		r->merge_target = store_find_or_add(s, e->tenant, (enum entity_type)e->type, target);
+		r->merge_target =
+			store_find_or_add(s, e->tenant, (enum entity_type)e->type, target);
 	if (r->merge_target == index)
 		reader_fail(in);
 	if (r->has_image && !in->bad)
@@ -371,5 +382,5 @@ void store_restored(struct store *s)
 	assert(!s->open);
 	store_recompute(s);
 	arena_reset(&s->trail_memory);
-	s->restore_map = (struct string_map){.map = NULL};
+	s->restore_map = (struct string_map){ .map = NULL };
 }

@@ -3,7 +3,17 @@
 const char *value_type_name(enum value_type type)
 {
 	static const char *const names[] = {
-		"null", "bool", "int", "decimal", "money", "time", "duration", "string", "reference", "list", "any",
+		"null",
+		"bool",
+		"int",
+		"decimal",
+		"money",
+		"time",
+		"duration",
+		"string",
+		"reference",
+		"list",
+		"any",
 	};
 
 	return names[type];

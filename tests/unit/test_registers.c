@@ -295,7 +295,8 @@ static struct registers *any_registers(struct rng *r, const struct intern *in)
 		struct member m = any_member(r, 50);
 
 		/* Each its own key: one image makes one entry. */
-		m.version.key.hash = m.stage.least.hash = m.stage.greatest.hash = m.closing.least.hash = i;
+		m.version.key.hash = m.stage.least.hash = m.stage.greatest.hash =
+			m.closing.least.hash = i;
 		key = m.version.key;
 		registers_put_image(made, &key, rng_below(r, 2));
 		put(made, in, &m);

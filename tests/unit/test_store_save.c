@@ -383,7 +383,8 @@ static void test_random_changes_of_bytes(void **state)
 		for (uint64_t k = rng_below(&r, 3) + 1; k > 0; k--) {
 			uint8_t *byte = &changed.data[rng_below(&r, changed.len)];
 
-			*byte = (uint8_t)(rng_below(&r, 2) ? *byte ^ 1u << rng_below(&r, 8) : rng_u64(&r));
+			*byte = (uint8_t)(rng_below(&r, 2) ? *byte ^ 1u << rng_below(&r, 8)
+							   : rng_u64(&r));
 		}
 		taken += try_bytes(&a, changed.data, changed.len, &r);
 	}
