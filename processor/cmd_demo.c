@@ -35,7 +35,7 @@ struct child {
 struct demo {
 	char folder[PATH_MAX - 256];
 	char program[PATH_MAX];
-	char brokers[256];
+	char brokers[512];
 	char redis[PATH_MAX];
 	struct child children[CHILDREN_MAX];
 	size_t child_count;
@@ -205,7 +205,7 @@ static int start_redis(struct demo *d)
 
 static int start_floor(struct demo *d)
 {
-	char brokers[300], redis[PATH_MAX + 32];
+	char brokers[544], redis[PATH_MAX + 32];
 	const char *const simulate[] = { d->program, "simulate", "--live", "--tenants", "2", "--reps", "8", "--leads", "4", "--history", "14d",
 		"--speed", "120", brokers, "--publish.compression=none", NULL };
 	const char *const run[] = { d->program, "run", brokers, redis, "--http.address=127.0.0.1:0", "--job=demo", "--checkpoint.interval=2s",
@@ -222,7 +222,7 @@ static int start_floor(struct demo *d)
 
 static int show_board(struct demo *d, bool once)
 {
-	char brokers[300];
+	char brokers[544];
 	char *arguments[] = { (char *)(uintptr_t)"top", brokers, once ? (char *)(uintptr_t)"--once" : NULL, NULL };
 
 	snprintf(brokers, sizeof(brokers), "--kafka.brokers=%s", d->brokers);

@@ -57,9 +57,10 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	(void)upload;
 	(void)upload_size;
 	(void)request_state;
-	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
-		return MHD_NO;
-	struct page page = page_of(http, url);
+	bool reads = strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0;
+	struct page page = page_of(http, reads ? url : "");
+	if (!reads)
+		page.status = MHD_HTTP_METHOD_NOT_ALLOWED;
 	struct MHD_Response *response = MHD_create_response_from_buffer(strlen(page.text), page.text, MHD_RESPMEM_MUST_FREE);
 	if (response == NULL)
 		return MHD_NO;
