@@ -349,7 +349,7 @@ static bool is_too_early(const struct collecting *c, const struct published *p)
 static bool is_nothing(const struct outcome *o)
 {
 	return !o->value.sample_size && !o->value.exact && !o->value.numerator &&
-	       !o->previous.value;
+	       o->previous.value == 0;
 }
 
 /* Emits one key if it is worth it. False: it has to be looked at again. */
