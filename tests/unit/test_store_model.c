@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/rng.h"
+#include "edge/definition_file.h"
 #include "naive.h"
 #include "store_events.h"
 #include "store_world.h"
@@ -141,6 +142,43 @@ static void test_large_worlds(void **state)
 		run(*state, test_seed(2000) + i, EVENTS_MAX, 4, 5);
 }
 
+/* The definitions that ship: no naive model knows them, but order and differences must hold for them as well. */
+static void test_shipped_definitions(void **state)
+{
+	const struct event *events[EVENTS_MAX];
+	_cleanup_buffer_ struct buffer explanation;
+	struct plan *plan = NULL;
+	struct arena arena;
+	struct rng r;
+
+	(void)state;
+	buffer_init(&explanation);
+	if (definition_file_plan(NULL, &plan, &explanation))
+		fail_msg("%s", buffer_text(&explanation));
+	arena_init(&arena, 0);
+	for (uint64_t seed = 0; seed < 40; seed++) {
+		struct shown wanted;
+		struct world w;
+
+		rng_init(&r, test_seed(3000) + seed);
+		world_init_shared(&w, plan, (struct store_limits){ .entities_max = 10000 });
+		for (size_t i = 0; i < EVENTS_MAX; i++) {
+			events[i] = random_event(&arena, &r);
+			world_apply(&w, events[i]);
+			world_check_sums(&w);
+		}
+		shown_init(&wanted);
+		look(&w, &wanted);
+		for (int i = 0; i < 3; i++)
+			check_order(plan, &r, events, EVENTS_MAX, &wanted);
+		shown_deinit(&wanted);
+		world_deinit(&w);
+		arena_reset(&arena);
+	}
+	arena_deinit(&arena);
+	plan_free(plan);
+}
+
 static int setup(void **state)
 {
 	*state = world_plan(world_definitions);
@@ -158,6 +196,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_small_worlds),
 		cmocka_unit_test(test_large_worlds),
+		cmocka_unit_test(test_shipped_definitions),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
