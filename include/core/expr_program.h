@@ -1,6 +1,6 @@
 /*
- * expr_program: the inside of a compiled expression: postfix instructions over a small stack. Only expr_check.c makes it, and
- * only expr_run.c runs it.
+ * expr_program: the inside of a compiled expression: postfix instructions over a small stack. Only expr_check.c makes it,
+ * only expr_run.c runs it; plan_fingerprint.c reads it.
  */
 #ifndef CORE_EXPR_PROGRAM_H
 #define CORE_EXPR_PROGRAM_H

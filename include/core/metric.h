@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buffer.h"
 #include "base/decimal.h"
 #include "core/definition.h"
 #include "core/expr.h"
@@ -51,6 +52,9 @@ int metric_compile(struct arena *, const struct expr_node *, const struct metric
 
 /* The published value is the formula's times up / down: 100 / 1 for percent, 1 / 86400 for days of a duration. */
 void metric_scale(struct metric_program *, int32_t up, int32_t down);
+
+/* What it computes, for fingerprints: inputs by their index, constants by their value. */
+void metric_print(const struct metric_program *, struct buffer *out);
 
 /* Evaluates. min_sample: below it LOW_SAMPLE with parts, no value. */
 struct metric_value metric_run(const struct metric_program *, const struct metric_input *inputs, int64_t min_sample);

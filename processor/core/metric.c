@@ -4,9 +4,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/nearest.h"
+
 /* A formula as a small tree. A node that is exact is computed in 1/10,000 without loss; the others in long double. */
 struct metric_node {
-	enum { NODE_CONSTANT, NODE_INPUT, NODE_ADD, NODE_SUBTRACT, NODE_MULTIPLY, NODE_DIVIDE, NODE_NEGATE, NODE_ABS } op;
+	enum {
+		NODE_CONSTANT,
+		NODE_INPUT,
+		NODE_ADD,
+		NODE_SUBTRACT,
+		NODE_MULTIPLY,
+		NODE_DIVIDE,
+		NODE_NEGATE,
+		NODE_ABS
+	} op;
 	enum value_type type;
 	bool is_exact;
 	i128 constant;
@@ -17,13 +28,18 @@ struct metric_node {
 struct metric_program {
 	struct metric_node *root;
 	int32_t up, down;
-	bool compares;               /* it divides by previous(): a zero there is NO_BASE */
+	bool compares; /* it divides by previous(): a zero there is NO_BASE */
 };
 
 static const char *const state_names[] = {
-	[METRIC_OK] = "OK", [METRIC_NO_DATA] = "NO_DATA", [METRIC_ZERO_DENOMINATOR] = "ZERO_DENOMINATOR",
-	[METRIC_NO_BASE] = "NO_BASE", [METRIC_FX_MISSING] = "FX_MISSING", [METRIC_LOW_SAMPLE] = "LOW_SAMPLE",
-	[METRIC_PARTIAL] = "PARTIAL", [METRIC_CAPPED] = "CAPPED",
+	[METRIC_OK] = "OK",
+	[METRIC_NO_DATA] = "NO_DATA",
+	[METRIC_ZERO_DENOMINATOR] = "ZERO_DENOMINATOR",
+	[METRIC_NO_BASE] = "NO_BASE",
+	[METRIC_FX_MISSING] = "FX_MISSING",
+	[METRIC_LOW_SAMPLE] = "LOW_SAMPLE",
+	[METRIC_PARTIAL] = "PARTIAL",
+	[METRIC_CAPPED] = "CAPPED",
 };
 
 const char *metric_state_name(enum metric_state state)
@@ -40,7 +56,8 @@ struct building {
 	bool compares;
 };
 
-static struct metric_node *refuse(struct building *b, const struct expr_node *at, const char *message)
+static struct metric_node *refuse(
+	struct building *b, const struct expr_node *at, const char *message)
 {
 	b->error->offset = at->offset;
 	b->error->len = at->length;
@@ -53,7 +70,7 @@ static struct metric_node *node_of(struct building *b, int op, enum value_type t
 	struct metric_node *node = arena_alloc(b->arena, sizeof(*node));
 
 	memset(node, 0, sizeof(*node));
-	node->op = op;
+	node->op = (__typeof__(node->op))op; /* clang minds the sign */
 	node->type = type;
 	node->is_exact = is_exact;
 	return node;
@@ -61,7 +78,8 @@ static struct metric_node *node_of(struct building *b, int op, enum value_type t
 
 static struct metric_node *build(struct building *b, const struct expr_node *e);
 
-static struct metric_node *build_input(struct building *b, const struct expr_node *e, enum input_read read, uint16_t quantile)
+static struct metric_node *build_input(
+	struct building *b, const struct expr_node *e, enum input_read read, uint16_t quantile)
 {
 	struct metric_node *node;
 	enum value_type type = VALUE_INT;
@@ -71,16 +89,22 @@ static struct metric_node *build_input(struct building *b, const struct expr_nod
 		return refuse(b, e, "here the name of a measure is wanted");
 	input = b->resolve->input(b->resolve->ctx, e->path[0], read, quantile, &type);
 	if (input < 0) {
-		const char *near = b->resolve->nearest ? b->resolve->nearest(b->resolve->ctx, e->path[0]) : NULL;
+		const char *near = b->resolve->nearest
+					   ? b->resolve->nearest(b->resolve->ctx, e->path[0])
+					   : NULL;
 
 		refuse(b, e, "");
-		snprintf(b->error->message, sizeof(b->error->message), "no measure is named «" SLICE_FMT "»%s%s%s",
-			SLICE_ARG(e->path[0]), near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+		snprintf(b->error->message, sizeof(b->error->message),
+			"no measure is named «" SLICE_FMT "»%s%s%s", SLICE_ARG(e->path[0]),
+			near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 		return NULL;
 	}
 	if (type == VALUE_NULL)
-		return refuse(b, e, read == INPUT_QUANTILE ? "a percentile wants a measure with `agg: percentile`"
-							   : "a measure with `agg: percentile` is read by p50(), p90() or samples()");
+		return refuse(b, e,
+			read == INPUT_QUANTILE
+				? "a percentile wants a measure with `agg: percentile`"
+				: "a measure with `agg: percentile` is read by p50(), p90() or "
+				  "samples()");
 	node = node_of(b, NODE_INPUT, type, true);
 	node->input = input;
 	return node;
@@ -88,10 +112,27 @@ static struct metric_node *build_input(struct building *b, const struct expr_nod
 
 static bool quantile_of(const struct expr_node *e, uint16_t *ret)
 {
-	if (e->kind != EXPR_LITERAL || e->literal.type != VALUE_DECIMAL || e->literal.i <= 0 || e->literal.i >= DECIMAL_SCALE)
+	if (e->kind != EXPR_LITERAL || e->literal.type != VALUE_DECIMAL || e->literal.i <= 0 ||
+		e->literal.i >= DECIMAL_SCALE)
 		return false;
 	*ret = (uint16_t)e->literal.i;
 	return true;
+}
+
+static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
+{
+	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
+		"opening", "abs" };
+	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
+
+	refuse(b, e, "");
+	b->error->len = e->text.len;
+	snprintf(b->error->message, sizeof(b->error->message),
+		"the functions of formulas are p50 p90 percentile samples previous opening abs "
+		"(offset, over and full come with a "
+		"later version)%s%s%s",
+		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+	return NULL;
 }
 
 static struct metric_node *build_call(struct building *b, const struct expr_node *e)
@@ -100,14 +141,17 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 		const char *name;
 		enum input_read read;
 		uint16_t quantile;
-	} reads[] = { { "p50", INPUT_QUANTILE, 5000 }, { "p90", INPUT_QUANTILE, 9000 }, { "previous", INPUT_PREVIOUS, 0 },
-		{ "opening", INPUT_OPENING, 0 }, { "samples", INPUT_SAMPLES, 0 } };
+	} reads[] = { { "p50", INPUT_QUANTILE, 5000 }, { "p90", INPUT_QUANTILE, 9000 },
+		{ "previous", INPUT_PREVIOUS, 0 }, { "opening", INPUT_OPENING, 0 },
+		{ "samples", INPUT_SAMPLES, 0 } };
 	struct metric_node *node, *inner;
 	uint16_t quantile;
 
 	if (slice_is(e->text, "percentile")) {
 		if (e->child_count != 2 || !quantile_of(e->children[1], &quantile))
-			return refuse(b, e, "percentile wants a measure and a share between 0 and 1: percentile(m, 0.95)");
+			return refuse(b, e,
+				"percentile wants a measure and a share between 0 and 1: "
+				"percentile(m, 0.95)");
 		return build_input(b, e->children[0], INPUT_QUANTILE, quantile);
 	}
 	if (e->child_count != 1)
@@ -118,8 +162,7 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 			return build_input(b, e->children[0], reads[i].read, reads[i].quantile);
 		}
 	if (!slice_is(e->text, "abs"))
-		return refuse(b, e, "the functions of formulas are p50 p90 percentile samples previous opening abs; offset, over and "
-				    "full come with a later version");
+		return refuse_function(b, e);
 	inner = build(b, e->children[0]);
 	if (!inner)
 		return NULL;
@@ -158,11 +201,22 @@ static struct metric_node *build_binary(struct building *b, const struct expr_no
 	int op;
 
 	switch (e->op) {
-	case OP_ADD: op = NODE_ADD; break;
-	case OP_SUBTRACT: op = NODE_SUBTRACT; break;
-	case OP_MULTIPLY: op = NODE_MULTIPLY; break;
-	case OP_DIVIDE: op = NODE_DIVIDE; break;
-	default: return refuse(b, e, "a formula has + - * / and functions only; conditions belong into a measure's `where`");
+	case OP_ADD:
+		op = NODE_ADD;
+		break;
+	case OP_SUBTRACT:
+		op = NODE_SUBTRACT;
+		break;
+	case OP_MULTIPLY:
+		op = NODE_MULTIPLY;
+		break;
+	case OP_DIVIDE:
+		op = NODE_DIVIDE;
+		break;
+	default:
+		return refuse(b, e,
+			"a formula has + - * / and functions only; conditions belong into a "
+			"measure's `where`");
 	}
 	left = build(b, e->children[0]);
 	right = left ? build(b, e->children[1]) : NULL;
@@ -171,8 +225,9 @@ static struct metric_node *build_binary(struct building *b, const struct expr_no
 	type = type_of(op, left->type, right->type);
 	if (type == VALUE_NULL) {
 		refuse(b, e, "");
-		snprintf(b->error->message, sizeof(b->error->message), "a %s and a %s do not go together here",
-			value_type_name(left->type), value_type_name(right->type));
+		snprintf(b->error->message, sizeof(b->error->message),
+			"a %s and a %s do not go together here", value_type_name(left->type),
+			value_type_name(right->type));
 		return NULL;
 	}
 	node = node_of(b, op, type, left->is_exact && right->is_exact && op != NODE_DIVIDE);
@@ -188,10 +243,17 @@ static struct metric_node *build_literal(struct building *b, const struct expr_n
 	struct metric_node *node = node_of(b, NODE_CONSTANT, e->literal.type, true);
 
 	switch (e->literal.type) {
-	case VALUE_INT: node->constant = (i128)e->literal.i * DECIMAL_SCALE; break;
-	case VALUE_DECIMAL: node->constant = e->literal.i; break;
-	case VALUE_DURATION: node->constant = (i128)e->literal.i * (DECIMAL_SCALE / 1000); break;
-	default: return refuse(b, e, "a formula's constants are numbers and durations");
+	case VALUE_INT:
+		node->constant = (i128)e->literal.i * DECIMAL_SCALE;
+		break;
+	case VALUE_DECIMAL:
+		node->constant = e->literal.i;
+		break;
+	case VALUE_DURATION:
+		node->constant = (i128)e->literal.i * (DECIMAL_SCALE / 1000);
+		break;
+	default:
+		return refuse(b, e, "a formula's constants are numbers and durations");
 	}
 	return node;
 }
@@ -201,7 +263,8 @@ static struct metric_node *build_path(struct building *b, const struct expr_node
 	struct metric_node *node;
 	i128 value;
 
-	if (e->path_count == 1 && b->resolve->param && b->resolve->param(b->resolve->ctx, e->path[0], &value)) {
+	if (e->path_count == 1 && b->resolve->param &&
+		b->resolve->param(b->resolve->ctx, e->path[0], &value)) {
 		node = node_of(b, NODE_CONSTANT, VALUE_DECIMAL, true);
 		node->constant = value;
 		return node;
@@ -214,10 +277,14 @@ static struct metric_node *build(struct building *b, const struct expr_node *e)
 	struct metric_node *node, *inner;
 
 	switch (e->kind) {
-	case EXPR_LITERAL: return build_literal(b, e);
-	case EXPR_PATH: return build_path(b, e);
-	case EXPR_CALL: return build_call(b, e);
-	case EXPR_BINARY: return build_binary(b, e);
+	case EXPR_LITERAL:
+		return build_literal(b, e);
+	case EXPR_PATH:
+		return build_path(b, e);
+	case EXPR_CALL:
+		return build_call(b, e);
+	case EXPR_BINARY:
+		return build_binary(b, e);
 	case EXPR_UNARY:
 		if (e->op != OP_NEGATE)
 			break;
@@ -227,13 +294,15 @@ static struct metric_node *build(struct building *b, const struct expr_node *e)
 		node = node_of(b, NODE_NEGATE, inner->type, inner->is_exact);
 		node->left = inner;
 		return node;
-	default: break;
+	default:
+		break;
 	}
 	return refuse(b, e, "a formula has measures, numbers, + - * / and functions only");
 }
 
-int metric_compile(struct arena *arena, const struct expr_node *e, const struct metric_resolve *resolve,
-	struct metric_program **ret, enum value_type *ret_type, struct expr_error *ret_error)
+int metric_compile(struct arena *arena, const struct expr_node *e,
+	const struct metric_resolve *resolve, struct metric_program **ret,
+	enum value_type *ret_type, struct expr_error *ret_error)
 {
 	struct building b = { .arena = arena, .resolve = resolve, .error = ret_error };
 	struct metric_program *program = arena_alloc(arena, sizeof(*program));
@@ -254,12 +323,40 @@ void metric_scale(struct metric_program *program, int32_t up, int32_t down)
 	program->down = down;
 }
 
+static void print_node(const struct metric_node *n, struct buffer *out)
+{
+	buffer_put_u8(out, (uint8_t)n->op);
+	buffer_put_u8(out, (uint8_t)n->type);
+	buffer_put_u8(out, n->is_exact);
+	buffer_put_i128(out, n->constant);
+	buffer_put_zigzag(out, n->input);
+	if (n->left)
+		print_node(n->left, out);
+	if (n->right)
+		print_node(n->right, out);
+}
+
+void metric_print(const struct metric_program *program, struct buffer *out)
+{
+	buffer_put_zigzag(out, program->up);
+	buffer_put_zigzag(out, program->down);
+	print_node(program->root, out);
+}
+
 /* ---- running -------------------------------------------------------------------------------------------- */
 
 struct exact {
 	i128 units;
 	bool is_null, overflow;
 };
+
+static bool i128_negate_overflow(i128 a, i128 *ret)
+{
+	if (a == I128_MIN)
+		return true;
+	*ret = -a;
+	return false;
+}
 
 static struct exact run_exact(const struct metric_node *n, const struct metric_input *inputs)
 {
@@ -268,7 +365,8 @@ static struct exact run_exact(const struct metric_node *n, const struct metric_i
 	if (n->op == NODE_CONSTANT)
 		return (struct exact){ .units = n->constant };
 	if (n->op == NODE_INPUT)
-		return (struct exact){ .units = inputs[n->input].sum, .is_null = inputs[n->input].is_null };
+		return (struct exact){ .units = inputs[n->input].sum,
+			.is_null = inputs[n->input].is_null };
 	a = run_exact(n->left, inputs);
 	if (n->right)
 		b = run_exact(n->right, inputs);
@@ -277,10 +375,20 @@ static struct exact run_exact(const struct metric_node *n, const struct metric_i
 	if (r.is_null || r.overflow)
 		return r;
 	switch (n->op) {
-	case NODE_ADD: r.overflow = i128_add_overflow(a.units, b.units, &r.units); break;
-	case NODE_SUBTRACT: r.overflow = i128_add_overflow(a.units, -b.units, &r.units); break;
-	case NODE_NEGATE: r.units = -a.units; break;
-	case NODE_ABS: r.units = a.units < 0 ? -a.units : a.units; break;
+	case NODE_ADD:
+		r.overflow = i128_add_overflow(a.units, b.units, &r.units);
+		break;
+	case NODE_SUBTRACT:
+		r.overflow = i128_negate_overflow(b.units, &b.units) ||
+			     i128_add_overflow(a.units, b.units, &r.units);
+		break;
+	case NODE_NEGATE:
+		r.overflow = i128_negate_overflow(a.units, &r.units);
+		break;
+	case NODE_ABS:
+		r.units = a.units;
+		r.overflow = a.units < 0 && i128_negate_overflow(a.units, &r.units);
+		break;
 	default:
 		r.overflow = i128_mul_overflow(a.units, b.units, &r.units);
 		if (!r.overflow)
@@ -302,18 +410,29 @@ static struct inexact run_inexact(const struct metric_node *n, const struct metr
 	if (n->op == NODE_CONSTANT)
 		return (struct inexact){ .value = (long double)n->constant / DECIMAL_SCALE };
 	if (n->op == NODE_INPUT)
-		return (struct inexact){ .value = (long double)inputs[n->input].sum / DECIMAL_SCALE, .is_null = inputs[n->input].is_null };
+		return (struct inexact){ .value = (long double)inputs[n->input].sum / DECIMAL_SCALE,
+			.is_null = inputs[n->input].is_null };
 	a = run_inexact(n->left, inputs);
 	if (n->right)
 		b = run_inexact(n->right, inputs);
 	r.is_null = a.is_null || b.is_null;
 	r.by_zero = a.by_zero || b.by_zero;
 	switch (n->op) {
-	case NODE_ADD: r.value = a.value + b.value; break;
-	case NODE_SUBTRACT: r.value = a.value - b.value; break;
-	case NODE_NEGATE: r.value = -a.value; break;
-	case NODE_ABS: r.value = a.value < 0 ? -a.value : a.value; break;
-	case NODE_MULTIPLY: r.value = a.value * b.value; break;
+	case NODE_ADD:
+		r.value = a.value + b.value;
+		break;
+	case NODE_SUBTRACT:
+		r.value = a.value - b.value;
+		break;
+	case NODE_NEGATE:
+		r.value = -a.value;
+		break;
+	case NODE_ABS:
+		r.value = a.value < 0 ? -a.value : a.value;
+		break;
+	case NODE_MULTIPLY:
+		r.value = a.value * b.value;
+		break;
 	default:
 		r.by_zero |= b.value == 0 && !b.is_null;
 		r.value = b.value != 0 ? a.value / b.value : 0;
@@ -348,7 +467,8 @@ static bool set_quotient(const struct metric_program *p, i128 num, i128 den, str
 {
 	i128 high, low;
 
-	if (i128_mul_overflow(num, (i128)DECIMAL_SCALE * p->up, &high) || i128_mul_overflow(den, p->down, &low))
+	if (i128_mul_overflow(num, (i128)DECIMAL_SCALE * p->up, &high) ||
+		i128_mul_overflow(den, p->down, &low))
 		return false;
 	v->exact = i128_div_half_even(high, low);
 	v->has_exact = v->has_value = true;
@@ -356,9 +476,11 @@ static bool set_quotient(const struct metric_program *p, i128 num, i128 den, str
 	return true;
 }
 
-static void run_ratio(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+static void run_ratio(
+	const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
 {
-	struct exact num = run_exact(p->root->left, inputs), den = run_exact(p->root->right, inputs);
+	struct exact num = run_exact(p->root->left, inputs),
+		     den = run_exact(p->root->right, inputs);
 
 	if (num.is_null || den.is_null) {
 		v->state = METRIC_NO_DATA;
@@ -377,7 +499,8 @@ static void run_ratio(const struct metric_program *p, const struct metric_input 
 		v->state = METRIC_CAPPED;
 }
 
-static void run_total(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+static void run_total(
+	const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
 {
 	struct exact total = run_exact(p->root, inputs);
 
@@ -389,7 +512,8 @@ static void run_total(const struct metric_program *p, const struct metric_input 
 		v->numerator = v->exact;
 }
 
-static void run_general(const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
+static void run_general(
+	const struct metric_program *p, const struct metric_input *inputs, struct metric_value *v)
 {
 	struct inexact r = run_inexact(p->root, inputs);
 	long double value = r.value * p->up / p->down;
@@ -408,7 +532,8 @@ static void run_general(const struct metric_program *p, const struct metric_inpu
 	}
 }
 
-struct metric_value metric_run(const struct metric_program *p, const struct metric_input *inputs, int64_t min_sample)
+struct metric_value metric_run(
+	const struct metric_program *p, const struct metric_input *inputs, int64_t min_sample)
 {
 	struct metric_value v = { .state = METRIC_OK };
 	const struct metric_node *root = p->root;

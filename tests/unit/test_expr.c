@@ -282,6 +282,8 @@ static const struct {
 	{ "m / deal.amount", "2.0" },
 	{ "m + n", "null" },
 	{ "m == n", "false" },
+	{ "m == n * 50", "false" },
+	{ "m != n * 50", "true" },
 	{ "m < n", "null" },
 	{ "m > deal.amount", "true" },
 	{ "m > 0", "true" },
