@@ -2,6 +2,7 @@
  * audit: the trial balance. Every shard's last checkpoint is read beside the running job, without its epoch; all totals are made
  * anew from the entities in it and compared with those of the ledger.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -13,6 +14,8 @@
 #include "edge/storage_redis.h"
 #include "options.h"
 #include "pipeline.h"
+
+enum { READS_MAX = 3 };
 
 struct audit {
 	const struct settings *settings;
@@ -39,7 +42,8 @@ static struct shard *new_shard(const struct audit *a)
 }
 
 /* The shard as its checkpoint has it; NULL: its bytes cannot be true. */
-static struct shard *restore(const struct audit *a, const struct checkpoint_job *job, bool *ret_rebuilt)
+static struct shard *restore(
+	const struct audit *a, const struct checkpoint_job *job, bool *ret_rebuilt)
 {
 	struct shard *shard = new_shard(a);
 
@@ -59,11 +63,28 @@ static void audit_books(struct audit *a, int32_t index, struct shard *shard, boo
 
 	counters = shard_counters(shard);
 	a->differences += differences;
-	printf("shard %d: %llu entities, %llu cells, %llu ledger entries: %s", (int)index, (unsigned long long)counters.entities,
-		(unsigned long long)counters.cells, (unsigned long long)counters.ledger_entries, differences ? "" : "equal");
+	printf("shard %d: %llu entities, %llu cells, %llu ledger entries: %s", (int)index,
+		(unsigned long long)counters.entities, (unsigned long long)counters.cells,
+		(unsigned long long)counters.ledger_entries, differences ? "" : "equal");
 	if (differences)
 		printf("%llu cells differ", (unsigned long long)differences);
-	printf("%s\n", rebuilt ? " (under other definitions than it was saved with: its totals were made anew)" : "");
+	printf("%s\n", rebuilt ? " (under other definitions than it was saved with: its totals "
+				 "were made anew)"
+			       : "");
+}
+
+/* The running job sweeps older checkpoints away: what went while it was read is read anew. */
+static int read_checkpoint(struct checkpoint_job *job, struct storage *storage, int32_t index)
+{
+	int e = -EBADMSG;
+
+	checkpoint_job_init(job, JOB_RESTORE, index);
+	for (int i = 0; i < READS_MAX && e == -EBADMSG; i++) {
+		checkpoint_job_deinit(job);
+		checkpoint_job_init(job, JOB_RESTORE, index);
+		e = checkpoint_job_read(job, storage);
+	}
+	return e;
 }
 
 /* 0, or negative errno. */
@@ -74,8 +95,7 @@ static int audit_shard(struct audit *a, int32_t index)
 	bool rebuilt = false;
 	int e;
 
-	checkpoint_job_init(&job, JOB_RESTORE, index);
-	e = checkpoint_job_read(&job, a->storage);
+	e = read_checkpoint(&job, a->storage, index);
 	if (!e && job.found) {
 		a->shards++;
 		shard = restore(a, &job, &rebuilt);
@@ -107,18 +127,23 @@ static int audit_all(struct audit *a, int64_t only)
 	return e;
 }
 
-static int report(const struct audit *a, int e)
+static int report(const struct audit *a, int64_t only, int e)
 {
 	if (e) {
 		fprintf(stderr, "salespulse audit: %s\n", err_message());
 		return 1;
 	}
 	if (!a->shards) {
-		fprintf(stderr, "salespulse audit: no checkpoint of the job «%s» is in Redis at %s\n", a->settings->job,
+		fprintf(stderr, "salespulse audit: no checkpoint of ");
+		if (only >= 0)
+			fprintf(stderr, "shard %lld of ", (long long)only);
+		fprintf(stderr, "the job «%s» is in Redis at %s\n", a->settings->job,
 			a->settings->redis_address);
 		return 1;
 	}
-	printf("audit: %llu shards, %llu differences\n", (unsigned long long)a->shards, (unsigned long long)a->differences);
+	printf("audit: %llu %s, %llu %s\n", (unsigned long long)a->shards,
+		a->shards == 1 ? "shard" : "shards", (unsigned long long)a->differences,
+		a->differences == 1 ? "difference" : "differences");
 	return a->differences || a->damaged;
 }
 
@@ -128,13 +153,17 @@ int cmd_audit(int argc, char **argv)
 	struct settings *settings;
 	const struct option_row rows[] = {
 		{ "shard", "N", "Only this one (all).", OPTION_INT, &shard, 0, INT32_MAX },
-		{ "most", "N", "How many differences are listed (50).", OPTION_INT, &most, 0, INT32_MAX },
+		{ "most", "N", "How many differences are listed (50).", OPTION_INT, &most, 0,
+			INT32_MAX },
 	};
 	const struct options options = {
 		.usage = "salespulse audit [OPTIONS]",
-		.summary = "Recomputes every total of the last checkpoint from the entities in it, and compares. The running job is not disturbed.\n"
+		.summary = "Recomputes every total of the last checkpoint from the entities in it, "
+			   "and compares. The running job is not disturbed.\n"
 			   "Exit status 1: some differ, and are listed.",
-		.rows = rows, .row_count = sizeof(rows) / sizeof(rows[0]), .settings = &settings,
+		.rows = rows,
+		.row_count = sizeof(rows) / sizeof(rows[0]),
+		.settings = &settings,
 	};
 	int answer = options_parse(&options, &argc, argv);
 	struct buffer _cleanup_buffer_ explanation = { 0 };
@@ -147,11 +176,17 @@ int cmd_audit(int argc, char **argv)
 		settings_free(settings);
 		return 2;
 	}
-	struct audit a = { .settings = settings, .plan = plan, .most = (uint64_t)most,
-		.storage = storage_redis_new(&(struct storage_redis_settings){ .address = settings->redis_address, .user = settings->redis_user,
-			.password = settings->redis_password, .job = settings->job, .timeout_ms = settings->redis_timeout_ms }) };
+	struct audit a = { .settings = settings,
+		.plan = plan,
+		.most = (uint64_t)most,
+		.storage = storage_redis_new(
+			&(struct storage_redis_settings){ .address = settings->redis_address,
+				.user = settings->redis_user,
+				.password = settings->redis_password,
+				.job = settings->job,
+				.timeout_ms = settings->redis_timeout_ms }) };
 
-	answer = report(&a, audit_all(&a, shard));
+	answer = report(&a, shard, audit_all(&a, shard));
 	a.storage->ops->free(a.storage);
 	plan_free(plan);
 	settings_free(settings);
