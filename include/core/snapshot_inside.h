@@ -3,7 +3,7 @@
  * grouping shows: what was published last of each. Further currencies of a slot are in an index beside them. Per calendar
  * class and closer (a calendar unit, a maturity) there is the list of its periods, each with the groups that are due.
  *
- * Invariant: a slot whose content is neither NEVER nor UNKNOWN holds the hash of what the last record of its key said.
+ * Invariant: a slot whose content is neither NEVER nor AGAIN holds the hash of what the last record of its key said.
  * Private to snapshot*.c.
  */
 #ifndef CORE_SNAPSHOT_INSIDE_H
@@ -22,11 +22,12 @@ enum snapshot_limit {
 
 /* ---- what was published ---------------------------------------------------------------------------------- */
 
+/* A content is even; an odd one is to be sent again, whatever it says now. */
 #define CONTENT_NEVER 0              /* no record had this key, as far as this process knows */
-#define CONTENT_UNKNOWN 1            /* it may have had one, and it is to be sent again */
+#define CONTENT_AGAIN 1              /* alone: it may have had one, of who knows what */
 
 struct published {
-	uint64_t content;            /* hash of what is worth a record; or NEVER, UNKNOWN */
+	uint64_t content;            /* hash of what is worth a record; or NEVER, AGAIN */
 	uint32_t sent_ms;            /* turn time, its low half */
 	int32_t rank;                /* of rank metrics: the one that was sent */
 };
@@ -145,7 +146,7 @@ struct closed_sums {
 
 struct final_value {                 /* what was sent of one key of kpi.history */
 	uint64_t key;                /* snapshot_key_hash */
-	uint64_t content;            /* UNKNOWN: to be sent again */
+	uint64_t content;            /* AGAIN: to be sent again */
 	i128 first;                  /* 1/10,000 */
 	int64_t start_ms;
 	uint32_t group, class;       /* this process's; GROUP_NONE in one that was restored */
@@ -195,8 +196,11 @@ struct snapshots {
 	struct snapshot_rep *reps;
 	uint32_t rep_count, rep_cap;
 	uint32_t roster_turn;
-	int64_t roster_ms, refresh_ms;
-	uint32_t refresh_next;
+	int64_t roster_ms;
+	struct snapshot_refresh {
+		int64_t until_ms;    /* turn time that has been accounted for; INT64_MIN: none */
+		uint32_t next;
+	} refresh_groups, refresh_foreign;
 	bool has_stages;             /* the plan has a dimension `stage` */
 	struct stage_name *stages;
 	uint32_t stage_count, stage_cap, stage_next;
@@ -261,9 +265,11 @@ struct metric_value snapshot_run(const struct totals_source *, const struct plan
 /* Whether anything that the metric adds up is in the sums. */
 bool snapshot_is_nonzero(const struct totals_source *, const struct plan_metric *, uint32_t group, uint32_t currency);
 void snapshot_compare(struct outcome *, const struct metric_value *current, const struct metric_value *previous);
+/* The exact interval that a slot covers now. */
+void snapshot_put_interval(const struct collecting *, uint32_t group, const struct snapshot_slot *, struct outcome *);
 /* A slot as it stands now. */
 void snapshot_compute(const struct collecting *, uint32_t group, const struct snapshot_slot *, uint32_t currency, struct outcome *ret);
-/* Hash of what is worth a record; never NEVER or UNKNOWN. `start`: the interval's start is part of it. */
+/* Hash of what is worth a record, even and never NEVER. `start`: the interval's start is part of it. */
 uint64_t snapshot_content(const struct outcome *, bool start, uint32_t currency);
 bool snapshot_has_stream(const struct snapshot_view *, const struct plan_metric *, uint32_t group);
 void tally_add(struct tally *, uint32_t cell, i128 sum, int64_t count);
@@ -272,8 +278,8 @@ struct total tally_get(const struct tally *, uint32_t cell);
 /* ---- snapshot_describe.c ---- */
 /* The currencies in which a metric of this group has keys; the first has its slot in the group. At most SNAPSHOT_CURRENCIES_MAX. */
 uint32_t snapshot_currencies(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t *ret);
-/* The one of boards. */
-uint32_t snapshot_board_currency(const struct collecting *, const struct plan_metric *, uint32_t tenant);
+/* Those in which a board of the tenant is ranked: the reporting currency, or each that it uses; likewise. */
+uint32_t snapshot_board_currencies(const struct collecting *, const struct plan_metric *, uint32_t tenant, uint32_t *ret);
 /* Whether a tenant's reporting currency is another one. */
 bool snapshot_is_unconverted(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t currency);
 /* The key. Texts live in s->key_text and the intern table. */
@@ -288,6 +294,11 @@ void snapshot_describe(struct snapshots *, const struct snapshot_view *, uint32_
 bool snapshot_send(struct collecting *, enum snapshot_topic, struct snapshot *);
 struct snapshot_group *snapshot_group_of(struct snapshots *, uint32_t group);
 struct published *snapshot_slots(struct snapshots *, const struct group_table *, uint32_t group);
+/* A slot in the index-th of its currencies. */
+struct published *snapshot_published(struct snapshots *, const struct group_table *, uint32_t group, uint32_t slot, uint32_t index,
+	uint32_t currency);
+/* A key that was lost, or is to be sent again. */
+void snapshot_forget_key(struct collecting *, struct published *, uint32_t group, uint32_t slot);
 void snapshot_forget_slots(struct snapshots *, const struct group_table *, uint32_t group, bool ranks);
 struct ledger *snapshot_ledger(const struct snapshot_view *, uint32_t group);
 uint32_t snapshot_class(const struct snapshot_view *, uint32_t group);
@@ -304,8 +315,9 @@ struct rank_board *snapshot_board(struct snapshots *, uint32_t tenant, uint16_t 
 /* A group of a grouping with ranks is new. */
 void snapshot_board_join(struct snapshots *, const struct group *, uint32_t group);
 /* Ranks a board into s->places, as the sums say or (NULL) as it stands; answers how many have a rank. */
-uint32_t snapshot_rank_board(const struct collecting *, const struct rank_board *, const struct snapshot_slot *,
+uint32_t snapshot_rank_board(const struct collecting *, const struct rank_board *, const struct snapshot_slot *, uint32_t currency,
 	const struct closed_sums *);
+struct outcome snapshot_rank_outcome(const struct rank_place *, uint32_t ranked_count);
 void snapshot_collect_ranks(struct collecting *);
 /* One (board, rank slot), its groups in the order given: for `everything`. */
 void snapshot_show_board(struct collecting *, uint32_t slot, const uint32_t *groups, uint32_t count);

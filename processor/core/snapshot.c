@@ -76,7 +76,8 @@ struct snapshots *snapshots_new(const struct plan *plan, struct snapshot_setting
 
 	s->plan = plan;
 	s->settings = settings;
-	s->roster_ms = s->refresh_ms = s->rank_ms = s->restated_ms = s->forget_ms = INT64_MIN;
+	s->roster_ms = s->refresh_groups.until_ms = s->refresh_foreign.until_ms = s->rank_ms =
+		s->restated_ms = s->forget_ms = INT64_MIN;
 	s->roster_turn = 1;
 	index_init(&s->foreign_index);
 	index_init(&s->stage_index);
@@ -169,7 +170,7 @@ struct published *snapshot_slots(
 	if (!g->slots) {
 		g->slots = x_calloc(count + 1, sizeof(*g->slots));
 		for (uint32_t i = 0; i < count && group < s->unknown_below; i++)
-			g->slots[i].content = CONTENT_UNKNOWN;
+			g->slots[i].content = CONTENT_AGAIN;
 	}
 	return g->slots;
 }
@@ -198,9 +199,16 @@ static struct published *foreign_slot(
 	X_GROW(s->foreign, s->foreign_count, s->foreign_cap);
 	s->foreign[s->foreign_count] = (struct foreign){ group, slot, currency, { 0 } };
 	if (group < s->unknown_below)
-		s->foreign[s->foreign_count].published.content = CONTENT_UNKNOWN;
+		s->foreign[s->foreign_count].published.content = CONTENT_AGAIN;
 	index_insert(&s->foreign_index, hash, s->foreign_count);
 	return &s->foreign[s->foreign_count++].published;
+}
+
+struct published *snapshot_published(struct snapshots *s, const struct group_table *groups,
+	uint32_t group, uint32_t slot, uint32_t index, uint32_t currency)
+{
+	return index ? foreign_slot(s, group, slot, currency)
+		     : &snapshot_slots(s, groups, group)[slot];
 }
 
 uint32_t snapshot_class(const struct snapshot_view *view, uint32_t group)
@@ -225,7 +233,7 @@ void snapshot_touch(const struct snapshot_view *view, uint32_t group)
 static void forget_slot(struct published *p)
 {
 	if (p->content != CONTENT_NEVER)
-		p->content = CONTENT_UNKNOWN;
+		p->content |= CONTENT_AGAIN;
 }
 
 void snapshot_forget_slots(
@@ -286,32 +294,37 @@ static bool is_forgotten(const struct snapshots *s, const struct snapshot_view *
 	return bsearch(&key, s->forgotten, s->forgotten_count, sizeof(key), compare_hashes) != NULL;
 }
 
+void snapshot_forget_key(struct collecting *c, struct published *p, uint32_t group, uint32_t slot)
+{
+	const struct group *g = group_at(c->view->groups, group);
+	const struct snapshot_slot *of = &c->s->groupings[g->grouping].slots[slot];
+
+	forget_slot(p);
+	if (c->view->plan->metrics[of->metric].rank_of >= 0)
+		snapshot_board(c->s, g->tenant, g->grouping)->dirty |= of->window;
+	else
+		snapshot_touch(c->view, group);
+}
+
 static void forget_in_group(struct collecting *c, uint32_t group)
 {
 	struct snapshots *s = c->s;
-	const struct snapshot_grouping *sg =
-		&s->groupings[group_at(c->view->groups, group)->grouping];
+	const struct group *g = group_at(c->view->groups, group);
+	const struct snapshot_grouping *sg = &s->groupings[g->grouping];
 	struct published *slots = s->groups[group].slots;
 
 	for (uint32_t i = 0; slots && i < sg->slot_count; i++) {
 		const struct plan_metric *m = &c->view->plan->metrics[sg->slots[i].metric];
 		uint32_t currencies[SNAPSHOT_CURRENCIES_MAX] = { 0 };
 
-		if (slots[i].content <= CONTENT_UNKNOWN)
+		if (slots[i].content <= CONTENT_AGAIN)
 			continue;
 		if (m->rank_of >= 0)
-			currencies[0] = snapshot_board_currency(
-				c, m, group_at(c->view->groups, group)->tenant);
+			snapshot_board_currencies(c, m, g->tenant, currencies);
 		else
 			snapshot_currencies(c, m, group, currencies);
-		if (!is_forgotten(s, c->view, group, i, currencies[0]))
-			continue;
-		forget_slot(&slots[i]);
-		snapshot_touch(c->view, group);
-		if (m->rank_of >= 0)
-			snapshot_board(s, group_at(c->view->groups, group)->tenant,
-				group_at(c->view->groups, group)->grouping)
-				->dirty |= sg->slots[i].window;
+		if (is_forgotten(s, c->view, group, i, currencies[0]))
+			snapshot_forget_key(c, &slots[i], group, i);
 	}
 }
 
@@ -329,11 +342,9 @@ static void forget_failed(struct collecting *c)
 	for (uint32_t i = 0; i < s->foreign_count; i++) {
 		struct foreign *f = &s->foreign[i];
 
-		if (f->published.content <= CONTENT_UNKNOWN ||
-			!is_forgotten(s, c->view, f->group, f->slot, f->currency))
-			continue;
-		forget_slot(&f->published);
-		snapshot_touch(c->view, f->group);
+		if (f->published.content > CONTENT_AGAIN &&
+			is_forgotten(s, c->view, f->group, f->slot, f->currency))
+			snapshot_forget_key(c, &f->published, f->group, f->slot);
 	}
 	s->forgotten_count = 0;
 }
@@ -342,7 +353,7 @@ static void forget_failed(struct collecting *c)
 
 static bool is_too_early(const struct collecting *c, const struct published *p)
 {
-	return !c->everything && p->content > CONTENT_UNKNOWN &&
+	return !c->everything && p->content && !(p->content & CONTENT_AGAIN) &&
 	       (uint32_t)c->now_ms - p->sent_ms < (uint64_t)c->s->settings.publish_interval_ms;
 }
 
@@ -365,7 +376,7 @@ static bool offer(struct collecting *c, uint32_t group, const struct snapshot_sl
 	if (is_too_early(c, p))
 		return false;
 	snapshot_compute(c, group, slot, currency, &o);
-	if (is_further && p->content <= CONTENT_UNKNOWN && is_nothing(&o))
+	if (is_further && p->content == CONTENT_NEVER && is_nothing(&o))
 		return true; /* a currency that this window has never seen */
 	content = snapshot_content(&o, window->kind == WINDOW_TO_DATE, currency);
 	if (content == p->content && !c->everything)
@@ -374,7 +385,7 @@ static bool offer(struct collecting *c, uint32_t group, const struct snapshot_sl
 	snapshot_describe(c->s, c->view, group, m, &o, &record);
 	if (!snapshot_send(c, SNAPSHOT_LATEST, &record))
 		return false;
-	if (slot->is_ranked) {
+	if (slot->is_ranked && content != (p->content & ~(uint64_t)CONTENT_AGAIN)) {
 		const struct group *g = group_at(c->view->groups, group);
 
 		snapshot_board(c->s, g->tenant, g->grouping)->dirty |= slot->window;
@@ -389,19 +400,15 @@ static bool offer_slot(struct collecting *c, uint32_t group, uint32_t index)
 {
 	const struct snapshot_slot *slot =
 		&c->s->groupings[group_at(c->view->groups, group)->grouping].slots[index];
-	bool is_again =
-		     snapshot_slots(c->s, c->view->groups, group)[index].content == CONTENT_UNKNOWN,
-	     done = true;
+	bool done = true;
 	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX], count;
 
 	count = snapshot_currencies(c, &c->view->plan->metrics[slot->metric], group, currencies);
 	c->work += count;
 	for (uint32_t i = 0; i < count; i++) {
-		struct published *p = i ? foreign_slot(c->s, group, index, currencies[i])
-					: &snapshot_slots(c->s, c->view->groups, group)[index];
+		struct published *p =
+			snapshot_published(c->s, c->view->groups, group, index, i, currencies[i]);
 
-		if (is_again && i)
-			forget_slot(p);
 		done &= offer(c, group, slot, currencies[i], p, i > 0);
 	}
 	return done;

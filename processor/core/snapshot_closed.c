@@ -334,9 +334,9 @@ void snapshot_final_forget(struct snapshots *s, struct final_value *final)
 	struct closing *closing;
 	uint32_t period;
 
-	if (final->group == GROUP_NONE || final->content == CONTENT_UNKNOWN)
+	if (final->group == GROUP_NONE || final->content == CONTENT_AGAIN)
 		return;
-	final->content = CONTENT_UNKNOWN;
+	final->content = CONTENT_AGAIN;
 	final->dirty = true;
 	closing = snapshot_closing(s, final->class, final->closer);
 	period = lower_period(closing, final->start_ms);

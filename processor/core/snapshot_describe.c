@@ -57,21 +57,16 @@ uint32_t snapshot_currencies(
 	return count ? count : 1;
 }
 
-/* A tenant without a reporting currency is ranked in the first by name of those that it uses: the same in every order of arrival. */
-uint32_t snapshot_board_currency(
-	const struct collecting *c, const struct plan_metric *m, uint32_t tenant)
+uint32_t snapshot_board_currencies(
+	const struct collecting *c, const struct plan_metric *m, uint32_t tenant, uint32_t *ret)
 {
 	const struct snapshot_tenant *t = &c->s->tenants[tenant];
-	uint32_t first = 0;
+	uint32_t count = 0;
 
-	if (!m->money || t->currency)
-		return m->money ? t->currency : 0;
-	for (uint16_t i = 0; i < t->seen_count; i++)
-		if (t->seen[i] &&
-			(!first || slice_compare(intern_text(c->view->strings, t->seen[i]),
-					   intern_text(c->view->strings, first)) < 0))
-			first = t->seen[i];
-	return first;
+	ret[0] = m->money ? t->currency : 0;
+	for (uint16_t i = 0; m->money && !t->currency && i < t->seen_count; i++)
+		count = add_currency(ret, count, t->seen[i]);
+	return count ? count : 1;
 }
 
 bool snapshot_is_unconverted(

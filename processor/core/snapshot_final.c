@@ -37,7 +37,7 @@ struct final_value *snapshot_final_make(struct snapshots *s, uint64_t key)
 		s->final_count++;
 	}
 	s->finals[place] =
-		(struct final_value){ .key = key, .content = CONTENT_UNKNOWN, .group = GROUP_NONE };
+		(struct final_value){ .key = key, .content = CONTENT_AGAIN, .group = GROUP_NONE };
 	index_insert(&s->final_index, key, place);
 	return &s->finals[place];
 }
@@ -222,8 +222,10 @@ static bool settle_key(
 	struct outcome o = { 0 };
 
 	o.value = snapshot_run(&source, m, NULL, NULL, group, currency);
-	if (!snapshot_has_stream(c->view, m, group))
+	if (!snapshot_has_stream(c->view, m, group)) {
 		o.value = (struct metric_value){ .state = METRIC_NO_DATA };
+		exists = false;
+	}
 	if (o.value.state == METRIC_OK && snapshot_is_unconverted(c, m, group, currency))
 		o.value.state = METRIC_FX_MISSING;
 	if (sums->has_previous && w->prev && !m->reads_previous) {
@@ -270,30 +272,32 @@ static bool has_due(const struct closed_round *r, const struct rank_board *b)
 	return false;
 }
 
-static bool settle_rank(
-	struct collecting *c, const struct rank_board *b, const struct snapshot_slot *slot)
+static bool settle_rank(struct collecting *c, const struct rank_board *b,
+	const struct snapshot_slot *slot, uint32_t currency)
 {
-	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
-	uint32_t count = snapshot_rank_board(c, b, slot, &c->s->round.sums);
-	uint32_t currency = snapshot_board_currency(c, m, b->tenant);
+	uint32_t count = snapshot_rank_board(c, b, slot, currency, &c->s->round.sums);
 
 	for (uint32_t i = 0; i < b->count; i++) {
 		const struct rank_place *place = &c->s->places[i];
-		struct outcome o = {
-			.rank = place->rank, .rank_of = count, .previous_rank = place->previous
-		};
+		struct outcome o = snapshot_rank_outcome(place, count);
 
-		o.value.state = place->rank ? METRIC_OK : METRIC_NO_DATA;
-		o.value.sample_size = count;
-		o.value.has_value = o.value.has_exact = place->rank != 0;
-		o.value.value = place->rank;
-		o.value.exact = (i128)place->rank * DECIMAL_SCALE;
-		if (place->previous)
-			o.previous = (struct snapshot_double){ true, place->previous };
 		if (!offer_final(c, b->groups[i], slot, currency, &o,
 			    place->rank && place->rank <= c->s->settings.rank_top))
 			return false;
 	}
+	return true;
+}
+
+static bool settle_ranks(
+	struct collecting *c, const struct rank_board *b, const struct snapshot_slot *slot)
+{
+	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX];
+	uint32_t count = snapshot_board_currencies(
+		c, &c->view->plan->metrics[slot->metric], b->tenant, currencies);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!settle_rank(c, b, slot, currencies[i]))
+			return false;
 	return true;
 }
 
@@ -313,7 +317,7 @@ static bool settle_boards(struct collecting *c)
 				&c->s->groupings[b->grouping].slots[slots->slots[i]];
 
 			if (c->view->plan->metrics[slot->metric].rank_of >= 0 &&
-				!settle_rank(c, b, slot))
+				!settle_ranks(c, b, slot))
 				return false;
 		}
 	}

@@ -337,25 +337,44 @@ struct slice snapshot_stage_label(const struct snapshots *s, const struct snapsh
 
 /* ---- all of it ------------------------------------------------------------------------------------------ */
 
-/* So many groups a turn that all have been sent again within the refresh time. */
+/* So many of a list a turn that all have been looked at within the refresh time. */
+static uint64_t share_of(
+	const struct collecting *c, struct snapshot_refresh *refresh, uint32_t count)
+{
+	uint64_t span_ms = (uint64_t)c->s->settings.refresh_ms, share;
+
+	if (refresh->until_ms == INT64_MIN)
+		refresh->until_ms = c->now_ms;
+	if (!count || c->s->settings.refresh_ms <= 0) {
+		refresh->until_ms = c->now_ms;
+		return 0;
+	}
+	share = (uint64_t)(c->now_ms - refresh->until_ms) * count / span_ms;
+	/* The part of one that is left over counts for the next turn. */
+	refresh->until_ms += (int64_t)(share * span_ms / count);
+	return share < count ? share : count;
+}
+
+static uint32_t next_of(struct snapshot_refresh *refresh, uint32_t count)
+{
+	refresh->next = refresh->next + 1 < count ? refresh->next + 1 : 0;
+	return refresh->next;
+}
+
 static void refresh(struct collecting *c)
 {
 	struct snapshots *s = c->s;
-	uint32_t count = s->groups_seen;
-	uint64_t share;
 
-	if (s->refresh_ms == INT64_MIN)
-		s->refresh_ms = c->now_ms;
-	if (!count || s->settings.refresh_ms <= 0)
-		return;
-	share = (uint64_t)(c->now_ms - s->refresh_ms) * count / (uint64_t)s->settings.refresh_ms;
-	if (!share)
-		return;
-	s->refresh_ms = c->now_ms;
-	for (uint64_t i = 0; i < share && i < count; i++) {
-		s->refresh_next = s->refresh_next + 1 < count ? s->refresh_next + 1 : 0;
-		snapshot_forget_slots(s, c->view->groups, s->refresh_next, false);
-		snapshot_touch(c->view, s->refresh_next);
+	for (uint64_t i = share_of(c, &s->refresh_groups, s->groups_seen); i; i--) {
+		uint32_t group = next_of(&s->refresh_groups, s->groups_seen);
+
+		snapshot_forget_slots(s, c->view->groups, group, false);
+		snapshot_touch(c->view, group);
+	}
+	for (uint64_t i = share_of(c, &s->refresh_foreign, s->foreign_count); i; i--) {
+		struct foreign *f = &s->foreign[next_of(&s->refresh_foreign, s->foreign_count)];
+
+		snapshot_forget_key(c, &f->published, f->group, f->slot);
 	}
 }
 
@@ -372,7 +391,7 @@ static void touch_all(struct collecting *c)
 	}
 	for (uint32_t i = 0; i < s->foreign_count; i++)
 		if (s->foreign[i].published.content != CONTENT_NEVER)
-			s->foreign[i].published.content = CONTENT_UNKNOWN;
+			s->foreign[i].published.content |= CONTENT_AGAIN;
 	for (uint32_t i = 0; i < s->board_count; i++)
 		s->boards[i].dirty = UINT64_MAX;
 }

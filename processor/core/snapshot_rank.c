@@ -92,13 +92,12 @@ static bool takes_part(const struct collecting *c, const struct rank_board *b, u
 }
 
 static void fill_items(const struct collecting *c, const struct rank_board *b,
-	const struct plan_metric *ranked, const struct plan_metric_window *w,
-	const struct totals_source *source, bool of_previous)
+	const struct plan_metric *ranked, const struct plan_metric_window *w, uint32_t currency,
+	const struct totals_source *source)
 {
 	const int16_t *places = ranked->reads_previous && w->cur ? w->cur : w->main;
-	uint32_t currency = snapshot_board_currency(c, ranked, b->tenant);
 
-	if (of_previous)
+	if (source->of_previous)
 		places = w->prev;
 	for (uint32_t i = 0; i < b->count; i++) {
 		struct metric_value v = { 0 };
@@ -130,7 +129,7 @@ static uint32_t member_of(const struct rank_board *b, uint32_t group)
 }
 
 uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board *b,
-	const struct snapshot_slot *slot, const struct closed_sums *sums)
+	const struct snapshot_slot *slot, uint32_t currency, const struct closed_sums *sums)
 {
 	const struct plan_metric *ranked =
 		&c->view->plan->metrics[c->view->plan->metrics[slot->metric].rank_of];
@@ -138,7 +137,7 @@ uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board
 	struct totals_source source = { .view = c->view, .sums = sums };
 	uint32_t count = 0;
 
-	fill_items(c, b, ranked, w, &source, false);
+	fill_items(c, b, ranked, w, currency, &source);
 	metric_rank(c->s->items, b->count);
 	for (uint32_t i = 0; i < b->count; i++) {
 		c->s->places[member_of(b, c->s->items[i].group)] =
@@ -148,7 +147,7 @@ uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board
 	if (ranked->reads_previous || (sums ? !sums->has_previous : !w->prev))
 		return count;
 	source.of_previous = true;
-	fill_items(c, b, ranked, w, &source, true);
+	fill_items(c, b, ranked, w, currency, &source);
 	metric_rank(c->s->items, b->count);
 	for (uint32_t i = 0; i < b->count; i++)
 		c->s->places[member_of(b, c->s->items[i].group)].previous = c->s->items[i].rank;
@@ -157,20 +156,12 @@ uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board
 
 /* ---- kpi.latest ----------------------------------------------------------------------------------------- */
 
-static struct outcome outcome_of(const struct collecting *c, uint32_t group,
-	const struct snapshot_slot *slot, const struct rank_place *place, uint32_t ranked_count)
+struct outcome snapshot_rank_outcome(const struct rank_place *place, uint32_t ranked_count)
 {
-	const struct plan_metric_window *w =
-		&c->view->plan->metrics[slot->metric].windows[slot->place];
-	const struct ledger *ledger = snapshot_ledger(c->view, group);
 	struct outcome o = {
 		.rank = place->rank, .rank_of = ranked_count, .previous_rank = place->previous
 	};
 
-	o.end_ms = ledger_edge(ledger, slot->end_edge);
-	o.start_ms = c->view->plan->windows[w->window].kind == WINDOW_NOW
-			     ? o.end_ms
-			     : ledger_edge(ledger, w->main_a);
 	o.value.state = METRIC_NO_DATA;
 	o.value.sample_size = ranked_count;
 	if (place->rank) {
@@ -189,20 +180,26 @@ static bool is_in_top(const struct snapshots *s, int64_t rank)
 	return rank > 0 && rank <= (int64_t)s->settings.rank_top;
 }
 
+/* Who is or was among the first, and who has no place any more. */
+static bool is_worth_saying(const struct collecting *c, const struct published *p, uint32_t rank)
+{
+	return c->everything || p->content & CONTENT_AGAIN || is_in_top(c->s, rank) ||
+	       is_in_top(c->s, p->rank) || (!rank && p->content != CONTENT_NEVER);
+}
+
 /* False: refused. */
 static bool offer_rank(struct collecting *c, const struct snapshot_slot *slot, struct published *p,
-	uint32_t group, const struct rank_place *place, uint32_t ranked_count)
+	uint32_t group, uint32_t currency, const struct rank_place *place, uint32_t ranked_count)
 {
 	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
 	const struct plan_window *window = &c->view->plan->windows[m->windows[slot->place].window];
-	uint32_t currency = snapshot_board_currency(c, m, group_at(c->view->groups, group)->tenant);
-	struct outcome o = outcome_of(c, group, slot, place, ranked_count);
+	struct outcome o = snapshot_rank_outcome(place, ranked_count);
 	struct snapshot record;
 	uint64_t content;
 
-	if (!c->everything && p->content != CONTENT_UNKNOWN && !is_in_top(c->s, place->rank) &&
-		!is_in_top(c->s, p->rank))
+	if (!is_worth_saying(c, p, place->rank))
 		return true;
+	snapshot_put_interval(c, group, slot, &o);
 	content = snapshot_content(&o, window->kind == WINDOW_TO_DATE, currency);
 	if (content == p->content && !c->everything)
 		return true;
@@ -217,13 +214,21 @@ static bool offer_rank(struct collecting *c, const struct snapshot_slot *slot, s
 static bool collect_board(struct collecting *c, const struct rank_board *b, uint32_t index)
 {
 	const struct snapshot_slot *slot = &c->s->groupings[b->grouping].slots[index];
-	uint32_t ranked_count = snapshot_rank_board(c, b, slot, NULL);
+	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX];
+	uint32_t count = snapshot_board_currencies(
+		c, &c->view->plan->metrics[slot->metric], b->tenant, currencies);
 
-	for (uint32_t i = 0; i < b->count; i++) {
-		struct published *p = &snapshot_slots(c->s, c->view->groups, b->groups[i])[index];
+	for (uint32_t k = 0; k < count; k++) {
+		uint32_t ranked_count = snapshot_rank_board(c, b, slot, currencies[k], NULL);
 
-		if (!offer_rank(c, slot, p, b->groups[i], &c->s->places[i], ranked_count))
-			return false;
+		for (uint32_t i = 0; i < b->count; i++) {
+			struct published *p = snapshot_published(
+				c->s, c->view->groups, b->groups[i], index, k, currencies[k]);
+
+			if (!offer_rank(c, slot, p, b->groups[i], currencies[k], &c->s->places[i],
+				    ranked_count))
+				return false;
+		}
 	}
 	return true;
 }
@@ -273,15 +278,23 @@ void snapshot_show_board(
 	const struct group *g = group_at(c->view->groups, groups[0]);
 	const struct rank_board *b = snapshot_board(c->s, g->tenant, g->grouping);
 	const struct snapshot_slot *slot = &c->s->groupings[b->grouping].slots[index];
-	uint32_t ranked_count = snapshot_rank_board(c, b, slot, NULL);
+	uint32_t currencies[SNAPSHOT_CURRENCIES_MAX];
+	uint32_t currency_count = snapshot_board_currencies(
+		c, &c->view->plan->metrics[slot->metric], b->tenant, currencies);
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct published *p = &snapshot_slots(c->s, c->view->groups, groups[i])[index];
-		uint32_t member = member_of(b, groups[i]);
+	for (uint32_t k = 0; k < currency_count; k++) {
+		uint32_t ranked_count = snapshot_rank_board(c, b, slot, currencies[k], NULL);
 
-		if (member == b->count || b->groups[member] != groups[i])
-			continue; /* «(none)» */
-		if (!offer_rank(c, slot, p, groups[i], &c->s->places[member], ranked_count))
-			return;
+		for (uint32_t i = 0; i < count; i++) {
+			struct published *p = snapshot_published(
+				c->s, c->view->groups, groups[i], index, k, currencies[k]);
+			uint32_t member = member_of(b, groups[i]);
+
+			if (member == b->count || b->groups[member] != groups[i])
+				continue; /* «(none)» */
+			if (!offer_rank(c, slot, p, groups[i], currencies[k], &c->s->places[member],
+				    ranked_count))
+				return;
+		}
 	}
 }

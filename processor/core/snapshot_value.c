@@ -258,7 +258,7 @@ void snapshot_compare(
 			(current->value - previous->value) / base * 100 };
 }
 
-static void put_interval(const struct collecting *c, uint32_t group,
+void snapshot_put_interval(const struct collecting *c, uint32_t group,
 	const struct snapshot_slot *slot, struct outcome *o)
 {
 	const struct plan_metric_window *w =
@@ -286,7 +286,7 @@ void snapshot_compute(const struct collecting *c, uint32_t group, const struct s
 	const struct plan_metric_window *w = &m->windows[slot->place];
 
 	memset(o, 0, sizeof(*o));
-	put_interval(c, group, slot, o);
+	snapshot_put_interval(c, group, slot, o);
 	if (!snapshot_has_stream(c->view, m, group)) {
 		o->value.state = METRIC_NO_DATA;
 		return;
@@ -342,5 +342,6 @@ uint64_t snapshot_content(const struct outcome *o, bool start, uint32_t currency
 			hash_combine(hash, (uint64_t)o->rank << 32 | o->rank_of), o->previous_rank);
 	if (start) /* a day that begins with the value of the day before is another day */
 		hash = hash_combine(hash, (uint64_t)o->start_ms);
-	return hash <= CONTENT_UNKNOWN ? hash + 2 : hash;
+	hash &= ~(uint64_t)CONTENT_AGAIN;
+	return hash ? hash : 2;
 }
