@@ -11,8 +11,8 @@ enum { NAMED_STEPS_MAX = 1000 };
 
 /* ---- functions over entities ---------------------------------------------------------------------------- */
 
-static enum value_type check_one(const enum value_type *types, enum value_type wanted, enum value_type result, const char *text,
-	char *message, size_t cap)
+static enum value_type check_one(const enum value_type *types, enum value_type wanted,
+	enum value_type result, const char *text, char *message, size_t cap)
 {
 	if (types[0] == wanted || types[0] == VALUE_NULL)
 		return result;
@@ -21,13 +21,15 @@ static enum value_type check_one(const enum value_type *types, enum value_type w
 	return VALUE_NULL;
 }
 
-static enum value_type check_local_day(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_local_day(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return check_one(types, VALUE_TIME, VALUE_INT, "local_day takes a time", message, cap);
 }
 
-static struct value run_local_day(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_local_day(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	const struct fact_frame *facts = frame->ctx;
 
@@ -38,14 +40,17 @@ static struct value run_local_day(struct expr_frame *frame, const struct value *
 	return value_of(VALUE_INT, calendar_local_day(facts->calendar, args[0].i));
 }
 
-static enum value_type check_day_start(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_day_start(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
-	return check_one(types, VALUE_INT, VALUE_TIME, "day_start takes a local date (a field that is a date, or local_day())", message,
+	return check_one(types, VALUE_INT, VALUE_TIME,
+		"day_start takes a local date (a field that is a date, or local_day())", message,
 		cap);
 }
 
-static struct value run_day_start(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_day_start(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	const struct fact_frame *facts = frame->ctx;
 
@@ -56,7 +61,8 @@ static struct value run_day_start(struct expr_frame *frame, const struct value *
 	return value_of(VALUE_TIME, calendar_day_start(facts->calendar, args[0].i));
 }
 
-static enum value_type check_memberships(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_memberships(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	bool fits = types[0] == VALUE_LIST || types[0] == VALUE_NULL;
 
@@ -85,7 +91,8 @@ static struct value team_of(const struct list_cells *list, int64_t day)
 		const int64_t *cells = &list->cells[(size_t)row * MEMBERSHIP_COLUMNS];
 		bool has_end = list->present[row] >> MEMBERSHIP_TO & 1;
 
-		if (day != INT64_MAX && (cells[MEMBERSHIP_FROM] > day || (has_end && cells[MEMBERSHIP_TO] < day)))
+		if (day != INT64_MAX &&
+			(cells[MEMBERSHIP_FROM] > day || (has_end && cells[MEMBERSHIP_TO] < day)))
 			continue;
 		if (cells[MEMBERSHIP_FROM] < latest || !(list->present[row] >> MEMBERSHIP_TEAM & 1))
 			continue;
@@ -95,7 +102,8 @@ static struct value team_of(const struct list_cells *list, int64_t day)
 	return team;
 }
 
-static struct value run_team_at(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_team_at(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	const struct fact_frame *facts = frame->ctx;
 
@@ -106,7 +114,8 @@ static struct value run_team_at(struct expr_frame *frame, const struct value *ar
 	return team_of(memberships_in(&args[0]), calendar_local_day(facts->calendar, args[1].i));
 }
 
-static struct value run_latest_team(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_latest_team(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	(void)frame;
 	(void)count;
@@ -117,18 +126,20 @@ static struct value run_latest_team(struct expr_frame *frame, const struct value
 /* A param that is a map, as a function: channel(lead.source_channel). */
 struct text_map {
 	uint32_t count;
-	uint32_t *from, *to;         /* intern ids */
-	uint32_t fallback;           /* of `_`: an id, 0 = null */
-	bool keeps;                  /* `_: keep`, or no `_` */
+	uint32_t *from, *to; /* intern ids */
+	uint32_t fallback;   /* of `_`: an id, 0 = null */
+	bool keeps;	     /* `_: keep`, or no `_` */
 };
 
-static enum value_type check_map(const enum value_type *types, uint32_t count, char *message, size_t cap)
+static enum value_type check_map(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
 	(void)count;
 	return check_one(types, VALUE_STRING, VALUE_STRING, "a map takes a string", message, cap);
 }
 
-static struct value run_map(struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+static struct value run_map(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
 {
 	const struct text_map *map = user;
 
@@ -154,7 +165,8 @@ void plan_add_functions(struct compiler *c)
 	};
 	size_t own_count = sizeof(own) / sizeof(own[0]);
 
-	c->functions = arena_alloc(&c->plan->arena, (own_count + c->definitions->param_count) * sizeof(*c->functions));
+	c->functions = arena_alloc(
+		&c->plan->arena, (own_count + c->definitions->param_count) * sizeof(*c->functions));
 	memcpy(c->functions, own, sizeof(own));
 	c->function_count = (uint32_t)own_count;
 }
@@ -180,7 +192,8 @@ static void add_map(struct compiler *c, const struct definition_param *p)
 		map->from[map->count] = intern_add(&c->plan->strings, pair->key.text);
 		map->to[map->count++] = intern_add(&c->plan->strings, pair->value.text);
 	}
-	c->functions[c->function_count++] = (struct expr_function){ plan_strdup(c, p->name.text), 1, 1, check_map, run_map, map };
+	c->functions[c->function_count++] = (struct expr_function){ plan_strdup(c, p->name.text), 1,
+		1, check_map, run_map, map };
 }
 
 static struct expr_node *text_node(struct compiler *c, struct slice text)
@@ -206,7 +219,8 @@ static struct expr_node *list_node(struct compiler *c, const struct definition_l
 	return node;
 }
 
-static void add_named(struct compiler *c, struct slice entity, struct slice name, const struct expr_node *tree)
+static void add_named(
+	struct compiler *c, struct slice entity, struct slice name, const struct expr_node *tree)
 {
 	struct plan_named *n = &c->named[c->named_count++];
 
@@ -219,7 +233,8 @@ int plan_compile_params(struct compiler *c)
 {
 	const struct definitions *d = c->definitions;
 
-	c->named = arena_alloc(&c->scratch, (d->param_count + d->derive_count + 1) * sizeof(*c->named));
+	c->named = arena_alloc(
+		&c->scratch, (d->param_count + d->derive_count + 1) * sizeof(*c->named));
 	for (size_t i = 0; i < d->param_count; i++) {
 		const struct definition_param *p = &d->params[i];
 		struct expr_node *tree;
@@ -252,7 +267,8 @@ static bool split_name(struct slice name, struct slice *ret_entity, struct slice
 	return ret_name->len > 0;
 }
 
-static int relation_of(struct compiler *c, const struct definition_derive *d, enum entity_type parent, enum relation *ret)
+static int relation_of(struct compiler *c, const struct definition_derive *d,
+	enum entity_type parent, enum relation *ret)
 {
 	int relation = relation_find(d->over.text);
 	const char *names[RELATION_COUNT], *near;
@@ -266,10 +282,13 @@ static int relation_of(struct compiler *c, const struct definition_derive *d, en
 		return 0;
 	}
 	if (!d->over.text.at)
-		return plan_fail(c, &d->name, "a derived value wants `over`: the reference from a child to %s", model_table[parent].name);
+		return plan_fail(c, &d->name,
+			"a derived value wants `over`: the reference from a child to %s",
+			model_table[parent].name);
 	near = plan_nearest(d->over.text, names, count);
-	return plan_fail(c, &d->over, "`over` wants a reference from a child to %s%s%s%s", model_table[parent].name,
-		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+	return plan_fail(c, &d->over, "`over` wants a reference from a child to %s%s%s%s",
+		model_table[parent].name, near ? "; the nearest is «" : "", near ? near : "",
+		near ? "»" : "");
 }
 
 static int kind_of(struct compiler *c, const struct definition_derive *d, enum derive_kind *ret)
@@ -283,37 +302,59 @@ static int kind_of(struct compiler *c, const struct definition_derive *d, enum d
 				return plan_fail(c, &d->kind, "`next` comes with a later version");
 			return 0;
 		}
-	return plan_fail(c, &d->kind, "a derived value is one of min, max, sum, count, first or value");
+	return plan_fail(
+		c, &d->kind, "a derived value is one of min, max, sum, count, first or value");
 }
 
-static int derive_programs(struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
+/* References and lists are numbers of this run only: nothing that is kept may depend on their order. */
+static bool is_fit_for(enum derive_kind kind, enum value_type type)
+{
+	bool is_amount = type == VALUE_INT || type == VALUE_DECIMAL || type == VALUE_MONEY ||
+			 type == VALUE_DURATION;
+
+	return is_amount || (kind != DERIVE_SUM && (type == VALUE_TIME || type == VALUE_STRING));
+}
+
+static int derive_programs(
+	struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
 {
 	struct plan_scope scope = { .c = c, .on = p->child, .own_only = true };
-	bool whole_child = p->kind == DERIVE_FIRST && slice_is(d->value.text, model_table[p->child].name);
+	bool whole_child =
+		p->kind == DERIVE_FIRST && slice_is(d->value.text, model_table[p->child].name);
 
 	if (p->kind == DERIVE_FIRST && !whole_child)
-		return plan_fail(c, &d->value, "`first` gives the child itself: {first: %s, …}; read on along its fields",
+		return plan_fail(c, &d->value,
+			"`first` gives the child itself: {first: %s, …}; read on along its fields",
 			model_table[p->child].name);
 	p->type = p->kind == DERIVE_COUNT ? VALUE_INT : VALUE_REF;
 	if (p->kind != DERIVE_COUNT && !whole_child) {
 		if (plan_compile_text(&scope, &d->value, VALUE_ANY, &p->value))
 			return 1;
 		p->type = expr_type(p->value);
+		if (!is_fit_for(p->kind, p->type))
+			return plan_fail(c, &d->value, "`" SLICE_FMT "` of a %s says nothing",
+				SLICE_ARG(d->kind.text), value_type_name(p->type));
 	}
-	if (plan_compile_text(&scope, &d->where, VALUE_BOOL, &p->where) || plan_compile_text(&scope, &d->by, VALUE_ANY, &p->by))
+	if (plan_compile_text(&scope, &d->where, VALUE_BOOL, &p->where) ||
+		plan_compile_text(&scope, &d->by, VALUE_ANY, &p->by))
 		return 1;
 	if (p->kind == DERIVE_FIRST && !p->by)
-		return plan_fail(c, &d->name, "`first` wants `by`: the value that orders the children");
+		return plan_fail(
+			c, &d->name, "`first` wants `by`: the value that orders the children");
+	if (p->by && !is_fit_for(DERIVE_MIN, expr_type(p->by)))
+		return plan_fail(c, &d->by, "a %s has no order", value_type_name(expr_type(p->by)));
 	return 0;
 }
 
-static int add_derived(struct compiler *c, const struct definition_derive *d, enum entity_type parent, struct slice name)
+static int add_derived(struct compiler *c, const struct definition_derive *d,
+	enum entity_type parent, struct slice name)
 {
 	struct plan *plan = c->plan;
 	struct plan_derived *p = &plan->derived[plan->derived_count];
 	struct plan_name *n = &c->names[c->name_count];
 
-	if (plan->derived_count == PLAN_DERIVED_MAX || plan->slot_count[parent] == ATTRIBUTE_SLOTS_MAX)
+	if (plan->derived_count == PLAN_DERIVED_MAX ||
+		plan->slot_count[parent] == ATTRIBUTE_SLOTS_MAX)
 		return plan_fail(c, &d->name, "more than %d derived values", PLAN_DERIVED_MAX);
 	memset(p, 0, sizeof(*p));
 	p->name = plan_strdup(c, d->name.text);
@@ -329,16 +370,19 @@ static int add_derived(struct compiler *c, const struct definition_derive *d, en
 	n->type = parent;
 	n->name = (struct slice){ arena_strndup(&c->scratch, name.at, name.len), name.len };
 	n->slot = p->slot;
-	n->value_type = p->type;
+	/* Money of several children is an amount without a currency (null where they differ): it joins no money. */
+	n->value_type = p->type == VALUE_MONEY ? VALUE_DECIMAL : p->type;
 	n->reference = p->type == VALUE_REF ? (int8_t)p->child : -1;
 	n->currency_slot = -1;
 	return 0;
 }
 
 /* Does `tree` read `wanted`, directly or by other names? */
-static bool leads_to(const struct compiler *c, const struct expr_node *tree, const struct expr_node *wanted, uint32_t *budget)
+static bool leads_to(const struct compiler *c, const struct expr_node *tree,
+	const struct expr_node *wanted, uint32_t *budget)
 {
-	const struct expr_node *named = tree->kind == EXPR_PATH ? plan_named_find(c, tree->path, tree->path_count) : NULL;
+	const struct expr_node *named =
+		tree->kind == EXPR_PATH ? plan_named_find(c, tree->path, tree->path_count) : NULL;
 
 	if (*budget == 0)
 		return false; /* the compiler refuses what is too large */
@@ -364,7 +408,9 @@ static int check_named(struct compiler *c, const struct expr_node *const *trees)
 		if (!trees[i])
 			continue;
 		if (leads_to(c, trees[i], trees[i], &budget))
-			return plan_fail(c, &d->value, "«" SLICE_FMT "» stands for itself, directly or by other names", SLICE_ARG(d->name.text));
+			return plan_fail(c, &d->value,
+				"«" SLICE_FMT "» stands for itself, directly or by other names",
+				SLICE_ARG(d->name.text));
 		split_name(d->name.text, &entity, &name);
 		scope.on = (enum entity_type)model_entity_find(entity);
 		if (plan_compile_tree(&scope, &d->value, trees[i], VALUE_ANY, &program))
@@ -373,13 +419,46 @@ static int check_named(struct compiler *c, const struct expr_node *const *trees)
 	return 0;
 }
 
+/*
+ * A derived value may read others of its child, wherever they stand in the file: each is compiled once those that it reads are. What
+ * is left when nothing goes on has a mistake, or reads itself; the first of them is told.
+ */
+static int compile_in_order(struct compiler *c)
+{
+	const struct definitions *d = c->definitions;
+	bool *is_done = arena_alloc(&c->scratch, d->derive_count + 1), goes_on = true;
+	struct slice entity, name;
+
+	while (goes_on) {
+		struct plan_mistake first;
+		size_t left = 0;
+
+		goes_on = false;
+		for (size_t i = 0; i < d->derive_count; i++) {
+			if (is_done[i] || slice_is(d->derives[i].kind.text, "value"))
+				continue;
+			split_name(d->derives[i].name.text, &entity, &name);
+			if (!add_derived(c, &d->derives[i],
+				    (enum entity_type)model_entity_find(entity), name))
+				is_done[i] = goes_on = true;
+			else if (!left++)
+				first = *c->mistake;
+		}
+		if (!left)
+			return 0;
+		*c->mistake = first;
+	}
+	return 1;
+}
+
 int plan_compile_derives(struct compiler *c)
 {
 	const struct definitions *d = c->definitions;
+	const struct expr_node **trees =
+		arena_alloc(&c->scratch, (d->derive_count + 1) * sizeof(*trees));
 
-	const struct expr_node **trees = arena_alloc(&c->scratch, (d->derive_count + 1) * sizeof(*trees));
-
-	c->plan->derived = arena_alloc(&c->plan->arena, PLAN_DERIVED_MAX * sizeof(*c->plan->derived));
+	c->plan->derived =
+		arena_alloc(&c->plan->arena, PLAN_DERIVED_MAX * sizeof(*c->plan->derived));
 	for (size_t i = 0; i < d->derive_count; i++) {
 		const struct definition_derive *derive = &d->derives[i];
 		struct slice entity, name;
@@ -387,12 +466,14 @@ int plan_compile_derives(struct compiler *c)
 		int parent;
 
 		if (!split_name(derive->name.text, &entity, &name))
-			return plan_fail(c, &derive->name, "a derived value is named entity.name: lead.first_won_at");
+			return plan_fail(c, &derive->name,
+				"a derived value is named entity.name: lead.first_won_at");
 		parent = model_entity_find(entity);
 		if (parent < 0)
 			return plan_fail_entity(c, &derive->name, entity);
 		if (attribute_find((enum entity_type)parent, name) >= 0)
-			return plan_fail(c, &derive->name, "%s already has a field of this name", model_table[parent].name);
+			return plan_fail(c, &derive->name, "%s already has a field of this name",
+				model_table[parent].name);
 		if (plan_check_name(c, &(struct definition_text){ name, derive->name.mark }))
 			return 1;
 		if (slice_is(derive->kind.text, "value")) {
@@ -400,9 +481,7 @@ int plan_compile_derives(struct compiler *c)
 				return 1;
 			trees[i] = tree;
 			add_named(c, entity, name, tree);
-		} else if (add_derived(c, derive, (enum entity_type)parent, name)) {
-			return 1;
 		}
 	}
-	return check_named(c, trees);
+	return compile_in_order(c) || check_named(c, trees);
 }

@@ -12,7 +12,8 @@ static void link_grouping(struct compiler *c, uint32_t index)
 	struct plan_grouping *g = &plan->groupings[index];
 
 	g->measures = arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*g->measures));
-	g->measure_place = arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*g->measure_place));
+	g->measure_place =
+		arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*g->measure_place));
 	g->metrics = arena_alloc(&plan->arena, (plan->metric_count + 1) * sizeof(*g->metrics));
 	for (uint32_t m = 0; m < plan->measure_count; m++) {
 		g->measure_place[m] = UINT16_MAX;
@@ -27,7 +28,8 @@ static void link_grouping(struct compiler *c, uint32_t index)
 			g->metrics[g->metric_count++] = (uint16_t)m;
 }
 
-static void add_effect(struct plan *plan, uint16_t edge, const struct plan_measure *m, uint16_t place, int8_t sign)
+static void add_effect(
+	struct plan *plan, uint16_t edge, const struct plan_measure *m, uint16_t place, int8_t sign)
 {
 	struct plan_effects *e = &plan->effects[(size_t)edge * plan->measure_count + m->index];
 
@@ -40,7 +42,8 @@ static void add_effect(struct plan *plan, uint16_t edge, const struct plan_measu
 
 static void link_effects(struct plan *plan)
 {
-	plan->effects = arena_alloc(&plan->arena, ((size_t)plan->edge_count * plan->measure_count + 1) * sizeof(*plan->effects));
+	plan->effects = arena_alloc(&plan->arena,
+		((size_t)plan->edge_count * plan->measure_count + 1) * sizeof(*plan->effects));
 	for (uint32_t i = 0; i < plan->measure_count; i++) {
 		const struct plan_measure *m = &plan->measures[i];
 
@@ -52,8 +55,8 @@ static void link_effects(struct plan *plan)
 }
 
 /* One reader of one slot: merged with another slot of the same way. */
-static void add_dependent(struct compiler *c, enum entity_type reader, const struct plan_load *load, uint8_t hops,
-	enum entity_type of, int slot)
+static void add_dependent(struct compiler *c, enum entity_type reader, const struct plan_load *load,
+	uint8_t hops, enum entity_type of, int slot)
 {
 	struct plan *plan = c->plan;
 	struct plan_dependent d = { .of = of, .reader = reader, .hop_count = hops };
@@ -67,7 +70,8 @@ static void add_dependent(struct compiler *c, enum entity_type reader, const str
 			continue;
 		}
 		for (uint32_t k = 0; k < plan->derived_count; k++)
-			if (plan->derived[k].parent == type && plan->derived[k].slot == load->hops[i]) {
+			if (plan->derived[k].parent == type &&
+				plan->derived[k].slot == load->hops[i]) {
 				type = plan->derived[k].child;
 				break;
 			}
@@ -76,7 +80,8 @@ static void add_dependent(struct compiler *c, enum entity_type reader, const str
 	for (uint32_t i = 0; i < plan->dependent_count; i++) {
 		struct plan_dependent *old = &plan->dependents[i];
 
-		if (old->of == d.of && old->reader == reader && old->hop_count == hops && !memcmp(old->hops, d.hops, sizeof(d.hops))) {
+		if (old->of == d.of && old->reader == reader && old->hop_count == hops &&
+			!memcmp(old->hops, d.hops, sizeof(d.hops))) {
 			if (slot >= 0)
 				old->slots[slot >> 6] |= UINT64_C(1) << (slot & 63);
 			return;
@@ -88,7 +93,8 @@ static void add_dependent(struct compiler *c, enum entity_type reader, const str
 	plan->dependents[plan->dependent_count++] = d;
 }
 
-static void link_program(struct compiler *c, const struct expr_program *program, enum entity_type reader)
+static void link_program(
+	struct compiler *c, const struct expr_program *program, enum entity_type reader)
 {
 	uint32_t count;
 	const uint32_t *codes;
@@ -104,7 +110,8 @@ static void link_program(struct compiler *c, const struct expr_program *program,
 		if (load->hop_count) {
 			add_dependent(c, reader, load, load->hop_count, reader, load->slot);
 			if (load->currency_slot >= 0 && load->element_field < 0)
-				add_dependent(c, reader, load, load->hop_count, reader, load->currency_slot);
+				add_dependent(c, reader, load, load->hop_count, reader,
+					load->currency_slot);
 		}
 	}
 }
@@ -117,7 +124,8 @@ static void link_measures(struct compiler *c)
 		const struct plan_measure *m = &plan->measures[i];
 
 		if (!plan->measures_on[m->on])
-			plan->measures_on[m->on] = arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));
+			plan->measures_on[m->on] =
+				arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));
 		plan->measures_on[m->on][plan->measures_on_count[m->on]++] = m->index;
 		link_program(c, m->at, m->on);
 		link_program(c, m->until, m->on);
@@ -140,5 +148,6 @@ void plan_link(struct compiler *c)
 	plan->horizon_ms = 400 * DAY_MS + plan->grace_ms;
 	for (uint32_t i = 0; i < plan->metric_count; i++)
 		if (plan->metrics[i].mature_ms + 400 * DAY_MS + plan->grace_ms > plan->horizon_ms)
-			plan->horizon_ms = plan->metrics[i].mature_ms + 400 * DAY_MS + plan->grace_ms;
+			plan->horizon_ms =
+				plan->metrics[i].mature_ms + 400 * DAY_MS + plan->grace_ms;
 }

@@ -14,12 +14,13 @@ struct building {
 	const struct definition_metric *d;
 	struct plan_metric *m;
 	struct plan_input inputs[INPUTS_MAX];
-	uint64_t compare;            /* windows have a comparison */
+	uint64_t compare; /* windows have a comparison */
 };
 
 /* ---- the formula ---------------------------------------------------------------------------------------- */
 
-static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp, enum value_type *ret_type)
+static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp,
+	enum value_type *ret_type)
 {
 	struct building *b = ctx;
 	int measure = plan_measure_find(b->c->plan, name);
@@ -35,9 +36,11 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 	b->m->money |= *ret_type == VALUE_MONEY;
 	b->m->streams |= (uint64_t)1 << m->on;
 	for (uint16_t i = 0; i < b->m->input_count; i++)
-		if (b->inputs[i].measure == measure && b->inputs[i].read == read && b->inputs[i].quantile_bp == quantile_bp)
+		if (b->inputs[i].measure == measure && b->inputs[i].read == read &&
+			b->inputs[i].quantile_bp == quantile_bp)
 			return i;
-	b->inputs[b->m->input_count] = (struct plan_input){ (uint16_t)measure, read, quantile_bp, false };
+	b->inputs[b->m->input_count] =
+		(struct plan_input){ (uint16_t)measure, read, quantile_bp, false };
 	return b->m->input_count++;
 }
 
@@ -73,12 +76,15 @@ static bool param_number(void *ctx, struct slice name, i128 *ret)
 
 static int unit_of(struct building *b, enum value_type type)
 {
-	static const char *const units[] = { "count", "percent", "currency", "seconds", "days", "ratio" };
+	static const char *const units[] = { "count", "percent", "currency", "seconds", "days",
+		"ratio" };
 	struct plan_metric *m = b->m;
 	const char *near;
 
-	m->unit = type == VALUE_MONEY ? UNIT_CURRENCY : type == VALUE_DURATION ? UNIT_SECONDS
-		: type == VALUE_INT ? UNIT_COUNT : UNIT_RATIO;
+	m->unit = type == VALUE_MONEY	   ? UNIT_CURRENCY
+		  : type == VALUE_DURATION ? UNIT_SECONDS
+		  : type == VALUE_INT	   ? UNIT_COUNT
+					   : UNIT_RATIO;
 	m->money = type == VALUE_MONEY || m->money;
 	if (b->d->unit.text.at) {
 		size_t i = 0;
@@ -87,15 +93,18 @@ static int unit_of(struct building *b, enum value_type type)
 			i++;
 		if (i == sizeof(units) / sizeof(units[0])) {
 			near = plan_nearest(b->d->unit.text, units, i);
-			return plan_fail(b->c, &b->d->unit, "`unit` is count, percent, currency, seconds, days or ratio%s%s%s",
-				near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+			return plan_fail(b->c, &b->d->unit,
+				"`unit` is count, percent, currency, seconds, days or ratio%s%s%s",
+				near ? "; the nearest is «" : "", near ? near : "",
+				near ? "»" : "");
 		}
 		m->unit = (enum plan_unit)i;
 	}
 	if ((m->unit == UNIT_DAYS || m->unit == UNIT_SECONDS) != (type == VALUE_DURATION) ||
 		(m->unit == UNIT_CURRENCY) != (type == VALUE_MONEY))
-		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value, "the formula gives a %s: its unit is not «%s»",
-			value_type_name(type), units[m->unit]);
+		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value,
+			"the formula gives a %s: its unit is not «%s»", value_type_name(type),
+			units[m->unit]);
 	if (m->unit == UNIT_PERCENT)
 		metric_scale(m->program, 100, 1);
 	else if (m->unit == UNIT_DAYS)
@@ -143,8 +152,10 @@ static int compile_empty(struct building *b)
 		if (!used) {
 			const char *near = measure < 0 ? measure_nearest(b, pair->key.text) : NULL;
 
-			return plan_fail(b->c, &pair->key, "the formula does not read a measure «" SLICE_FMT "»%s%s%s",
-				SLICE_ARG(pair->key.text), near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+			return plan_fail(b->c, &pair->key,
+				"the formula does not read a measure «" SLICE_FMT "»%s%s%s",
+				SLICE_ARG(pair->key.text), near ? "; the nearest is «" : "",
+				near ? near : "", near ? "»" : "");
 		}
 	}
 	return 0;
@@ -162,7 +173,8 @@ static int compile_options(struct building *b)
 
 	m->basis = BASIS_EVENT;
 	for (uint16_t k = 0; k < m->input_count; k++)
-		if (b->c->plan->measures[b->inputs[k].measure].stock && b->inputs[k].read == INPUT_TOTAL)
+		if (b->c->plan->measures[b->inputs[k].measure].stock &&
+			b->inputs[k].read == INPUT_TOTAL)
 			m->basis = BASIS_STOCK;
 	if (d->basis.text.at) {
 		for (i = 0; i < 4 && !slice_is(d->basis.text, bases[i]); i++)
@@ -170,33 +182,41 @@ static int compile_options(struct building *b)
 		if (i == 4) {
 			const char *near = plan_nearest(d->basis.text, bases, 4);
 
-			return plan_fail(b->c, &d->basis, "`basis` is EVENT, COHORT, CLOSED or STOCK%s%s%s", near ? "; the nearest is «" : "",
-				near ? near : "", near ? "»" : "");
+			return plan_fail(b->c, &d->basis,
+				"`basis` is EVENT, COHORT, CLOSED or STOCK%s%s%s",
+				near ? "; the nearest is «" : "", near ? near : "",
+				near ? "»" : "");
 		}
 		m->basis = (enum plan_basis)i;
 	}
 	if (d->min_sample.text.at) {
-		if (!decimal_parse(d->min_sample.text, &units) || units < 0 || units % DECIMAL_SCALE)
+		if (!decimal_parse(d->min_sample.text, &units) || units < 0 ||
+			units % DECIMAL_SCALE)
 			return plan_fail(b->c, &d->min_sample, "`min_sample` wants a whole number");
 		m->min_sample = units / DECIMAL_SCALE;
 	}
 	if (d->min_share.text.at)
-		return plan_fail(b->c, &d->min_share, "`min_share` comes with targets, in a later version");
+		return plan_fail(
+			b->c, &d->min_share, "`min_share` comes with targets, in a later version");
 	if (d->mature.text.at) {
 		const struct expr_node *tree = NULL;
 
 		for (uint32_t k = 0; k < b->c->named_count; k++)
-			if (!b->c->named[k].entity.len && slice_equal(b->c->named[k].name, d->mature.text))
+			if (!b->c->named[k].entity.len &&
+				slice_equal(b->c->named[k].name, d->mature.text))
 				tree = b->c->named[k].tree;
 		if (tree && tree->kind == EXPR_LITERAL && tree->literal.type == VALUE_DURATION)
 			m->mature_ms = tree->literal.i;
 		else if (!plan_duration(d->mature.text, &m->mature_ms))
-			return plan_fail(b->c, &d->mature, "`mature` wants a duration, or a param that is one");
+			return plan_fail(b->c, &d->mature,
+				"`mature` wants a duration, or a param that is one");
 	}
-	b->compare = m->basis != BASIS_STOCK;
+	b->compare = m->basis != BASIS_STOCK ||
+		     d->compare.text.at; /* what is now has a before only if it is asked for */
 	if (d->compare.text.at && slice_is(d->compare.text, "none"))
 		b->compare = 0;
-	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") && !slice_is(d->compare.text, "previous_period"))
+	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") &&
+		 !slice_is(d->compare.text, "previous_period"))
 		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
 	for (i = 0; i < d->label.count; i++) {
 		if (slice_is(d->label.items[i].key.text, "en"))
@@ -204,7 +224,8 @@ static int compile_options(struct building *b)
 		else if (slice_is(d->label.items[i].key.text, "id"))
 			m->label_id = plan_strdup(b->c, d->label.items[i].value.text);
 		else
-			return plan_fail(b->c, &d->label.items[i].key, "a label has the languages en and id");
+			return plan_fail(b->c, &d->label.items[i].key,
+				"a label has the languages en and id");
 	}
 	if (d->description.text.at)
 		m->description = plan_strdup(b->c, d->description.text);
@@ -229,29 +250,39 @@ static int grouping_get(struct compiler *c, const struct definition_list *list)
 
 	buffer_init(&name);
 	if (list->count > PLAN_GROUP_DIMS_MAX)
-		return plan_fail(c, &list->items[0], "a grouping has at most %d dimensions", PLAN_GROUP_DIMS_MAX), -1;
+		return plan_fail(c, &list->items[0], "a grouping has at most %d dimensions",
+			       PLAN_GROUP_DIMS_MAX),
+		       -1;
 	for (size_t i = 0; i < list->count; i++) {
 		int dim = dim_find(plan, list->items[i].text);
 
 		if (dim < 0) {
-			const char *near = plan_nearest(list->items[i].text, plan->dims, plan->dim_count);
+			const char *near =
+				plan_nearest(list->items[i].text, plan->dims, plan->dim_count);
 
-			return plan_fail(c, &list->items[i], "no measure has the dimension «" SLICE_FMT "»%s%s%s",
-				       SLICE_ARG(list->items[i].text), near ? "; the nearest is «" : "", near ? near : "",
-				       near ? "»" : ""), -1;
+			return plan_fail(c, &list->items[i],
+				       "no measure has the dimension «" SLICE_FMT "»%s%s%s",
+				       SLICE_ARG(list->items[i].text),
+				       near ? "; the nearest is «" : "", near ? near : "",
+				       near ? "»" : ""),
+			       -1;
 		}
 		if (memchr(g.dims, dim, g.dim_count))
-			return plan_fail(c, &list->items[i], "the grouping says this dimension twice"), -1;
+			return plan_fail(c, &list->items[i],
+				       "the grouping says this dimension twice"),
+			       -1;
 		g.dims[g.dim_count++] = (uint8_t)dim;
 		if (!strcmp(plan->dims[dim], "rep"))
 			g.roster_dim = (int16_t)i;
 		buffer_printf(&name, "%s%s", i ? "," : "", plan->dims[dim]);
 	}
 	for (uint32_t i = 0; i < plan->grouping_count; i++)
-		if (plan->groupings[i].dim_count == g.dim_count && !memcmp(plan->groupings[i].dims, g.dims, g.dim_count))
+		if (plan->groupings[i].dim_count == g.dim_count &&
+			!memcmp(plan->groupings[i].dims, g.dims, g.dim_count))
 			return (int)i;
 	if (plan->grouping_count == PLAN_GROUPINGS_MAX)
-		return plan_fail(c, &list->items[0], "more than %d groupings", PLAN_GROUPINGS_MAX), -1;
+		return plan_fail(c, &list->items[0], "more than %d groupings", PLAN_GROUPINGS_MAX),
+		       -1;
 	g.name = plan_strdup(c, buffer_slice(&name));
 	plan->groupings[plan->grouping_count] = g;
 	return (int)plan->grouping_count++;
@@ -268,8 +299,9 @@ static int check_dims(struct building *b, uint32_t grouping, const struct defini
 			uint8_t dim = plan->groupings[grouping].dims[k];
 
 			if (!memchr(m->dims, dim, m->dim_count))
-				return plan_fail(b->c, &list->items[k], "measure «%s» has no dimension «%s»: add it to its `by`", m->name,
-					plan->dims[dim]);
+				return plan_fail(b->c, &list->items[k],
+					"measure «%s» has no dimension «%s»: add it to its `by`",
+					m->name, plan->dims[dim]);
 		}
 	}
 	return 0;
@@ -289,7 +321,8 @@ static int compile_groupings(struct building *b)
 		if (memchr(b->m->groupings, grouping, b->m->grouping_count)) {
 			struct definition_text whole = { { NULL, 0 }, b->d->groupings_mark };
 
-			return plan_fail(b->c, lists[i].count ? &lists[i].items[0] : &whole, "`group_by` says this grouping twice");
+			return plan_fail(b->c, lists[i].count ? &lists[i].items[0] : &whole,
+				"`group_by` says this grouping twice");
 		}
 		b->m->groupings[b->m->grouping_count++] = (uint8_t)grouping;
 		for (uint16_t k = 0; k < b->m->input_count; k++)
@@ -300,7 +333,9 @@ static int compile_groupings(struct building *b)
 
 /* ---- windows -------------------------------------------------------------------------------------------- */
 
-struct interval { uint16_t a, b; };
+struct interval {
+	uint16_t a, b;
+};
 
 static struct interval main_of(struct compiler *c, const struct plan_window *w)
 {
@@ -309,32 +344,43 @@ static struct interval main_of(struct compiler *c, const struct plan_window *w)
 	if (w->kind == WINDOW_TO_DATE)
 		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit });
 	if (w->kind == WINDOW_ROLLING)
-		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->length_ms + w->shift_ms, .res_ms = w->res_ms });
+		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
+					       .shift_ms = w->length_ms + w->shift_ms,
+					       .res_ms = w->res_ms });
 	if (w->kind == WINDOW_ROLLING && w->shift_ms)
-		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = w->res_ms });
+		i.b = plan_edge_get(c,
+			(struct plan_edge){
+				.kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = w->res_ms });
 	return i;
 }
 
-static struct interval current_of(struct compiler *c, const struct plan_window *w, struct interval main)
+static struct interval current_of(
+	struct compiler *c, const struct plan_window *w, struct interval main)
 {
 	int64_t res_ms = w->kind == WINDOW_TO_DATE ? 900000 : w->res_ms;
 
-	main.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = res_ms });
+	main.b = plan_edge_get(c,
+		(struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = w->shift_ms, .res_ms = res_ms });
 	return main;
 }
 
-static struct interval previous_of(struct compiler *c, const struct plan_window *w, struct interval main)
+static struct interval previous_of(
+	struct compiler *c, const struct plan_window *w, struct interval main)
 {
 	struct interval i;
 
 	if (w->kind == WINDOW_TO_DATE) {
-		i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = 1 });
-		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_LIKE, .unit = w->unit, .back = 1, .res_ms = 900000 });
+		i.a = plan_edge_get(
+			c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = 1 });
+		i.b = plan_edge_get(c,
+			(struct plan_edge){
+				.kind = EDGE_LIKE, .unit = w->unit, .back = 1, .res_ms = 900000 });
 		return i;
 	}
 	i.b = main.a;
-	i.a = plan_edge_get(c,
-		(struct plan_edge){ .kind = EDGE_ROLL, .shift_ms = 2 * w->length_ms + w->shift_ms, .res_ms = w->res_ms });
+	i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
+				       .shift_ms = 2 * w->length_ms + w->shift_ms,
+				       .res_ms = w->res_ms });
 	return i;
 }
 
@@ -345,11 +391,15 @@ static int16_t *places_of(struct building *b, struct interval i)
 	int16_t *places = arena_alloc(&c->plan->arena, (b->m->input_count + 1u) * sizeof(*places));
 
 	for (uint16_t k = 0; k < b->m->input_count; k++) {
-		uint16_t from = b->inputs[k].read == INPUT_OPENING ? 0 : i.a, to = b->inputs[k].read == INPUT_OPENING ? i.a : i.b;
+		uint16_t from = b->inputs[k].read == INPUT_OPENING ? 0 : i.a,
+			 to = b->inputs[k].read == INPUT_OPENING ? i.a : i.b;
 
-		if (b->c->plan->measures[b->inputs[k].measure].stock && b->inputs[k].read == INPUT_TOTAL)
+		if (b->c->plan->measures[b->inputs[k].measure].stock &&
+			b->inputs[k].read == INPUT_TOTAL)
 			from = 0; /* a stock is all that came and did not go */
-		places[k] = from == to ? -1 : plan_measure_span(c, b->inputs[k].measure, plan_span_get(c, from, to));
+		places[k] = from == to ? -1
+				       : plan_measure_span(c, b->inputs[k].measure,
+						 plan_span_get(c, from, to));
 	}
 	return places;
 }
@@ -362,7 +412,8 @@ static int compile_windows(struct building *b)
 	struct plan *plan = b->c->plan;
 
 	if (!list->count && b->m->basis != BASIS_STOCK)
-		return plan_fail(b->c, &b->d->name, "metric «%s» does not say `windows`", b->m->name);
+		return plan_fail(
+			b->c, &b->d->name, "metric «%s» does not say `windows`", b->m->name);
 	b->m->windows = arena_alloc(&plan->arena, count * sizeof(*b->m->windows));
 	for (size_t i = 0; i < count; i++) {
 		const struct definition_text *name = list->count ? &list->items[i] : &now;
@@ -384,8 +435,12 @@ static int compile_windows(struct building *b)
 		mw->prev_a = mw->prev_b = UINT16_MAX;
 		mw->main = places_of(b, main);
 		b->m->window_count++;
-		if (!b->compare || w->kind == WINDOW_ALL || w->kind == WINDOW_NOW)
+		if (!b->compare || w->kind == WINDOW_ALL || w->kind == WINDOW_NOW) {
+			if (b->compare && b->m->reads_previous)
+				return plan_fail(b->c, name, "previous() has no period before «%s»",
+					w->name);
 			continue;
+		}
 		mw->cur = places_of(b, current_of(b->c, w, main));
 		main = previous_of(b->c, w, main);
 		mw->prev_a = main.a;
@@ -399,7 +454,8 @@ static int compile_windows(struct building *b)
 
 /* ---- the whole ------------------------------------------------------------------------------------------ */
 
-static int compile_rank(struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
+static int compile_rank(
+	struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
 {
 	int of = plan_metric_find(c->plan, d->rank.text);
 	const struct plan_metric *ranked;
@@ -410,8 +466,8 @@ static int compile_rank(struct compiler *c, const struct definition_metric *d, s
 		for (uint32_t i = 0; i < c->plan->metric_count; i++)
 			names[i] = c->plan->metrics[i].name;
 		near = plan_nearest(d->rank.text, names, c->plan->metric_count);
-		return plan_fail(c, &d->rank, "`rank` wants a metric that is defined above%s%s%s", near ? "; the nearest is «" : "",
-			near ? near : "", near ? "»" : "");
+		return plan_fail(c, &d->rank, "`rank` wants a metric that is defined above%s%s%s",
+			near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	}
 	ranked = &c->plan->metrics[of];
 	m->rank_of = (int16_t)of;
@@ -429,7 +485,8 @@ static int compile_rank(struct compiler *c, const struct definition_metric *d, s
 	return 0;
 }
 
-static int compile_metric(struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
+static int compile_metric(
+	struct compiler *c, const struct definition_metric *d, struct plan_metric *m)
 {
 	struct building b = { .c = c, .d = d, .m = m };
 
@@ -439,15 +496,19 @@ static int compile_metric(struct compiler *c, const struct definition_metric *d,
 		if (d->value.text.at)
 			return plan_fail(c, &d->rank, "a metric has `value` or `rank`, not both");
 		if (d->windows.count)
-			return plan_fail(c, &d->windows.items[0], "a rank has the windows of the metric that it ranks");
+			return plan_fail(c, &d->windows.items[0],
+				"a rank has the windows of the metric that it ranks");
 		if (d->grouping_count)
-			return plan_fail(c, &(struct definition_text){ { NULL, 0 }, d->groupings_mark },
+			return plan_fail(c,
+				&(struct definition_text){ { NULL, 0 }, d->groupings_mark },
 				"a rank has the groupings of the metric that it ranks");
 		return compile_options(&b) || compile_rank(c, d, m);
 	}
 	if (!d->value.text.at)
-		return plan_fail(c, &d->name, "metric «%s» says neither `value` nor `rank`", m->name);
-	if (compile_formula(&b) || compile_empty(&b) || compile_options(&b) || compile_groupings(&b) || compile_windows(&b))
+		return plan_fail(
+			c, &d->name, "metric «%s» says neither `value` nor `rank`", m->name);
+	if (compile_formula(&b) || compile_empty(&b) || compile_options(&b) ||
+		compile_groupings(&b) || compile_windows(&b))
 		return 1;
 	m->inputs = arena_alloc(&c->plan->arena, (m->input_count + 1u) * sizeof(*m->inputs));
 	memcpy(m->inputs, b.inputs, m->input_count * sizeof(*m->inputs));
@@ -462,11 +523,13 @@ int plan_compile_metrics(struct compiler *c)
 	struct plan *plan = c->plan;
 
 	if (d->metric_count > PLAN_METRICS_MAX)
-		return plan_fail(c, &d->metrics[PLAN_METRICS_MAX].name, "more than %d metrics", PLAN_METRICS_MAX);
+		return plan_fail(c, &d->metrics[PLAN_METRICS_MAX].name, "more than %d metrics",
+			PLAN_METRICS_MAX);
 	plan->metrics = arena_alloc(&plan->arena, (d->metric_count + 1) * sizeof(*plan->metrics));
 	for (size_t i = 0; i < d->metric_count; i++) {
 		if (plan_metric_find(plan, d->metrics[i].name.text) >= 0)
-			return plan_fail(c, &d->metrics[i].name, "a metric of this name is defined above");
+			return plan_fail(
+				c, &d->metrics[i].name, "a metric of this name is defined above");
 		if (plan_check_name(c, &d->metrics[i].name))
 			return 1;
 		plan->metrics[i].index = (uint16_t)i;

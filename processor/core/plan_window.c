@@ -13,8 +13,8 @@ uint16_t plan_edge_get(struct compiler *c, struct plan_edge edge)
 	for (uint32_t i = 0; i < plan->edge_count; i++) {
 		const struct plan_edge *e = &plan->edges[i];
 
-		if (e->kind == edge.kind && e->unit == edge.unit && e->back == edge.back && e->shift_ms == edge.shift_ms &&
-			e->res_ms == edge.res_ms)
+		if (e->kind == edge.kind && e->unit == edge.unit && e->back == edge.back &&
+			e->shift_ms == edge.shift_ms && e->res_ms == edge.res_ms)
 			return (uint16_t)i;
 	}
 	if (plan->edge_count == PLAN_EDGES_MAX)
@@ -65,37 +65,45 @@ static bool window_describe(struct slice name, int64_t mature_ms, struct plan_wi
 	*ret = (struct plan_window){ .kind = WINDOW_ROLLING };
 	for (int i = 0; i < TO_DATE_COUNT; i++)
 		if (slice_is(name, to_date[i].name)) {
-			*ret = (struct plan_window){ .kind = WINDOW_TO_DATE, .unit = to_date[i].unit, .closed_name = to_date[i].closed };
+			*ret = (struct plan_window){ .kind = WINDOW_TO_DATE,
+				.unit = to_date[i].unit,
+				.closed_name = to_date[i].closed };
 			return true;
 		}
 	if (slice_is(name, "now") || slice_is(name, "all")) {
 		ret->kind = slice_is(name, "now") ? WINDOW_NOW : WINDOW_ALL;
 		return true;
 	}
-	if (!plan_duration(name, &ret->length_ms) || ret->length_ms < 60000 || ret->length_ms > 1100 * DAY_MS)
+	if (!plan_duration(name, &ret->length_ms) || ret->length_ms < 60000 ||
+		ret->length_ms > 1100 * DAY_MS)
 		return false;
 	ret->shift_ms = mature_ms;
 	ret->res_ms = resolution_of(ret->length_ms);
 	return true;
 }
 
-int plan_window_get(struct compiler *c, struct slice name, int64_t mature_ms, const struct definition_text *at)
+int plan_window_get(
+	struct compiler *c, struct slice name, int64_t mature_ms, const struct definition_text *at)
 {
-	static const char *const names[] = { "today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date", "all",
-		"now", "1h", "24h", "7d", "30d", "90d", "365d" };
+	static const char *const names[] = { "today", "week_to_date", "month_to_date",
+		"quarter_to_date", "year_to_date", "all", "now", "1h", "24h", "7d", "30d", "90d",
+		"365d" };
 	struct plan *plan = c->plan;
 	struct plan_window window;
 
 	if (!window_describe(name, mature_ms, &window)) {
 		const char *near = plan_nearest(name, names, sizeof(names) / sizeof(names[0]));
 
-		plan_fail(c, at, "a window is a length from 1m to 1100d (7d, 24h) or today, week_to_date, month_to_date, "
-				 "quarter_to_date, year_to_date, all, now%s%s%s",
+		plan_fail(c, at,
+			"a window is a length from 1m to 1100d (7d, 24h) or today, week_to_date, "
+			"month_to_date, "
+			"quarter_to_date, year_to_date, all, now%s%s%s",
 			near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 		return -1;
 	}
 	for (uint32_t i = 0; i < plan->window_count; i++)
-		if (slice_is(name, plan->windows[i].name) && plan->windows[i].shift_ms == window.shift_ms)
+		if (slice_is(name, plan->windows[i].name) &&
+			plan->windows[i].shift_ms == window.shift_ms)
 			return (int)i;
 	if (plan->window_count == PLAN_WINDOWS_MAX) {
 		plan_fail(c, at, "more than %d different windows", PLAN_WINDOWS_MAX);
