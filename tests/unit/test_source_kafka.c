@@ -1,0 +1,100 @@
+/* The consumer group against the built-in cluster: shards are told, positions are ours, the ends are told, commits come back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "edge/source_kafka.h"
+#include "mock_broker.h"
+
+static const char *const topics[] = { "crm.lead", "crm.deal" };
+
+static void produce(struct mock_broker *b, const char *topic, int32_t partition, int count)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char error[256];
+	rd_kafka_t *producer;
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", rd_kafka_mock_cluster_bootstraps(b->cluster), NULL, 0);
+	rd_kafka_conf_set(conf, "log_level", "0", NULL, 0);
+	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, error, sizeof(error));
+	for (int i = 0; i < count; i++)
+		assert_int_equal(rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_PARTITION(partition), RD_KAFKA_V_KEY("k", 1),
+			RD_KAFKA_V_VALUE((void *)(uintptr_t)"value", 5), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END), 0);
+	assert_int_equal(rd_kafka_flush(producer, 20000), 0);
+	rd_kafka_destroy(producer);
+}
+
+struct seen {
+	size_t messages, ends;
+	bool assigned[2];
+};
+
+static void turn(struct source *s, struct seen *seen)
+{
+	struct source_batch batch;
+
+	assert_int_equal(s->ops->poll(s, 100, 1000, &batch), 0);
+	for (size_t i = 0; i < batch.event_count; i++) {
+		const struct source_event *e = &batch.events[i];
+
+		seen->ends += e->kind == SOURCE_AT_END;
+		if (e->kind == SOURCE_ASSIGNED) {
+			const struct source_position from[] = { { 0, e->shard, SOURCE_BEGINNING }, { 1, e->shard, 2 } };
+
+			seen->assigned[e->shard] = true;
+			assert_int_equal(s->ops->start(s, e->shard, from, 2), 0);
+		}
+	}
+	for (size_t i = 0; i < batch.message_count; i++) {
+		assert_true(slice_is(batch.messages[i].value, "value"));
+		assert_true(batch.messages[i].topic == 0 || batch.messages[i].offset >= 2);
+	}
+	seen->messages += batch.message_count;
+}
+
+static void reads_its_shards(void **state)
+{
+	static const char *const flags[] = { "--job=reads", NULL };
+	static const int32_t counts[] = { 2, 2 };
+	const struct source_position at = { 0, 0, 10 };
+	struct source_position back = { 0, 0, 0 };
+	struct mock_broker b;
+	struct source *s;
+	struct seen seen = { 0 };
+	char metadata[128] = "";
+
+	(void)state;
+	mock_broker_start(&b, flags);
+	mock_broker_topic(&b, "crm.lead", 2);
+	mock_broker_topic(&b, "crm.deal", 2);
+	produce(&b, "crm.lead", 0, 10);
+	produce(&b, "crm.deal", 1, 5);
+	s = source_kafka_new(&(struct source_kafka_settings){ .settings = b.settings, .topics = topics, .topic_count = 2, .partition_counts = counts });
+	assert_non_null(s);
+	for (int i = 0; i < 300 && (seen.messages < 13 || seen.ends < 4); i++)
+		turn(s, &seen);
+	assert_true(seen.assigned[0] && seen.assigned[1]);
+	assert_int_equal(seen.messages, 13); /* ten leads, and three deals: from offset 2 on */
+	assert_true(s->ops->confirmed(s));
+	assert_int_equal(s->ops->commit(s, 0, &at, 1, "epoch=7;checkpoint=9"), 0);
+	for (int i = 0; i < 5; i++)
+		turn(s, &seen);
+	assert_int_equal(s->ops->committed(s, 0, &back, 1, metadata, sizeof(metadata)), 0);
+	assert_int_equal(back.offset, 10);
+	assert_string_equal(metadata, "epoch=7;checkpoint=9");
+	s->ops->free(s);
+	mock_broker_stop(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_its_shards) };
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
