@@ -164,6 +164,33 @@ static struct value unary(
 	return value;
 }
 
+/* Whatever takes two values and gives one. */
+static struct value binary(
+	struct expr_frame *frame, const struct instruction *ins, struct value a, struct value b)
+{
+	switch (ins->op) {
+	case INS_EQUAL:
+	case INS_NOT_EQUAL:
+	case INS_LESS:
+	case INS_LESS_EQUAL:
+	case INS_GREATER:
+	case INS_GREATER_EQUAL:
+		return compare(ins->op, a, b);
+	case INS_TEXT_LESS:
+	case INS_TEXT_LESS_EQUAL:
+	case INS_TEXT_GREATER:
+	case INS_TEXT_GREATER_EQUAL:
+		return compare_texts(frame, ins->op, a, b);
+	case INS_CONCATENATE:
+		return concatenate(frame, a, b);
+	case INS_AND:
+	case INS_OR:
+		return logic(ins->op == INS_AND, a, b);
+	default:
+		return arithmetic(frame, ins, a, b);
+	}
+}
+
 struct value expr_run(const struct expr_program *program, struct expr_frame *frame)
 {
 	struct value stack[EXPR_STACK_MAX + 1];
@@ -183,22 +210,6 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 		case INS_NEGATE:
 			top[-1] = unary(frame, ins, top[-1]);
 			break;
-		case INS_EQUAL:
-		case INS_NOT_EQUAL:
-		case INS_LESS:
-		case INS_LESS_EQUAL:
-		case INS_GREATER:
-		case INS_GREATER_EQUAL:
-			top--;
-			top[-1] = compare(ins->op, top[-1], top[0]);
-			break;
-		case INS_TEXT_LESS:
-		case INS_TEXT_LESS_EQUAL:
-		case INS_TEXT_GREATER:
-		case INS_TEXT_GREATER_EQUAL:
-			top--;
-			top[-1] = compare_texts(frame, ins->op, top[-1], top[0]);
-			break;
 		case INS_IN:
 			top[-1] = is_in(program, ins, top[-1]);
 			break;
@@ -206,10 +217,6 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 			top[-1 - (int)ins->a] = to_decimal(frame, top[-1 - (int)ins->a]);
 			break;
 		case INS_RETYPE:
-			break;
-		case INS_CONCATENATE:
-			top--;
-			top[-1] = concatenate(frame, top[-1], top[0]);
 			break;
 		case INS_CALL:
 			top -= ins->b;
@@ -232,14 +239,9 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 			if (!top[-1].is_null && (top[-1].i != 0) == (ins->op == INS_OR_SHORT))
 				at += ins->a - 1;
 			break;
-		case INS_AND:
-		case INS_OR:
-			top--;
-			top[-1] = logic(ins->op == INS_AND, top[-1], top[0]);
-			break;
 		default:
 			top--;
-			top[-1] = arithmetic(frame, ins, top[-1], top[0]);
+			top[-1] = binary(frame, ins, top[-1], top[0]);
 			break;
 		}
 	}

@@ -402,7 +402,7 @@ static int check_named(struct compiler *c, const struct expr_node *const *trees)
 		const struct definition_derive *d = &c->definitions->derives[i];
 		struct plan_scope scope = { .c = c };
 		struct expr_program *program;
-		struct slice entity, name;
+		struct slice entity = { 0 }, name = { 0 };
 		uint32_t budget = NAMED_STEPS_MAX;
 
 		if (!trees[i])
@@ -427,7 +427,7 @@ static int compile_in_order(struct compiler *c)
 {
 	const struct definitions *d = c->definitions;
 	bool *is_done = arena_alloc(&c->scratch, d->derive_count + 1), goes_on = true;
-	struct slice entity, name;
+	struct slice entity = { 0 }, name = { 0 };
 
 	while (goes_on) {
 		struct plan_mistake first;
@@ -461,7 +461,7 @@ int plan_compile_derives(struct compiler *c)
 		arena_alloc(&c->plan->arena, PLAN_DERIVED_MAX * sizeof(*c->plan->derived));
 	for (size_t i = 0; i < d->derive_count; i++) {
 		const struct definition_derive *derive = &d->derives[i];
-		struct slice entity, name;
+		struct slice entity = { 0 }, name = { 0 };
 		struct expr_node *tree;
 		int parent;
 
