@@ -20,7 +20,7 @@ void storage_memory_lose_answers(struct storage *, uint32_t count);
 void storage_memory_roll_back(struct storage *, int32_t shard);
 /* Forgets everything. */
 void storage_memory_clear(struct storage *);
-/* Drops the n-th segment that the current manifest of a shard has; answers whether there was one. */
+/* Drops the n-th segment of all, in the order of writing; answers whether there was one. */
 int storage_memory_drop_segment(struct storage *, uint32_t n);
 uint32_t storage_memory_segment_count(const struct storage *);
 
