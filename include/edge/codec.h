@@ -4,7 +4,7 @@
  * (LIBRARIES.md): hostile bytes cost nothing and are a documented answer, never an error.
  *
  * Wire forms: registry frame (byte 0, 4 bytes big-endian schema id, body) and bare Avro by topic.
- * Decoded texts are borrowed from the message's bytes, arrays from the arena.
+ * Decoded texts are borrowed from the message's bytes, arrays from the arena, an enum's symbols from the plan.
  */
 #ifndef EDGE_CODEC_H
 #define EDGE_CODEC_H
@@ -48,7 +48,10 @@ struct codec_plan;
 struct codec_plan *codec_plan_new(struct slice schema_json, char ret_reason[CODEC_REASON_MAX]);
 void codec_plan_free(struct codec_plan *);
 enum entity_type codec_plan_type(const struct codec_plan *);
-/* One bare body. ret_used: bytes of the body, when trailing bytes are allowed; NULL: they are refused. */
+/*
+ * One bare body. ret_used: bytes of the body, when trailing bytes are allowed; NULL: they are refused. With CODEC_BAD *ret_used is
+ * the length of the record that is wrong, 0 when its end can't be found.
+ */
 enum codec_answer codec_plan_decode(const struct codec_plan *, struct slice body, size_t *ret_used, struct arena *,
 	struct event *ret, char ret_reason[CODEC_REASON_MAX]);
 

@@ -1,38 +1,174 @@
+/*
+ * Which plan a value is read by.
+ *
+ * CODEC_AUTO has to tell a registry frame (byte 0, id, body) from a bare body. A bare body begins with the length of event_id,
+ * so byte 0 there is an event without an id, which no producer of ours writes: a value that begins with 0 is a frame when the
+ * store knows its id. What is left is a 0 and an id that isn't known:
+ *      - the store has no ids at all: there is nothing to wait for, it is read as a bare body;
+ *      - it has ids: more likely a frame of a schema that is not there yet. But a schema of the customer's own may put another
+ *        field first (a union whose null is branch 0, a number that is 0): what reads as a bare body from the first byte to the
+ *        last, with an event_id in it, is one. A frame does not: its id would have to be a text of that length.
+ * So a wrong guess needs a folder with a foreign bare schema *and* a registry id equal to four bytes of its bodies; who has
+ * that says `framed` or `bare`.
+ */
 #include "edge/codec.h"
 
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buffer.h"
+#include "base/index.h"
 #include "base/xalloc.h"
+#include "base/hash.h"
 #include "edge/codec_inside.h"
 
-enum { FRAME_BYTES = 5, PLANS_MAX = SCHEMAS_MAX };
+enum { FRAME_BYTES = 5, PAIR_COLUMNS = 2 };
 
-struct framed_plan {
-	uint32_t id;
-	struct codec_plan *plan;     /* NULL: this schema can't be used */
+/* A schema and what became of it. */
+struct entry {
+	bool is_known;
+	struct codec_plan *plan; /* owned; NULL: the schema can't be used */
 	char reason[CODEC_REASON_MAX];
 };
 
 struct codec {
-	struct schema_store *schemas;
+	struct schema_store *store; /* borrowed */
 	enum codec_form form;
 	size_t value_bytes_max;
-	struct codec_plan *bare[ENTITY_TYPE_COUNT]; /* made when first met */
-	char bare_reason[ENTITY_TYPE_COUNT][CODEC_REASON_MAX];
-	struct framed_plan *framed;
-	uint32_t framed_count, framed_cap, last;    /* last: where the last id was found; a topic has few */
+	struct entry bare[ENTITY_TYPE_COUNT];
+	struct entry **framed; /* owned; each owned */
+	uint32_t *ids;	       /* owned; of framed */
+	uint32_t framed_count, framed_capacity, id_capacity;
+	struct index by_id; /* place in framed */
+	uint32_t last;	    /* place in framed of the last frame's; a topic mostly has one */
 };
 
-struct codec *codec_new(struct schema_store *schemas, enum codec_form form, size_t value_bytes_max)
+#define BAD(...) (snprintf(ret_reason, CODEC_REASON_MAX, __VA_ARGS__), CODEC_BAD)
+
+/* ---- one body ------------------------------------------------------------------------------------------- */
+
+static bool take_merged_ids(const struct event_list *list, struct arena *arena, struct event *event)
+{
+	if (!list || list->count == 0)
+		return true;
+	event->merged_ids = arena_alloc(arena, list->count * sizeof(*event->merged_ids));
+	for (size_t i = 0; event->merged_ids && i < list->count; i++)
+		if (!list->cells[i].is_null)
+			event->merged_ids[event->merged_count++] = list->cells[i].text;
+	return event->merged_ids != NULL;
+}
+
+static bool take_ext(const struct event_list *list, struct arena *arena, struct event *event)
+{
+	if (!list || list->count == 0)
+		return true;
+	event->ext = arena_alloc(arena, list->count * sizeof(*event->ext));
+	for (size_t i = 0; event->ext && i < list->count; i++) {
+		const struct event_value *pair = list->cells + i * PAIR_COLUMNS;
+
+		if (!pair[1].is_null)
+			event->ext[event->ext_count++] =
+				(struct event_ext){ pair[0].text, pair[1].text };
+	}
+	return event->ext != NULL;
+}
+
+/* False: run's fault is set. */
+static bool take_envelope(struct codec_run *run, const struct codec_plan *plan,
+	struct event_value *values, struct event *ret)
+{
+	static const uint8_t never_null[] = { ENVELOPE_OP, ENVELOPE_OCCURRED_AT,
+		ENVELOPE_SOURCE_VERSION };
+
+	*ret = (struct event){
+		.type = plan->type,
+		.event_id = values[ENVELOPE_EVENT_ID].text,
+		.tenant_id = values[ENVELOPE_TENANT_ID].text,
+		.entity_id = values[ENVELOPE_ENTITY_ID].text,
+		.source = values[ENVELOPE_SOURCE].text,
+		.actor_id = values[ENVELOPE_ACTOR_ID].text,
+		.op = (enum event_op)values[ENVELOPE_OP].i,
+		.occurred_at_ms = values[ENVELOPE_OCCURRED_AT].i,
+		.ingested_at_ms = values[ENVELOPE_INGESTED_AT].i,
+		.source_version = values[ENVELOPE_SOURCE_VERSION].i,
+		.excluded = values[ENVELOPE_EXCLUDED].i != 0,
+		.fields = values + ENVELOPE_COUNT,
+	};
+	for (size_t i = 0; i < sizeof(never_null); i++)
+		if (values[never_null[i]].is_null) {
+			run->fault = CODEC_FAULT_NULL;
+			run->field = codec_envelope[never_null[i]].name;
+			return false;
+		}
+	if (take_merged_ids(values[ENVELOPE_MERGED_IDS].list, run->arena, ret) &&
+		take_ext(values[ENVELOPE_EXT].list, run->arena, ret))
+		return true;
+	run->fault = CODEC_FAULT_MEMORY;
+	return false;
+}
+
+/* Where a record that couldn't be read ends, found by only passing over it; 0: that can't be known either. */
+static size_t length_of(const struct codec_plan *plan, struct slice body)
+{
+	struct codec_run run = { .at = (const uint8_t *)body.at,
+		.end = (const uint8_t *)body.at + body.len };
+
+	return codec_run_record(&run, &plan->whole, NULL)
+		       ? (size_t)(run.at - (const uint8_t *)body.at)
+		       : 0;
+}
+
+static bool decode_body(const struct codec_plan *plan, struct codec_run *run, struct event *ret)
+{
+	size_t count = plan->record.columns * sizeof(struct event_value);
+	struct event_value *values = arena_alloc(run->arena, count);
+
+	if (!values) {
+		run->fault = CODEC_FAULT_MEMORY;
+		return false;
+	}
+	return codec_run_record(run, &plan->record, values) &&
+	       take_envelope(run, plan, values, ret);
+}
+
+enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice body,
+	size_t *ret_used, struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
+{
+	struct slice bytes = body.at ? body : SLICE_LIT("");
+	struct codec_run run = { .at = (const uint8_t *)bytes.at,
+		.end = (const uint8_t *)bytes.at + bytes.len,
+		.arena = arena };
+	struct event event;
+
+	bool good = decode_body(plan, &run, &event);
+	size_t used = (size_t)(run.at - (const uint8_t *)bytes.at);
+
+	if (!good) {
+		if (ret_used)
+			*ret_used = length_of(plan, bytes);
+		return BAD("%s%s%s (%s, byte %zu of %zu)", run.field ? run.field : "",
+			run.field ? ": " : "", codec_fault_text(run.fault),
+			model_table[plan->type].name, used, bytes.len);
+	}
+	if (ret_used)
+		*ret_used = used;
+	else if (used != bytes.len)
+		return BAD("%zu bytes too many behind the %s (of %zu)", bytes.len - used,
+			model_table[plan->type].name, bytes.len);
+	*ret = event;
+	return CODEC_OK;
+}
+
+/* ---- schemas -------------------------------------------------------------------------------------------- */
+
+struct codec *codec_new(struct schema_store *store, enum codec_form form, size_t value_bytes_max)
 {
 	struct codec *codec = x_calloc(1, sizeof(*codec));
 
-	codec->schemas = schemas;
+	codec->store = store;
 	codec->form = form;
 	codec->value_bytes_max = value_bytes_max;
+	index_init(&codec->by_id);
 	return codec;
 }
 
@@ -40,100 +176,143 @@ void codec_free(struct codec *codec)
 {
 	if (!codec)
 		return;
-	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
-		codec_plan_free(codec->bare[type]);
-	for (uint32_t i = 0; i < codec->framed_count; i++)
-		codec_plan_free(codec->framed[i].plan);
+	for (uint32_t i = 0; i < codec->framed_count; i++) {
+		codec_plan_free(codec->framed[i]->plan);
+		free(codec->framed[i]);
+	}
+	for (int i = 0; i < ENTITY_TYPE_COUNT; i++)
+		codec_plan_free(codec->bare[i].plan);
 	free(codec->framed);
+	free(codec->ids);
+	index_deinit(&codec->by_id);
 	free(codec);
 }
 
-static const struct codec_plan *bare_plan(struct codec *codec, enum entity_type type, char *ret_reason)
+static const struct entry *bare_entry(struct codec *codec, enum entity_type type)
 {
-	struct slice json;
+	struct entry *entry = &codec->bare[type];
 
-	if (codec->bare[type])
-		return codec->bare[type];
-	if (!*codec->bare_reason[type]) {
-		json = schema_store_by_name(codec->schemas, model_table[type].name);
-		if (json.at)
-			codec->bare[type] = codec_plan_new(json, codec->bare_reason[type]);
-		else
-			snprintf(codec->bare_reason[type], CODEC_REASON_MAX, "no schema of %s is known", model_table[type].name);
+	if (!entry->is_known) {
+		entry->is_known = true;
+		entry->plan = codec_plan_new(
+			schema_store_by_name(codec->store, model_table[type].name), entry->reason);
+		if (entry->plan && codec_plan_type(entry->plan) != type) {
+			codec_plan_free(entry->plan);
+			entry->plan = NULL;
+			snprintf(entry->reason, sizeof(entry->reason), "the schema is not of a %s",
+				model_table[type].name);
+		}
 	}
-	memcpy(ret_reason, codec->bare_reason[type], CODEC_REASON_MAX);
-	return codec->bare[type];
+	return entry;
 }
 
-static const struct framed_plan *framed_plan(struct codec *codec, uint32_t id)
+static bool equal_id(const void *ctx, const void *key, uint32_t place)
 {
-	struct framed_plan *f;
-	struct slice json;
+	const struct codec *codec = ctx;
 
-	if (codec->last < codec->framed_count && codec->framed[codec->last].id == id)
-		return &codec->framed[codec->last];
-	for (codec->last = 0; codec->last < codec->framed_count; codec->last++)
-		if (codec->framed[codec->last].id == id)
-			return &codec->framed[codec->last];
-	json = schema_store_by_id(codec->schemas, id);
-	if (!json.at || codec->framed_count == PLANS_MAX)
+	return codec->ids[place] == *(const uint32_t *)key;
+}
+
+/* NULL: the id is not known. */
+static const struct entry *framed_entry(struct codec *codec, uint32_t id)
+{
+	uint32_t place;
+
+	if (codec->framed_count && codec->ids[codec->last] == id)
+		return codec->framed[codec->last];
+	if (index_find(&codec->by_id, hash_u64(id), equal_id, &id, codec, &place)) {
+		codec->last = place;
+		return codec->framed[place];
+	}
+	struct slice schema = schema_store_by_id(codec->store, id);
+
+	if (!schema.at)
 		return NULL;
-	X_GROW(codec->framed, codec->framed_count, codec->framed_cap);
-	f = &codec->framed[codec->framed_count++];
-	memset(f, 0, sizeof(*f));
-	f->id = id;
-	f->plan = codec_plan_new(json, f->reason);
-	return f;
+	struct entry *entry = x_calloc(1, sizeof(*entry));
+
+	entry->is_known = true;
+	entry->plan = codec_plan_new(schema, entry->reason);
+	X_GROW(codec->framed, codec->framed_count, codec->framed_capacity);
+	X_GROW(codec->ids, codec->framed_count, codec->id_capacity);
+	codec->framed[codec->framed_count] = entry;
+	codec->ids[codec->framed_count] = id;
+	index_insert(&codec->by_id, hash_u64(id), codec->framed_count);
+	codec->last = codec->framed_count++;
+	return entry;
 }
 
-/*
- * A bare body begins with the length of event_id; of a valid event that is not 0. So a first byte of 0 is a frame, and nothing else: the
- * two forms never look alike. Where no id is known at all none will ever be (there is no folder): such a frame is a dead letter.
- */
-static enum codec_answer decode_frame(struct codec *codec, struct slice value, struct arena *arena, struct event *ret, char *ret_reason)
-{
-	struct reader reader = reader_of(value.at + 1, FRAME_BYTES - 1);
-	uint32_t id = reader_u32be(&reader);
-	const struct framed_plan *f = framed_plan(codec, id);
+/* ---- a message ------------------------------------------------------------------------------------------ */
 
-	if (!f) {
-		snprintf(ret_reason, CODEC_REASON_MAX, "schema id %u is not known", id);
-		return schema_store_has_ids(codec->schemas) ? CODEC_UNKNOWN_SCHEMA : CODEC_BAD;
-	}
-	if (!f->plan) {
-		memcpy(ret_reason, f->reason, CODEC_REASON_MAX);
+static bool frame_of(struct slice value, uint32_t *ret_id, struct slice *ret_body)
+{
+	const uint8_t *at = (const uint8_t *)value.at;
+
+	if (value.len < FRAME_BYTES || at[0] != 0)
+		return false;
+	*ret_id = (uint32_t)at[1] << 24 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 8 | at[4];
+	*ret_body = (struct slice){ value.at + FRAME_BYTES, value.len - FRAME_BYTES };
+	return true;
+}
+
+static enum codec_answer decode_entry(const struct entry *entry, struct slice body,
+	struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
+{
+	if (!entry->plan) {
+		memcpy(ret_reason, entry->reason, CODEC_REASON_MAX);
 		return CODEC_BAD;
 	}
-	return codec_plan_decode(f->plan, (struct slice){ value.at + FRAME_BYTES, value.len - FRAME_BYTES }, NULL, arena, ret, ret_reason);
+	return codec_plan_decode(entry->plan, body, NULL, arena, ret, ret_reason);
 }
 
-static enum codec_answer refuse(char *ret_reason, const char *reason)
+/* A value that begins like a frame whose id is not known; see the head of this file. */
+static enum codec_answer decode_doubtful(struct codec *codec, enum entity_type expected,
+	struct slice value, uint32_t id, struct arena *arena, struct event *ret,
+	char ret_reason[CODEC_REASON_MAX])
 {
-	snprintf(ret_reason, CODEC_REASON_MAX, "%s", reason);
-	return CODEC_BAD;
+	char reason[CODEC_REASON_MAX];
+	struct event event;
+	enum codec_answer answer =
+		decode_entry(bare_entry(codec, expected), value, arena, &event, reason);
+
+	if (answer == CODEC_OK && event.event_id.len > 0) {
+		*ret = event;
+		return CODEC_OK;
+	}
+	snprintf(ret_reason, CODEC_REASON_MAX, "no schema of id %" PRIu32 ", and no bare %s", id,
+		model_table[expected].name);
+	return schema_store_has_ids(codec->store) ? CODEC_UNKNOWN_SCHEMA : CODEC_BAD;
 }
 
-enum codec_answer codec_decode_event(struct codec *codec, enum entity_type expected, struct slice value, struct arena *arena,
-	struct event *ret, char ret_reason[CODEC_REASON_MAX])
+enum codec_answer codec_decode_event(struct codec *codec, enum entity_type expected,
+	struct slice value, struct arena *arena, struct event *ret,
+	char ret_reason[CODEC_REASON_MAX])
 {
-	const struct codec_plan *plan;
+	const struct entry *entry;
+	struct slice body;
+	uint32_t id;
 
-	ret_reason[0] = '\0';
 	if (!value.at)
-		return refuse(ret_reason, "the message has no value");
-	if (!value.len)
-		return refuse(ret_reason, "the message is empty");
-	if (codec->value_bytes_max && value.len > codec->value_bytes_max) {
-		snprintf(ret_reason, CODEC_REASON_MAX, "%zu bytes; at most %zu are taken", value.len, codec->value_bytes_max);
-		return CODEC_BAD;
-	}
-	if (codec->form != CODEC_BARE && value.at[0] == 0) {
-		if (value.len < FRAME_BYTES)
-			return refuse(ret_reason, "the message ends inside its frame");
-		return decode_frame(codec, value, arena, ret, ret_reason);
-	}
-	if (codec->form == CODEC_FRAMED)
-		return refuse(ret_reason, "the message has no frame");
-	plan = bare_plan(codec, expected, ret_reason);
-	return plan ? codec_plan_decode(plan, value, NULL, arena, ret, ret_reason) : CODEC_BAD;
+		return BAD("a tombstone: no value");
+	if (value.len > codec->value_bytes_max)
+		return BAD("the value has %zu bytes; %zu are allowed", value.len,
+			codec->value_bytes_max);
+	if (codec->form == CODEC_BARE ||
+		(codec->form == CODEC_AUTO && !frame_of(value, &id, &body)))
+		return decode_entry(bare_entry(codec, expected), value, arena, ret, ret_reason);
+	if (!frame_of(value, &id, &body))
+		return BAD("not in a registry frame: it begins otherwise than with byte 0 and a "
+			   "schema id");
+	entry = framed_entry(codec, id);
+	if (entry)
+		return decode_entry(entry, body, arena, ret, ret_reason);
+	if (codec->form == CODEC_AUTO)
+		return decode_doubtful(codec, expected, value, id, arena, ret, ret_reason);
+	snprintf(ret_reason, CODEC_REASON_MAX, "no schema of id %" PRIu32, id);
+	return CODEC_UNKNOWN_SCHEMA;
+}
+
+void codec_put_frame(uint32_t schema_id, struct buffer *out)
+{
+	buffer_put_u8(out, 0);
+	buffer_put_u32be(out, schema_id);
 }

@@ -1,22 +1,19 @@
-/* codec_encode: events as bare Avro, in the order of the built-in schemas: the envelope, then the model's fields. */
+/*
+ * Events as Avro by the built-in schemas: the envelope, then the model's fields in the model's order, which is the schema's
+ * (test_model proves it). A required field that is null is written as its type's blank: "", 0, UNKNOWN, no rows.
+ */
 #include <string.h>
 
-#include "base/decimal.h"
+#include "edge/codec.h"
 #include "edge/codec_inside.h"
-
-void codec_put_frame(uint32_t schema_id, struct buffer *out)
-{
-	buffer_put_u8(out, 0);
-	buffer_put_u32be(out, schema_id);
-}
 
 static void put_text(struct slice text, struct buffer *out)
 {
 	buffer_put_zigzag(out, (int64_t)text.len);
-	buffer_put(out, text.at ? text.at : "", text.len);
+	buffer_put(out, text.at, text.len);
 }
 
-static void put_decimal(i128 units, struct buffer *out)
+static void put_decimal(int64_t units, struct buffer *out)
 {
 	uint8_t bytes[16];
 	size_t length = i128_to_be_bytes(units, bytes);
@@ -25,7 +22,8 @@ static void put_decimal(i128 units, struct buffer *out)
 	buffer_put(out, bytes, length);
 }
 
-static int64_t symbol_of(const char *const *symbols, struct slice text)
+/* Index of a symbol; what is none is UNKNOWN. */
+static int64_t symbol_index(const char *const *symbols, struct slice text)
 {
 	for (int64_t i = 0; symbols[i]; i++)
 		if (slice_is(text, symbols[i]))
@@ -33,91 +31,94 @@ static int64_t symbol_of(const char *const *symbols, struct slice text)
 	return 0;
 }
 
-static void put_list(const struct model_list *list, const struct event_list *rows, struct buffer *out);
+static void put_row(const struct model_field *fields, size_t count,
+	const struct event_value *values, struct buffer *out);
 
-/* A required field that is null has the type's empty value. */
-static void put_plain(const struct model_field *field, const struct event_value *value, struct buffer *out)
+static void put_list(
+	const struct model_list *model, const struct event_list *list, struct buffer *out)
 {
-	struct slice text = value->is_null ? (struct slice){ 0 } : value->text;
-	int64_t number = value->is_null ? 0 : value->i;
+	size_t rows = list ? list->count : 0;
 
+	if (rows)
+		buffer_put_zigzag(out, (int64_t)rows);
+	for (size_t i = 0; i < rows; i++)
+		put_row(model->fields, model->field_count, list->cells + i * model->field_count,
+			out);
+	buffer_put_zigzag(out, 0);
+}
+
+static void put_value(
+	const struct model_field *field, const struct event_value *value, struct buffer *out)
+{
 	switch (field->type) {
 	case VALUE_STRING:
 		if (field->symbols)
-			buffer_put_zigzag(out, symbol_of(field->symbols, text));
+			buffer_put_zigzag(out, symbol_index(field->symbols, value->text));
 		else
-			put_text(text, out);
+			put_text(value->text, out);
 		break;
 	case VALUE_BOOL:
-		buffer_put_u8(out, number != 0);
+		buffer_put_u8(out, value->i != 0);
 		break;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
-		put_decimal(number, out);
+		put_decimal(value->i, out);
 		break;
 	case VALUE_LIST:
-		put_list(field->list, value->is_null ? NULL : value->list, out);
+		put_list(field->list, value->list, out);
 		break;
 	default:
-		buffer_put_zigzag(out, number);
+		buffer_put_zigzag(out, value->i);
 		break;
 	}
 }
 
-static void put_value(const struct model_field *field, const struct event_value *value, struct buffer *out)
+static void put_row(const struct model_field *fields, size_t count,
+	const struct event_value *values, struct buffer *out)
 {
-	if (!field->required) {
-		buffer_put_zigzag(out, !value->is_null);
-		if (value->is_null)
-			return;
+	static const struct event_value blank;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!fields[i].required)
+			buffer_put_zigzag(
+				out, !values[i].is_null); /* the branch: null, the other */
+		if (!values[i].is_null || fields[i].required)
+			put_value(&fields[i], values[i].is_null ? &blank : &values[i], out);
 	}
-	put_plain(field, value, out);
 }
 
-static void put_list(const struct model_list *list, const struct event_list *rows, struct buffer *out)
+static void put_envelope(const struct event *event, struct buffer *out)
 {
-	if (rows && rows->count) {
-		buffer_put_zigzag(out, (int64_t)rows->count);
-		for (size_t row = 0; row < rows->count; row++)
-			for (size_t column = 0; column < list->field_count; column++)
-				put_value(&list->fields[column], &rows->cells[row * list->field_count + column], out);
-	}
+	put_text(event->event_id, out);
+	put_text(event->tenant_id, out);
+	put_text(event->entity_id, out);
+	buffer_put_zigzag(out, (int64_t)event->op);
+	buffer_put_zigzag(out, event->occurred_at_ms);
+	buffer_put_zigzag(out, event->ingested_at_ms);
+	put_text(event->source, out);
+	buffer_put_zigzag(out, event->source_version);
+	buffer_put_zigzag(out, event->actor_id.at != NULL);
+	if (event->actor_id.at)
+		put_text(event->actor_id, out);
+	if (event->merged_count)
+		buffer_put_zigzag(out, (int64_t)event->merged_count);
+	for (size_t i = 0; i < event->merged_count; i++)
+		put_text(event->merged_ids[i], out);
 	buffer_put_zigzag(out, 0);
-}
-
-static void put_envelope(const struct event *e, struct buffer *out)
-{
-	put_text(e->event_id, out);
-	put_text(e->tenant_id, out);
-	put_text(e->entity_id, out);
-	buffer_put_zigzag(out, e->op);
-	buffer_put_zigzag(out, e->occurred_at_ms);
-	buffer_put_zigzag(out, e->ingested_at_ms);
-	put_text(e->source, out);
-	buffer_put_zigzag(out, e->source_version);
-	buffer_put_zigzag(out, e->actor_id.len > 0);
-	if (e->actor_id.len)
-		put_text(e->actor_id, out);
-	if (e->merged_count)
-		buffer_put_zigzag(out, (int64_t)e->merged_count);
-	for (size_t i = 0; i < e->merged_count; i++)
-		put_text(e->merged_ids[i], out);
-	buffer_put_zigzag(out, 0);
-	buffer_put_u8(out, e->excluded);
-	if (e->ext_count)
-		buffer_put_zigzag(out, (int64_t)e->ext_count);
-	for (size_t i = 0; i < e->ext_count; i++) {
-		put_text(e->ext[i].key, out);
-		put_text(e->ext[i].value, out);
+	buffer_put_u8(out, event->excluded);
+	if (event->ext_count)
+		buffer_put_zigzag(out, (int64_t)event->ext_count);
+	for (size_t i = 0; i < event->ext_count; i++) {
+		put_text(event->ext[i].key, out);
+		put_text(event->ext[i].value, out);
 	}
 	buffer_put_zigzag(out, 0);
 }
 
-void codec_encode_event(const struct event *e, struct buffer *out)
+void codec_encode_event(const struct event *event, struct buffer *out)
 {
-	const struct model_entity *model = &model_table[e->type];
+	const struct model_entity *model = &model_table[event->type];
 
-	put_envelope(e, out);
-	for (size_t i = 0; i < model->field_count; i++)
-		put_value(&model->fields[i], &e->fields[i], out);
+	put_envelope(event, out);
+	put_row(model->fields, model->field_count, event->fields, out);
 }

@@ -1,435 +1,487 @@
 /*
- * codec_run: a plan over a body. Only bytes inside the body are read; every length, count and index is checked as 64 bits before it is
- * used; what is skipped is checked as well. The first thing that is wrong ends it, with the field's name in the reason.
+ * Walking a body by its plan. The bytes come from outside: a run never leaves [at, end), never trusts a number before it is
+ * checked as 64 bits, and takes memory only from the arena, in proportion to what it has read. The reader of base/buffer.h does
+ * the same in general; this one is inline, because a call per field would cost more than the field.
  */
-#include <stdarg.h>
-#include <stdio.h>
+#include <endian.h>
+#include <math.h>
 #include <string.h>
 
 #include "base/decimal.h"
 #include "base/utf8.h"
 #include "edge/codec_inside.h"
 
-struct running {
-	const uint8_t *at, *end;
-	struct arena *arena;
-	char *reason;
-	uint32_t items_left;         /* of all arrays and maps that are skipped: bounds the work of empty items */
-};
+static bool run_step(struct codec_run *, const struct codec_step *, struct event_value *values);
 
-static bool bad(struct running *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static bool bad(struct running *r, const char *format, ...)
+static __attribute__((noinline, cold)) bool fail(struct codec_run *run, enum codec_fault fault)
 {
-	va_list args;
-
-	if (*r->reason)
-		return false;
-	va_start(args, format);
-	vsnprintf(r->reason, CODEC_REASON_MAX, format, args);
-	va_end(args);
+	run->fault = fault;
 	return false;
 }
 
-/* ---- bytes ---------------------------------------------------------------------------------------------- */
-
-static inline bool read_long(struct running *r, int64_t *ret)
+const char *codec_fault_text(enum codec_fault fault)
 {
-	uint64_t value = 0;
-	unsigned shift = 0;
+	static const char *const texts[] = {
+		[CODEC_FAULT_NONE] = "nothing is wrong",
+		[CODEC_FAULT_ENDS] = "the body ends here",
+		[CODEC_FAULT_NUMBER] = "not a number of the schema's type",
+		[CODEC_FAULT_LENGTH] = "a length that is negative or more than what is left",
+		[CODEC_FAULT_COUNT] = "a count that is more than what is left can hold",
+		[CODEC_FAULT_ROWS] = "too many rows",
+		[CODEC_FAULT_BRANCH] = "no such branch of the union",
+		[CODEC_FAULT_SYMBOL] = "no such symbol of the enum",
+		[CODEC_FAULT_BOOL] = "a boolean that is neither 0 nor 1",
+		[CODEC_FAULT_UTF8] = "not valid UTF-8",
+		[CODEC_FAULT_RANGE] = "out of range",
+		[CODEC_FAULT_DIGITS] = "more than four digits behind the point",
+		[CODEC_FAULT_TYPE] = "a value of a type that can't be read as this field",
+		[CODEC_FAULT_DEPTH] = "values inside values too deep",
+		[CODEC_FAULT_MEMORY] = "no room left in the batch",
+		[CODEC_FAULT_NULL] = "null",
+	};
 
-	while (r->at < r->end) {
-		uint8_t byte = *r->at++;
+	return texts[fault];
+}
 
+/* ---- numbers -------------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) bool take_long_number(struct codec_run *run, int64_t *ret)
+{
+	uint64_t bits = 0;
+	const uint8_t *at = run->at;
+
+	for (unsigned shift = 0; shift < 64; shift += 7) {
+		if (at == run->end)
+			return fail(run, CODEC_FAULT_ENDS);
+		uint8_t byte = *at++;
+
+		/* The tenth byte holds the 64th bit and nothing else. */
 		if (shift == 63 && byte > 1)
-			return bad(r, "a number is longer than 64 bits");
-		value |= (uint64_t)(byte & 0x7f) << shift;
-		if (!(byte & 0x80)) {
-			*ret = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
+			break;
+		bits |= (uint64_t)(byte & 0x7f) << shift;
+		if (byte < 0x80) {
+			run->at = at;
+			*ret = (int64_t)((bits >> 1) ^ (0 - (bits & 1)));
 			return true;
 		}
-		shift += 7;
-		if (shift > 63)
-			break;
 	}
-	return bad(r, r->at < r->end ? "a number is longer than 64 bits" : "the body ends inside a number");
+	return fail(run, CODEC_FAULT_NUMBER);
 }
 
-static bool read_bytes(struct running *r, struct slice *ret)
+static inline bool take_number(struct codec_run *run, int64_t *ret)
 {
-	int64_t length = 0;
+	if (run->at < run->end && *run->at < 0x80) {
+		unsigned bits = *run->at++;
 
-	if (!read_long(r, &length))
+		*ret = (int64_t)(bits >> 1) ^ -(int64_t)(bits & 1);
+		return true;
+	}
+	return take_long_number(run, ret);
+}
+
+static inline bool take_int(struct codec_run *run, int64_t *ret)
+{
+	if (!take_number(run, ret))
 		return false;
-	if (length < 0 || length > r->end - r->at)
-		return bad(r, "a length of %lld where %lld bytes are left", (long long)length, (long long)(r->end - r->at));
-	*ret = (struct slice){ (const char *)r->at, (size_t)length };
-	r->at += length;
+	return (*ret >= INT32_MIN && *ret <= INT32_MAX) || fail(run, CODEC_FAULT_NUMBER);
+}
+
+static inline size_t left(const struct codec_run *run)
+{
+	return (size_t)(run->end - run->at);
+}
+
+static inline bool take_bytes(struct codec_run *run, struct slice *ret)
+{
+	int64_t length;
+
+	if (!take_number(run, &length))
+		return false;
+	if (length < 0 || (uint64_t)length > left(run))
+		return fail(run, CODEC_FAULT_LENGTH);
+	*ret = (struct slice){ (const char *)run->at, (size_t)length };
+	run->at += length;
 	return true;
 }
 
-static bool read_fixed(struct running *r, size_t size, struct slice *ret)
+static inline bool pass_over(struct codec_run *run, uint64_t count)
 {
-	if (size > (size_t)(r->end - r->at))
-		return bad(r, "the body ends inside a value");
-	*ret = (struct slice){ (const char *)r->at, size };
-	r->at += size;
+	if (count > left(run))
+		return fail(run, CODEC_FAULT_ENDS);
+	run->at += count;
 	return true;
 }
 
-static bool read_text(struct running *r, struct slice *ret)
+/* ---- stored values -------------------------------------------------------------------------------------- */
+
+/* Nearly all texts are short and ASCII. */
+static inline bool is_text(struct slice text)
 {
-	if (!read_bytes(r, ret))
-		return false;
-	return utf8_valid(ret->at, ret->len) || bad(r, "a text is not UTF-8");
+	uint64_t all = 0, word;
+	size_t i = 0;
+
+	for (; text.len - i >= 8; i += 8) {
+		memcpy(&word, text.at + i, 8);
+		all |= word;
+	}
+	for (; i < text.len; i++)
+		all |= (uint8_t)text.at[i];
+	return !(all & 0x8080808080808080u) || utf8_valid(text.at, text.len);
 }
 
-static bool read_index(struct running *r, uint32_t count, uint32_t *ret)
+static inline bool run_text(struct codec_run *run, struct event_value *value)
 {
-	int64_t index = 0;
-
-	if (!read_long(r, &index))
+	if (!take_bytes(run, &value->text))
 		return false;
-	if (index < 0 || index >= count)
-		return bad(r, "an index of %lld among %u", (long long)index, count);
-	*ret = (uint32_t)index;
+	return is_text(value->text) || fail(run, CODEC_FAULT_UTF8);
+}
+
+static bool run_symbol(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
+{
+	int64_t index;
+
+	if (!take_int(run, &index))
+		return false;
+	if (index < 0 || (uint64_t)index >= step->size)
+		return fail(run, CODEC_FAULT_SYMBOL);
+	*value = step->of.symbols[index];
 	return true;
 }
 
-/* The next block of an array or map: how many items; 0 at the end. A negative count is followed by the block's bytes. */
-static bool read_block(struct running *r, uint32_t *ret)
+/* The writer has a text where the model has an enum: the one case that compares names, and only for such writers. */
+static bool run_text_symbol(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
 {
-	int64_t count = 0, bytes = 0;
+	struct slice text = { 0 };
+	int64_t found = 0;
 
-	if (!read_long(r, &count))
+	if (!take_bytes(run, &text))
+		return false;
+	for (int64_t i = 0; step->of.names[i]; i++)
+		if (slice_is(text, step->of.names[i]))
+			found = i;
+	value->i = found;
+	value->text = slice_of(step->of.names[found]);
+	return true;
+}
+
+static bool run_bool(struct codec_run *run, struct event_value *value)
+{
+	if (run->at == run->end)
+		return fail(run, CODEC_FAULT_ENDS);
+	value->i = *run->at++;
+	return value->i <= 1 || fail(run, CODEC_FAULT_BOOL);
+}
+
+static bool run_times(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
+{
+	int64_t number;
+
+	if (!(step->is_int ? take_int(run, &number) : take_number(run, &number)))
+		return false;
+	return !__builtin_mul_overflow(number, (int64_t)step->size, &value->i) ||
+	       fail(run, CODEC_FAULT_RANGE);
+}
+
+/* Microseconds to milliseconds: towards the past, as a time is cut off. */
+static bool run_divide(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
+{
+	int64_t number, divisor = (int64_t)step->size;
+
+	if (!(step->is_int ? take_int(run, &number) : take_number(run, &number)))
+		return false;
+	value->i = number / divisor - (number % divisor < 0);
+	return true;
+}
+
+static bool run_double(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
+{
+	float single;
+	double number;
+	uint64_t bits = 0;
+	uint32_t half;
+	size_t bytes = step->kind == CODEC_FLOAT ? sizeof(half) : sizeof(bits);
+
+	if (left(run) < bytes)
+		return fail(run, CODEC_FAULT_ENDS);
+	memcpy(&bits, run->at, bytes);
+	run->at += bytes;
+	bits = le64toh(bits);
+	half = (uint32_t)bits;
+	memcpy(&single, &half, sizeof(single));
+	memcpy(&number, &bits, sizeof(number));
+	if (step->kind == CODEC_FLOAT)
+		number = (double)single;
+	number = nearbyint(number * DECIMAL_SCALE);
+	/* 2^63 is a double, 2^63 - 1 is not; NaN compares with nothing. */
+	if (!(number > -0x1p63 && number < 0x1p63))
+		return fail(run, CODEC_FAULT_RANGE);
+	value->i = (int64_t)number;
+	return true;
+}
+
+static i128 power_of_ten(int exponent)
+{
+	i128 power = 1;
+
+	while (exponent-- > 0)
+		power *= 10;
+	return power;
+}
+
+/* Any decimal but the schema's own: longer bytes, or other digits behind the point. Digits that don't fit are refused, not rounded. */
+static __attribute__((noinline)) bool convert_decimal(
+	struct codec_run *run, struct slice bytes, int scale, int64_t *ret)
+{
+	i128 number;
+
+	if (!i128_from_be_bytes((const uint8_t *)bytes.at, bytes.len, &number))
+		return fail(run, CODEC_FAULT_RANGE);
+	if (scale < DECIMAL_DIGITS &&
+		i128_mul_overflow(number, power_of_ten(DECIMAL_DIGITS - scale), &number))
+		return fail(run, CODEC_FAULT_RANGE);
+	if (scale > DECIMAL_DIGITS) {
+		i128 power = power_of_ten(scale - DECIMAL_DIGITS);
+
+		if (number % power != 0)
+			return fail(run, CODEC_FAULT_DIGITS);
+		number /= power;
+	}
+	if (number > INT64_MAX || number < INT64_MIN)
+		return fail(run, CODEC_FAULT_RANGE);
+	*ret = (int64_t)number;
+	return true;
+}
+
+static bool run_decimal(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
+{
+	struct slice bytes = { (const char *)run->at, step->size };
+
+	if (step->is_fixed ? !pass_over(run, step->size) : !take_bytes(run, &bytes))
+		return false;
+	if (bytes.len == 0 || bytes.len > 8 || step->scale != DECIMAL_DIGITS)
+		return convert_decimal(run, bytes, step->scale, &value->i);
+	/* The sign, then the bytes shifted in. */
+	uint64_t number = (uint8_t)bytes.at[0] & 0x80 ? UINT64_MAX : 0;
+
+	for (size_t i = 0; i < bytes.len; i++)
+		number = number << 8 | (uint8_t)bytes.at[i];
+	value->i = (int64_t)number;
+	return true;
+}
+
+/* ---- many ----------------------------------------------------------------------------------------------- */
+
+/*
+ * The head of one block of an array or a map; *ret_count 0: the end. A negative count is followed by the block's bytes; what
+ * they are is checked, what they would be good for (skipping) is worth little in a message.
+ */
+static bool take_block(struct codec_run *run, const struct codec_record *item, uint64_t *ret_count)
+{
+	int64_t count, bytes;
+
+	if (!take_number(run, &count))
 		return false;
 	if (count < 0) {
-		if (!read_long(r, &bytes))
+		if (!take_number(run, &bytes))
 			return false;
-		if (bytes < 0 || bytes > r->end - r->at || count == INT64_MIN)
-			return bad(r, "a block of %lld bytes where %lld are left", (long long)bytes, (long long)(r->end - r->at));
-		count = -count;
+		if (bytes < 0 || (uint64_t)bytes > left(run))
+			return fail(run, CODEC_FAULT_LENGTH);
 	}
-	if (count > CODEC_ITEMS_MAX || (uint32_t)count > r->items_left)
-		return bad(r, "more than %d items", CODEC_ITEMS_MAX);
-	r->items_left -= (uint32_t)count;
-	*ret = (uint32_t)count;
-	return true;
+	*ret_count = count < 0 ? 0 - (uint64_t)count : (uint64_t)count;
+	return *ret_count <= left(run) || item->step_count == 0 || fail(run, CODEC_FAULT_COUNT);
 }
 
-/* ---- skipping ------------------------------------------------------------------------------------------- */
-
-static bool skip(struct running *r, const struct schema_node *node);
-
-static bool skip_items(struct running *r, const struct schema_node *node)
+static bool grow_list(struct codec_run *run, struct event_list *list, size_t columns, size_t count,
+	size_t *capacity)
 {
-	struct slice key = { 0 };
-	uint32_t count = 0;
+	struct event_value *cells;
 
-	for (;;) {
-		if (!read_block(r, &count))
-			return false;
-		if (!count)
-			return true;
-		for (uint32_t i = 0; i < count; i++)
-			if ((node->kind == NODE_MAP && !read_bytes(r, &key)) || !skip(r, node->children[0]))
-				return false;
-	}
-}
-
-static bool skip(struct running *r, const struct schema_node *node)
-{
-	struct slice bytes = { 0 };
-	uint32_t index = 0;
-	int64_t number = 0;
-
-	switch (node->kind) {
-	case NODE_NULL: return true;
-	case NODE_BOOL: return read_fixed(r, 1, &bytes);
-	case NODE_INT:
-	case NODE_LONG: return read_long(r, &number);
-	case NODE_FLOAT: return read_fixed(r, 4, &bytes);
-	case NODE_DOUBLE: return read_fixed(r, 8, &bytes);
-	case NODE_FIXED: return read_fixed(r, node->size, &bytes);
-	case NODE_BYTES:
-	case NODE_STRING: return read_bytes(r, &bytes);
-	case NODE_ENUM: return read_index(r, node->count, &index);
-	case NODE_UNION: return read_index(r, node->count, &index) && skip(r, node->children[index]);
-	case NODE_ARRAY:
-	case NODE_MAP: return skip_items(r, node);
-	case NODE_RECORD:
-		for (uint32_t i = 0; i < node->count; i++)
-			if (!skip(r, node->children[i]))
-				return false;
+	if (count > CODEC_ROWS_MAX)
+		return fail(run, CODEC_FAULT_ROWS);
+	if (count <= *capacity)
 		return true;
-	}
-	return false;
-}
-
-/* ---- values --------------------------------------------------------------------------------------------- */
-
-/* Through a union to the value; *ret NULL: it is null. */
-static bool enter(struct running *r, const struct schema_node *node, const struct schema_node **ret)
-{
-	uint32_t index = 0;
-
-	*ret = node;
-	if (node->kind != NODE_UNION)
-		return true;
-	if (!read_index(r, node->count, &index))
-		return false;
-	*ret = node->children[index]->kind == NODE_NULL ? NULL : node->children[index];
+	/* Many small blocks must not copy the rows again and again. */
+	*capacity = count > 2 * *capacity ? count : 2 * *capacity;
+	cells = arena_alloc(run->arena, *capacity * columns * sizeof(*cells));
+	if (!cells)
+		return fail(run, CODEC_FAULT_MEMORY);
+	if (list->count)
+		memcpy(cells, list->cells, list->count * columns * sizeof(*cells));
+	list->cells = cells;
 	return true;
 }
 
-static bool rescale(struct running *r, i128 value, int scale, int64_t *ret)
+static bool run_list(
+	struct codec_run *run, const struct codec_step *step, struct event_value *value)
 {
-	for (; scale < DECIMAL_DIGITS; scale++)
-		if (i128_mul_overflow(value, 10, &value))
-			return bad(r, "a decimal is too large");
-	if (scale > DECIMAL_DIGITS) {
-		i128 divisor = 1;
-
-		for (; scale > DECIMAL_DIGITS; scale--)
-			divisor *= 10;
-		value = i128_div_half_even(value, divisor);
-	}
-	if (value > INT64_MAX || value < INT64_MIN)
-		return bad(r, "a decimal is too large");
-	*ret = (int64_t)value;
-	return true;
-}
-
-static bool read_decimal(struct running *r, const struct schema_node *node, int64_t *ret)
-{
-	struct slice bytes = { 0 };
-	i128 value;
-
-	if (!(node->kind == NODE_FIXED ? read_fixed(r, node->size, &bytes) : read_bytes(r, &bytes)))
-		return false;
-	if (!i128_from_be_bytes((const uint8_t *)bytes.at, bytes.len, &value))
-		return bad(r, "a decimal is too large");
-	return rescale(r, value, node->scale, ret);
-}
-
-static bool read_number(struct running *r, const struct schema_node *node, enum value_type type, int64_t *ret)
-{
-	struct slice byte = { 0 };
-
-	if (node->kind == NODE_BOOL) {
-		if (!read_fixed(r, 1, &byte))
-			return false;
-		*ret = *byte.at != 0;
-		return (uint8_t)*byte.at <= 1 || bad(r, "a truth value that is neither 0 nor 1");
-	}
-	if (node->kind == NODE_BYTES || node->kind == NODE_FIXED)
-		return read_decimal(r, node, ret);
-	if (!read_long(r, ret))
-		return false;
-	if (node->kind == NODE_INT && (*ret > INT32_MAX || *ret < INT32_MIN))
-		return bad(r, "an int that is longer than 32 bits");
-	if (node->logical == LOGICAL_MICROS)
-		*ret = *ret / 1000 - (*ret % 1000 < 0);
-	if (type == VALUE_DECIMAL || type == VALUE_MONEY)
-		return rescale(r, *ret, 0, ret);
-	return true;
-}
-
-static bool read_list(struct running *r, const struct codec_step *step, struct event_value *ret);
-
-static bool read_value(struct running *r, const struct codec_step *step, struct event_value *ret)
-{
-	const struct schema_node *node;
-	uint32_t index = 0;
-
-	if (!enter(r, step->node, &node))
-		return false;
-	ret->is_null = !node;
-	if (!node)
-		return true;
-	switch (step->field->type) {
-	case VALUE_STRING:
-		if (node->kind == NODE_ENUM) {
-			if (!read_index(r, node->count, &index))
-				return false;
-			ret->text = step->symbols ? slice_of(step->field->symbols[step->symbols[index]]) : node->names[index];
-			return true;
-		}
-		if (!read_text(r, &ret->text))
-			return false;
-		ret->is_null = !ret->text.len; /* blank is unknown */
-		return true;
-	case VALUE_LIST:
-		return read_list(r, step, ret);
-	default:
-		return read_number(r, node, step->field->type, &ret->i);
-	}
-}
-
-static bool read_row(struct running *r, const struct codec_columns *columns, struct event_value *cells)
-{
-	for (uint32_t i = 0; i < columns->width; i++)
-		cells[i].is_null = true;
-	for (uint32_t i = 0; i < columns->count; i++) {
-		const struct codec_step *step = &columns->steps[i];
-
-		if (step->target == TARGET_SKIP ? !skip(r, step->node) : !read_value(r, step, &cells[step->place]))
-			return false;
-	}
-	return true;
-}
-
-static bool read_list(struct running *r, const struct codec_step *step, struct event_value *ret)
-{
-	const struct codec_columns *columns = step->columns;
-	struct event_list *list = arena_alloc(r->arena, sizeof(*list));
+	const struct codec_record *row = step->of.record;
+	struct event_list *list = arena_alloc(run->arena, sizeof(*list));
 	size_t capacity = 0;
-	uint32_t count = 0;
+	uint64_t count;
 
 	if (!list)
-		return bad(r, "the event is too large");
+		return fail(run, CODEC_FAULT_MEMORY);
+	value->list = list;
 	for (;;) {
-		if (!read_block(r, &count))
+		if (!take_block(run, row, &count))
 			return false;
-		if (!count)
-			break;
-		/* An item takes at least a byte per column that the writer has: what is left bounds what is made room for. */
-		if (columns->count && count > (size_t)(r->end - r->at))
-			return bad(r, "%u items where %lld bytes are left", count, (long long)(r->end - r->at));
-		if (list->count + count > capacity) {
-			struct event_value *cells;
-
-			capacity = list->count + count > capacity * 2 ? list->count + count : capacity * 2;
-			cells = arena_alloc(r->arena, capacity * columns->width * sizeof(*cells));
-			if (!cells)
-				return bad(r, "the event is too large");
-			if (list->count)
-				memcpy(cells, list->cells, list->count * columns->width * sizeof(*cells));
-			list->cells = cells;
-		}
-		for (uint32_t i = 0; i < count; i++)
-			if (!read_row(r, columns, list->cells + list->count++ * columns->width))
-				return false;
-	}
-	ret->list = list;
-	return true;
-}
-
-/* ---- the envelope --------------------------------------------------------------------------------------- */
-
-static bool read_ids(struct running *r, struct event *event)
-{
-	uint32_t count = 0;
-
-	for (;;) {
-		struct slice *ids;
-
-		if (!read_block(r, &count))
-			return false;
-		if (!count)
+		if (count == 0)
 			return true;
-		if (count > (size_t)(r->end - r->at))
-			return bad(r, "%u items where %lld bytes are left", count, (long long)(r->end - r->at));
-		ids = arena_alloc(r->arena, (event->merged_count + count) * sizeof(*ids));
-		if (!ids)
-			return bad(r, "the event is too large");
-		if (event->merged_count)
-			memcpy(ids, event->merged_ids, event->merged_count * sizeof(*ids));
-		event->merged_ids = ids;
-		for (uint32_t i = 0; i < count; i++)
-			if (!read_text(r, &ids[event->merged_count++]))
+		if (count > CODEC_ROWS_MAX)
+			return fail(run, CODEC_FAULT_ROWS);
+		if (!grow_list(run, list, row->columns, list->count + (size_t)count, &capacity))
+			return false;
+		for (; count > 0; count--, list->count++)
+			if (!codec_run_record(run, row, list->cells + list->count * row->columns))
 				return false;
 	}
 }
 
-static bool read_ext_value(struct running *r, const struct schema_node *node, struct slice *ret)
+static bool run_union(
+	struct codec_run *run, const struct codec_step *step, struct event_value *values)
 {
-	*ret = (struct slice){ 0 };
-	if (!enter(r, node, &node))
+	int64_t branch;
+
+	if (!take_number(run, &branch))
 		return false;
-	return !node || read_text(r, ret);
+	if (branch < 0 || (uint64_t)branch >= step->size)
+		return fail(run, CODEC_FAULT_BRANCH);
+	if (step->of.branches[branch].kind == CODEC_NOTHING)
+		return true;
+	return run_step(run, &step->of.branches[branch], values);
 }
 
-static bool read_ext(struct running *r, const struct schema_node *map, struct event *event)
+/* ---- passing over --------------------------------------------------------------------------------------- */
+
+static bool skip_array(struct codec_run *run, const struct codec_step *step)
 {
-	uint32_t count = 0;
+	const struct codec_record *item = step->of.record;
+	uint64_t count;
 
 	for (;;) {
-		struct event_ext *ext;
-
-		if (!read_block(r, &count))
+		if (!take_block(run, item, &count))
 			return false;
-		if (!count)
+		if (count == 0)
 			return true;
-		if (count > (size_t)(r->end - r->at))
-			return bad(r, "%u items where %lld bytes are left", count, (long long)(r->end - r->at));
-		ext = arena_alloc(r->arena, (event->ext_count + count) * sizeof(*ext));
-		if (!ext)
-			return bad(r, "the event is too large");
-		if (event->ext_count)
-			memcpy(ext, event->ext, event->ext_count * sizeof(*ext));
-		event->ext = ext;
-		for (uint32_t i = 0; i < count; i++) {
-			struct event_ext *pair = &ext[event->ext_count];
-
-			if (!read_text(r, &pair->key) || !read_ext_value(r, map->children[0], &pair->value))
+		/* Items that take no bytes take no time either, however many there are said to be. */
+		for (; count > 0 && item->step_count > 0; count--)
+			if (!codec_run_record(run, item, NULL))
 				return false;
-			event->ext_count += pair->value.len > 0; /* a blank field is none */
-		}
 	}
 }
 
-static bool run_step(struct running *r, const struct codec_step *step, struct event *event)
+static bool skip_deeper(struct codec_run *run, const struct codec_step *step)
 {
-	const struct schema_node *node;
-	void *place = (char *)event + step->place;
-	uint32_t index = 0;
-	int64_t number = 0;
+	bool good;
 
-	if (step->target == TARGET_SKIP)
-		return skip(r, step->node);
-	if (step->target == TARGET_VALUE)
-		return read_value(r, step, &event->fields[step->place]);
-	if (!enter(r, step->node, &node) || !node)
-		return !*r->reason;
-	switch (step->target) {
-	case TARGET_TEXT:
-		return read_text(r, place);
-	case TARGET_OP:
-		if (!read_index(r, node->count, &index))
+	if (run->depth == CODEC_DEPTH_MAX)
+		return fail(run, CODEC_FAULT_DEPTH);
+	run->depth++;
+	if (step->kind == CODEC_SKIP_RECORD)
+		good = codec_run_record(run, step->of.record, NULL);
+	else if (step->kind == CODEC_SKIP_ARRAY)
+		good = skip_array(run, step);
+	else
+		good = run_union(run, step, NULL);
+	run->depth--;
+	return good;
+}
+
+static bool skip_step(struct codec_run *run, const struct codec_step *step)
+{
+	struct slice bytes;
+	int64_t number;
+
+	switch ((enum codec_kind)step->kind) {
+	case CODEC_SKIP_BYTES:
+		return pass_over(run, step->size);
+	case CODEC_SKIP_NUMBER:
+		return take_number(run, &number);
+	case CODEC_SKIP_TEXT:
+		return take_bytes(run, &bytes);
+	case CODEC_SKIP_SYMBOL:
+		if (!take_number(run, &number))
 			return false;
-		event->op = (enum event_op)step->symbols[index];
-		return true;
-	case TARGET_LONG:
-		return read_number(r, node, VALUE_INT, place);
-	case TARGET_BOOL:
-		if (!read_number(r, node, VALUE_BOOL, &number))
-			return false;
-		*(bool *)place = number != 0;
-		return true;
-	case TARGET_IDS:
-		return read_ids(r, event);
+		return (number >= 0 && (uint64_t)number < step->size) ||
+		       fail(run, CODEC_FAULT_SYMBOL);
 	default:
-		return read_ext(r, node, event);
+		return skip_deeper(run, step);
 	}
 }
 
-enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice body, size_t *ret_used, struct arena *arena,
-	struct event *ret, char ret_reason[CODEC_REASON_MAX])
-{
-	struct running r = { .at = (const uint8_t *)body.at, .end = (const uint8_t *)body.at + body.len, .arena = arena,
-		.reason = ret_reason, .items_left = CODEC_ITEMS_MAX };
+/* ---- the walk ------------------------------------------------------------------------------------------- */
 
-	ret_reason[0] = '\0';
-	event_init(ret, plan->type, arena);
-	for (uint32_t i = 0; i < plan->record.count; i++) {
-		if (run_step(&r, &plan->record.steps[i], ret))
-			continue;
-		return CODEC_BAD;
+static bool run_step(
+	struct codec_run *run, const struct codec_step *step, struct event_value *values)
+{
+	if (step->kind >= CODEC_NOTHING)
+		return skip_step(run, step);
+	struct event_value *value = &values[step->target];
+
+	if (step->null_branch) {
+		int64_t branch;
+
+		if (!take_number(run, &branch))
+			return false;
+		if (branch == step->null_branch - 1) {
+			value->is_null = true;
+			return true;
+		}
+		if (branch < 0 || branch > 1)
+			return fail(run, CODEC_FAULT_BRANCH);
 	}
-	if (ret_used)
-		*ret_used = (size_t)(r.at - (const uint8_t *)body.at);
-	else if (r.at != r.end && !bad(&r, "%lld bytes are left over", (long long)(r.end - r.at)))
-		return CODEC_BAD;
-	return CODEC_OK;
+	switch ((enum codec_kind)step->kind) {
+	case CODEC_TEXT:
+		return run_text(run, value);
+	case CODEC_LONG:
+		return take_number(run, &value->i);
+	case CODEC_INT:
+		return take_int(run, &value->i);
+	case CODEC_SYMBOL:
+		return run_symbol(run, step, value);
+	case CODEC_TEXT_SYMBOL:
+		return run_text_symbol(run, step, value);
+	case CODEC_BOOL:
+		return run_bool(run, value);
+	case CODEC_TIMES:
+		return run_times(run, step, value);
+	case CODEC_DIVIDE:
+		return run_divide(run, step, value);
+	case CODEC_FLOAT:
+	case CODEC_DOUBLE:
+		return run_double(run, step, value);
+	case CODEC_DECIMAL:
+		return run_decimal(run, step, value);
+	case CODEC_LIST:
+		return run_list(run, step, value);
+	case CODEC_UNION:
+		return run_union(run, step, values);
+	case CODEC_NULL:
+		value->is_null = true;
+		return true;
+	default:
+		return fail(run, CODEC_FAULT_TYPE);
+	}
+}
+
+bool codec_run_record(
+	struct codec_run *run, const struct codec_record *record, struct event_value *values)
+{
+	for (uint32_t i = 0; i < record->default_count; i++)
+		values[record->defaults[i].target] = record->defaults[i].value;
+	for (uint32_t i = 0; i < record->step_count; i++) {
+		if (run_step(run, &record->steps[i], values))
+			continue;
+		/* The innermost field that has a name of its own. */
+		if (!run->field)
+			run->field = record->steps[i].name;
+		return false;
+	}
+	return true;
 }

@@ -1,258 +1,211 @@
-/* codec_schema: the text of an Avro schema -> a tree of nodes, bounded in depth and size. Schemas can come from outside. */
-#include <jansson.h>
+/* The types of a schema: which names it defines, and what a type in it means. The text comes from outside, so every walk is bounded. */
 #include <stdio.h>
 #include <string.h>
 
 #include "edge/codec_inside.h"
 
-enum { NAMED_MAX = 64 };
-
-struct parsing {
-	struct arena *arena;
-	char *reason;
-	struct { struct slice name; struct schema_node *node; } named[NAMED_MAX];
-	uint32_t named_count;
+const char *const codec_wire_names[WIRE_UNION + 1] = {
+	"null",
+	"boolean",
+	"int",
+	"long",
+	"float",
+	"double",
+	"bytes",
+	"string",
+	"record",
+	"enum",
+	"fixed",
+	"array",
+	"map",
+	"union",
 };
 
-static struct schema_node *parse(struct parsing *p, const json_t *json, int depth);
+#define REFUSE(names, ...) (snprintf((names)->reason, EVENT_REASON_MAX, __VA_ARGS__), false)
 
-static struct schema_node *refuse(struct parsing *p, const char *reason)
+static bool is_letter(char c)
 {
-	if (!*p->reason)
-		snprintf(p->reason, CODEC_REASON_MAX, "schema: %s", reason);
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+bool codec_name_is_good(const char *name)
+{
+	size_t length = 0;
+
+	for (bool begins = true; name[length]; length++) {
+		char c = name[length];
+
+		if (length == CODEC_NAME_BYTES_MAX ||
+			!(is_letter(c) || (!begins && ((c >= '0' && c <= '9') || c == '.'))))
+			return false;
+		begins = c == '.';
+	}
+	return length > 0 && name[length - 1] != '.';
+}
+
+static struct codec_named *find_full_name(const struct codec_names *names, const char *full_name)
+{
+	for (uint32_t i = 0; i < names->count; i++)
+		if (strcmp(names->items[i].full_name, full_name) == 0)
+			return &names->items[i];
 	return NULL;
 }
 
-static struct schema_node *node_new(struct parsing *p, enum node_kind kind)
-{
-	struct schema_node *node = arena_alloc(p->arena, sizeof(*node));
+enum { FULL_NAME_BYTES = 2 * CODEC_NAME_BYTES_MAX + 2 };
 
-	if (!node)
-		return refuse(p, "too large");
-	node->kind = kind;
-	return node;
+static const char *join(const char *space, const char *name, char text[FULL_NAME_BYTES])
+{
+	snprintf(text, FULL_NAME_BYTES, "%s%s%s", space, *space ? "." : "", name);
+	return text;
 }
 
-static struct slice copy(struct parsing *p, const char *text)
+/* "a.b.name" has the namespace a.b; else the definition's own; else that of what it stands in. */
+static bool add_name(struct codec_names *names, json_t *definition, enum codec_wire wire,
+	const char *space, const char **ret_space)
 {
-	return (struct slice){ arena_strndup(p->arena, text, strlen(text)), strlen(text) };
-}
+	const char *name = json_string_value(json_object_get(definition, "name"));
+	const char *own = json_string_value(json_object_get(definition, "namespace"));
+	char text[FULL_NAME_BYTES];
 
-/* Names are compared without their namespaces. */
-static struct slice short_name(struct parsing *p, const char *name)
-{
+	if (!name || !codec_name_is_good(name) || (own && *own && !codec_name_is_good(own)))
+		return REFUSE(names, "the schema has a type without a proper name");
 	const char *dot = strrchr(name, '.');
 
-	return copy(p, dot ? dot + 1 : name);
-}
+	if (dot)
+		space = arena_strndup(names->memory, name, (size_t)(dot - name));
+	else if (own)
+		space = arena_strndup(names->memory, own, strlen(own));
+	const char *full_name = join(dot ? "" : space, name, text);
 
-static struct schema_node *named(struct parsing *p, const char *name)
-{
-	struct slice wanted = short_name(p, name);
-
-	for (uint32_t i = 0; i < p->named_count; i++)
-		if (slice_equal(p->named[i].name, wanted))
-			return p->named[i].node;
-	return NULL;
-}
-
-static struct schema_node *parse_name(struct parsing *p, const char *name)
-{
-	static const struct { const char *name; enum node_kind kind; } primitives[] = {
-		{ "null", NODE_NULL }, { "boolean", NODE_BOOL }, { "int", NODE_INT }, { "long", NODE_LONG }, { "float", NODE_FLOAT },
-		{ "double", NODE_DOUBLE }, { "bytes", NODE_BYTES }, { "string", NODE_STRING },
+	if (find_full_name(names, full_name))
+		return REFUSE(names, "the schema defines %.100s twice", full_name);
+	if (names->count == CODEC_NAMES_MAX)
+		return REFUSE(names, "the schema defines more than %d names", CODEC_NAMES_MAX);
+	names->items[names->count++] = (struct codec_named){
+		.full_name = arena_strndup(names->memory, full_name, strlen(full_name)),
+		.space = space,
+		.definition = definition,
+		.wire = wire,
 	};
-	struct schema_node *node;
-
-	for (size_t i = 0; i < sizeof(primitives) / sizeof(primitives[0]); i++)
-		if (!strcmp(name, primitives[i].name))
-			return node_new(p, primitives[i].kind);
-	node = named(p, name);
-	return node ? node : refuse(p, "a type that is not defined");
+	*ret_space = space;
+	return true;
 }
 
-static struct schema_node *begin_named(struct parsing *p, const json_t *json, enum node_kind kind)
+static int wire_find(const char *name)
 {
-	const char *name = json_string_value(json_object_get(json, "name"));
-	struct schema_node *node = node_new(p, kind);
-
-	if (!name)
-		return refuse(p, "a record, enum or fixed without a name");
-	if (!node)
-		return NULL;
-	if (p->named_count == NAMED_MAX)
-		return refuse(p, "too many named types");
-	node->name = short_name(p, name);
-	p->named[p->named_count].name = node->name;
-	p->named[p->named_count++].node = node;
-	return node;
+	for (int i = 0; i <= WIRE_UNION; i++)
+		if (strcmp(name, codec_wire_names[i]) == 0 && i != WIRE_UNION)
+			return i;
+	return -1;
 }
 
-static struct schema_node *parse_record(struct parsing *p, const json_t *json, int depth)
+static bool collect(struct codec_names *names, json_t *type, const char *space, int depth);
+
+static bool collect_fields(
+	struct codec_names *names, json_t *definition, const char *space, int depth)
 {
-	const json_t *fields = json_object_get(json, "fields");
-	struct schema_node *node = begin_named(p, json, NODE_RECORD);
-	size_t count = json_array_size(fields);
+	json_t *fields = json_object_get(definition, "fields"), *field;
+	size_t i;
 
-	if (!node)
-		return NULL;
-	if (!json_is_array(fields) || count > CODEC_FIELDS_MAX)
-		return refuse(p, "a record without fields, or with too many");
-	node->names = arena_alloc(p->arena, (count + 1) * sizeof(*node->names));
-	node->children = arena_alloc(p->arena, (count + 1) * sizeof(struct schema_node *));
-	if (!node->names || !node->children)
-		return refuse(p, "too large");
-	for (size_t i = 0; i < count; i++) {
-		const json_t *field = json_array_get(fields, i);
-		const char *name = json_string_value(json_object_get(field, "name"));
-
-		if (!name)
-			return refuse(p, "a field without a name");
-		node->names[i] = copy(p, name);
-		node->children[i] = parse(p, json_object_get(field, "type"), depth + 1);
-		if (!node->children[i])
-			return NULL;
-	}
-	node->count = (uint32_t)count;
-	return node;
+	if (!json_is_array(fields))
+		return REFUSE(names, "a record of the schema has no fields");
+	json_array_foreach(fields, i, field) if (!collect(names, json_object_get(field, "type"),
+							 space, depth + 1)) return false;
+	return true;
 }
 
-static struct schema_node *parse_enum(struct parsing *p, const json_t *json)
+static bool collect(struct codec_names *names, json_t *type, const char *space, int depth)
 {
-	const json_t *symbols = json_object_get(json, "symbols");
-	struct schema_node *node = begin_named(p, json, NODE_ENUM);
-	size_t count = json_array_size(symbols);
+	json_t *inner = json_object_get(type, "type"), *branch;
+	size_t i;
 
-	if (!node)
-		return NULL;
-	if (!count || count > CODEC_SYMBOLS_MAX)
-		return refuse(p, "an enum without symbols, or with too many");
-	node->names = arena_alloc(p->arena, count * sizeof(*node->names));
-	if (!node->names)
-		return refuse(p, "too large");
-	for (size_t i = 0; i < count; i++) {
-		const char *symbol = json_string_value(json_array_get(symbols, i));
-
-		if (!symbol)
-			return refuse(p, "a symbol that is no text");
-		node->names[i] = copy(p, symbol);
-	}
-	node->count = (uint32_t)count;
-	return node;
-}
-
-static struct schema_node *parse_fixed(struct parsing *p, const json_t *json)
-{
-	json_int_t size = json_integer_value(json_object_get(json, "size"));
-	struct schema_node *node = begin_named(p, json, NODE_FIXED);
-
-	if (!node)
-		return NULL;
-	if (size < 0 || size > 1 << 20)
-		return refuse(p, "a fixed of an absurd size");
-	node->size = (size_t)size;
-	return node;
-}
-
-static struct schema_node *parse_items(struct parsing *p, const json_t *items, enum node_kind kind, int depth)
-{
-	struct schema_node *node = node_new(p, kind);
-
-	if (!node)
-		return NULL;
-	node->children = arena_alloc(p->arena, sizeof(struct schema_node *));
-	if (!node->children)
-		return refuse(p, "too large");
-	node->children[0] = parse(p, items, depth + 1);
-	node->count = 1;
-	return node->children[0] ? node : NULL;
-}
-
-static struct schema_node *parse_union(struct parsing *p, const json_t *json, int depth)
-{
-	struct schema_node *node = node_new(p, NODE_UNION);
-	size_t count = json_array_size(json);
-
-	if (!node)
-		return NULL;
-	if (!count || count > 32)
-		return refuse(p, "a union without branches, or with too many");
-	node->children = arena_alloc(p->arena, count * sizeof(struct schema_node *));
-	if (!node->children)
-		return refuse(p, "too large");
-	for (size_t i = 0; i < count; i++) {
-		node->children[i] = parse(p, json_array_get(json, i), depth + 1);
-		if (!node->children[i])
-			return NULL;
-	}
-	node->count = (uint32_t)count;
-	return node;
-}
-
-static void read_logical(struct schema_node *node, const json_t *json)
-{
-	static const struct { const char *name; enum node_logical logical; } names[] = {
-		{ "decimal", LOGICAL_DECIMAL }, { "timestamp-millis", LOGICAL_MILLIS }, { "local-timestamp-millis", LOGICAL_MILLIS },
-		{ "timestamp-micros", LOGICAL_MICROS }, { "date", LOGICAL_DATE },
-	};
-	const char *logical = json_string_value(json_object_get(json, "logicalType"));
-	json_int_t scale = json_integer_value(json_object_get(json, "scale"));
-
-	for (size_t i = 0; logical && i < sizeof(names) / sizeof(names[0]); i++)
-		if (!strcmp(logical, names[i].name))
-			node->logical = names[i].logical;
-	node->scale = scale < 0 || scale > 38 ? 39 : (int)scale;
-}
-
-static struct schema_node *parse_object(struct parsing *p, const json_t *json, int depth)
-{
-	const json_t *type = json_object_get(json, "type");
-	const char *name = json_string_value(type);
-	struct schema_node *node;
-
-	if (!name)
-		return parse(p, type, depth + 1);
-	if (!strcmp(name, "record") || !strcmp(name, "error"))
-		return parse_record(p, json, depth);
-	if (!strcmp(name, "enum"))
-		return parse_enum(p, json);
-	if (!strcmp(name, "array"))
-		return parse_items(p, json_object_get(json, "items"), NODE_ARRAY, depth);
-	if (!strcmp(name, "map"))
-		return parse_items(p, json_object_get(json, "values"), NODE_MAP, depth);
-	node = !strcmp(name, "fixed") ? parse_fixed(p, json) : parse_name(p, name);
-	if (node)
-		read_logical(node, json);
-	return node;
-}
-
-static struct schema_node *parse(struct parsing *p, const json_t *json, int depth)
-{
 	if (depth > CODEC_DEPTH_MAX)
-		return refuse(p, "nested too deeply");
-	if (json_is_string(json))
-		return parse_name(p, json_string_value(json));
-	if (json_is_array(json))
-		return parse_union(p, json, depth);
-	if (json_is_object(json))
-		return parse_object(p, json, depth);
-	return refuse(p, "a type is missing");
+		return REFUSE(
+			names, "the schema's types are nested deeper than %d", CODEC_DEPTH_MAX);
+	if (json_is_array(type)) {
+		json_array_foreach(type, i,
+			branch) if (!collect(names, branch, space, depth + 1)) return false;
+		return true;
+	}
+	if (!json_is_object(type))
+		return true;
+	if (!json_is_string(inner))
+		return collect(names, inner, space, depth + 1);
+	int wire = wire_find(json_string_value(inner));
+
+	if (wire == WIRE_RECORD)
+		return add_name(names, type, WIRE_RECORD, space, &space) &&
+		       collect_fields(names, type, space, depth);
+	if (wire == WIRE_ENUM || wire == WIRE_FIXED)
+		return add_name(names, type, (enum codec_wire)wire, space, &space);
+	if (wire == WIRE_ARRAY)
+		return collect(names, json_object_get(type, "items"), space, depth + 1);
+	if (wire == WIRE_MAP)
+		return collect(names, json_object_get(type, "values"), space, depth + 1);
+	return true;
 }
 
-struct schema_node *schema_node_parse(struct arena *arena, struct slice text, char ret_reason[CODEC_REASON_MAX])
+bool codec_names_collect(struct codec_names *names, json_t *schema)
 {
-	struct parsing p = { .arena = arena, .reason = ret_reason };
-	json_error_t error;
-	struct schema_node *node;
-	json_t *json;
+	names->items = arena_alloc(names->memory, CODEC_NAMES_MAX * sizeof(*names->items));
+	names->count = 0;
+	return collect(names, schema, "", 0);
+}
 
-	ret_reason[0] = '\0';
-	if (text.len > SCHEMA_BYTES_MAX)
-		return refuse(&p, "too long");
-	json = json_loadb(text.at, text.len, JSON_DECODE_ANY, &error);
-	if (!json)
-		return refuse(&p, "it is no JSON");
-	node = parse(&p, json, 0);
-	json_decref(json);
-	return node;
+static struct codec_named *find_reference(
+	struct codec_names *names, const char *name, const char *space)
+{
+	struct codec_named *found = NULL;
+	char text[FULL_NAME_BYTES];
+
+	if (!codec_name_is_good(name))
+		return NULL;
+	if (!strchr(name, '.') && *space)
+		found = find_full_name(names, join(space, name, text));
+	return found ? found : find_full_name(names, name);
+}
+
+bool codec_type_of(
+	struct codec_names *names, json_t *type, const char *space, struct codec_type *ret)
+{
+	json_t *definition = NULL;
+
+	for (int depth = 0; json_is_object(type) && depth <= CODEC_DEPTH_MAX; depth++) {
+		definition = type;
+		type = json_object_get(type, "type");
+	}
+	if (json_is_array(type)) {
+		*ret = (struct codec_type){ WIRE_UNION, type, space, NULL };
+		return true;
+	}
+	const char *name = json_string_value(type);
+	int wire = name ? wire_find(name) : -1;
+
+	if (!name)
+		return REFUSE(names, "the schema has something else where a type should be");
+	if (wire >= 0 && (wire < WIRE_RECORD || (wire >= WIRE_ARRAY && definition))) {
+		*ret = (struct codec_type){ (enum codec_wire)wire, definition, space, NULL };
+		return true;
+	}
+	if (wire >= 0 && definition && json_is_string(json_object_get(definition, "name"))) {
+		for (uint32_t i = 0; i < names->count; i++)
+			if (names->items[i].definition == definition) {
+				*ret = (struct codec_type){ (enum codec_wire)wire, definition,
+					names->items[i].space, &names->items[i] };
+				return true;
+			}
+	}
+	struct codec_named *named = find_reference(names, name, space);
+
+	if (!named)
+		return REFUSE(names, "the schema doesn't say what %.100s is", name);
+	*ret = (struct codec_type){ named->wire, named->definition, named->space, named };
+	return true;
+}
+
+const char *codec_logical(const struct codec_type *type)
+{
+	const char *logical = json_string_value(json_object_get(type->definition, "logicalType"));
+
+	return logical ? logical : "";
 }

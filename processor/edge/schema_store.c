@@ -24,7 +24,7 @@ struct schema {
 };
 
 struct schema_store {
-	char *folder; /* owned; NULL: built-in ones only */
+	char *folder;		/* owned; NULL: built-in ones only */
 	struct schema *schemas; /* owned */
 	uint32_t count, capacity, id_count;
 	struct wall wall;
@@ -77,7 +77,8 @@ static int read_text(const char *path, char **ret_text, size_t *ret_length)
 	if (ferror(file))
 		return err_raise(-EIO, "%s: can't be read", path);
 	if (length > SCHEMA_BYTES_MAX)
-		return err_raise(-EFBIG, "%s: a schema has at most %d bytes", path, SCHEMA_BYTES_MAX);
+		return err_raise(
+			-EFBIG, "%s: a schema has at most %d bytes", path, SCHEMA_BYTES_MAX);
 	*ret_text = x_strndup(text, length);
 	*ret_length = length;
 	return 0;
@@ -87,10 +88,12 @@ static int read_text(const char *path, char **ret_text, size_t *ret_length)
 static int record_name(const char *path, const char *text, size_t length, char **ret_name)
 {
 	json_error_t mistake;
-	__attribute__((cleanup(cleanup_json))) json_t *schema = json_loadb(text, length, 0, &mistake);
+	__attribute__((cleanup(cleanup_json))) json_t *schema =
+		json_loadb(text, length, 0, &mistake);
 
 	if (!schema)
-		return err_raise(-EINVAL, "%s:%d:%d: %s", path, mistake.line, mistake.column, mistake.text);
+		return err_raise(
+			-EINVAL, "%s:%d:%d: %s", path, mistake.line, mistake.column, mistake.text);
 	const char *type = json_string_value(json_object_get(schema, "type"));
 	const char *name = json_string_value(json_object_get(schema, "name"));
 
@@ -183,7 +186,8 @@ static int scan(struct schema_store *store, bool later)
 	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
 		size_t length = strlen(entry->d_name);
 
-		if (length < 6 || entry->d_name[0] == '.' || strcmp(entry->d_name + length - 5, ".avsc") != 0)
+		if (length < 6 || entry->d_name[0] == '.' ||
+			strcmp(entry->d_name + length - 5, ".avsc") != 0)
 			continue;
 		int r = add_file(store, entry->d_name, later);
 
@@ -199,7 +203,8 @@ static void look_again(struct schema_store *store)
 {
 	if (!store->folder || wall_monotone_ms(&store->wall) - store->scanned_at_ms < RESCAN_MS)
 		return;
-	if (scan(store, true) == 0 || (store->complaint && strcmp(store->complaint, err_message()) == 0))
+	if (scan(store, true) == 0 ||
+		(store->complaint && strcmp(store->complaint, err_message()) == 0))
 		return;
 	free(store->complaint);
 	store->complaint = x_strdup(err_message());
@@ -262,7 +267,8 @@ struct slice schema_store_by_name(struct schema_store *store, const char *name)
 		return (struct slice){ NULL, 0 };
 	const struct asset *asset = asset_find(file);
 
-	return asset ? (struct slice){ (const char *)asset->data, asset->len } : (struct slice){ NULL, 0 };
+	return asset ? (struct slice){ (const char *)asset->data, asset->len }
+		     : (struct slice){ NULL, 0 };
 }
 
 bool schema_store_has_ids(const struct schema_store *store)
