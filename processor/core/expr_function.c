@@ -410,27 +410,31 @@ static struct value run_round(
 {
 	struct value value = args[0];
 
-	(void)frame;
 	(void)count;
 	if (value.is_null || value.type == VALUE_INT)
 		return value;
 	int64_t unit = value.type == VALUE_DURATION ? 1000 : DECIMAL_SCALE, rest = value.i % unit;
 	if (rest < 0)
 		rest += unit;
-	int64_t below = value.i - rest;
+	i128 below = (i128)value.i - rest;
+	bool is_up = false;
 	switch (*(const enum rounding *)user) {
 	case ROUND_FLOOR:
-		value.i = below;
 		break;
 	case ROUND_CEIL:
-		value.i = rest > 0 ? below + unit : below;
+		is_up = rest > 0;
 		break;
 	case ROUND_NEAREST:
-		value.i = rest * 2 > unit || (rest * 2 == unit && (below / unit) % 2 != 0)
-				  ? below + unit
-				  : below;
+		is_up = rest * 2 > unit || (rest * 2 == unit && (below / unit) % 2 != 0);
 		break;
 	}
+	if (is_up)
+		below += unit;
+	if (below > INT64_MAX || below < INT64_MIN) {
+		frame->overflow_count++;
+		return value_null((enum value_type)value.type);
+	}
+	value.i = (int64_t)below;
 	return value;
 }
 
