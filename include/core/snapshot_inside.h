@@ -241,6 +241,7 @@ struct collecting {
 	snapshot_emit_fn emit;
 	void *ctx;
 	bool refused;                /* the sink is full, or the budget is used up */
+	bool is_full;                /* the sink is */
 };
 
 /* Where totals come from: the running ones at a window's places, or the sums of a closed period. */

@@ -137,7 +137,7 @@ bool snapshot_send(struct collecting *c, enum snapshot_topic topic, struct snaps
 	record->revision = c->s->revision + 1;
 	record->as_of_ms = record->published_at_ms = c->clock_ms;
 	if (!c->emit(c->ctx, topic, record)) {
-		c->refused = true;
+		c->refused = c->is_full = true;
 		return false;
 	}
 	c->s->revision++;
@@ -537,6 +537,7 @@ uint32_t snapshots_collect(struct snapshots *s, const struct snapshot_view *view
 		.budget = budget,
 		.emit = emit,
 		.ctx = ctx };
+	bool was_cut;
 
 	snapshot_look_after(&c);
 	forget_failed(&c);
@@ -544,8 +545,16 @@ uint32_t snapshots_collect(struct snapshots *s, const struct snapshot_view *view
 		show_everything(&c);
 		return c.count;
 	}
+	/* A quarter is kept for what time has done, or a busy day would hide it until the evening. */
+	if (group_dirty_count(view->groups, GROUP_PATIENT))
+		c.budget = budget - budget / 4;
 	collect_dirty(&c, GROUP_URGENT);
+	was_cut = c.refused;
+	c.budget = budget;
+	c.refused = c.is_full;
 	snapshot_collect_ranks(&c);
 	collect_dirty(&c, GROUP_PATIENT);
+	if (was_cut)
+		collect_dirty(&c, GROUP_URGENT);
 	return c.count;
 }

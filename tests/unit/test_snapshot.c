@@ -200,6 +200,37 @@ static void events_come_before_decay(void **state)
 	floor_deinit(&f);
 }
 
+/* But not instead of it. */
+static void decay_comes_in_the_end(void **state)
+{
+	struct sales_floor f;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	for (int i = 0; i < 50; i++) {
+		char id[16], rep_id[16];
+
+		snprintf(id, sizeof(id), "D%d", i);
+		snprintf(rep_id, sizeof(rep_id), "r%d", i);
+		floor_win(&f, id, 1, "2026-03-02T01:00:00Z", rep_id, "10", NULL);
+	}
+	floor_at(&f, "2026-03-02T01:30:00Z");
+	floor_advance(&f, "2026-03-02T02:30:00Z");
+	for (int turn = 0; turn < 100; turn++) {
+		for (int i = 0; i < 10; i++) { /* more than the budget, every turn */
+			char id[16], rep_id[16];
+
+			snprintf(id, sizeof(id), "X%d", i);
+			snprintf(rep_id, sizeof(rep_id), "x%d", i);
+			floor_win(&f, id, turn + 1, "2026-03-02T02:10:00Z", rep_id,
+				turn % 2 ? "1" : "2", NULL);
+		}
+		assert_int_equal(floor_turn(&f, 250, 12), 12);
+	}
+	floor_expect(&f, "acme/revenue/1h/rep/r49/IDR", "0", "OK");
+	floor_deinit(&f);
+}
+
 static void revisions_rise(void **state)
 {
 	struct sales_floor f;
@@ -439,8 +470,7 @@ static void without_a_reporting_currency_each_is_one(void **state)
 	floor_expect(&f, "bolt/revenue/today///EUR", "3", "OK");
 	floor_expect(&f, "bolt/revenue/today///CHF", "5", "OK");
 	floor_absent(&f, "bolt/revenue/today/rep/zoe/CHF");
-	floor_expect(&f, "bolt/rank/today/rep/max/CHF", "1",
-		"OK"); /* a board in each */
+	floor_expect(&f, "bolt/rank/today/rep/max/CHF", "1", "OK"); /* a board in each */
 	floor_expect(&f, "bolt/rank/today/rep/zoe/EUR", "1", "OK");
 	floor_deinit(&f);
 }
@@ -602,6 +632,7 @@ int main(void)
 		cmocka_unit_test(a_key_has_its_pace),
 		cmocka_unit_test(a_full_sink_loses_nothing),
 		cmocka_unit_test(events_come_before_decay),
+		cmocka_unit_test(decay_comes_in_the_end),
 		cmocka_unit_test(revisions_rise),
 		cmocka_unit_test(everything_in_order),
 		cmocka_unit_test(all_again_within_the_refresh_time),

@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "base/xalloc.h"
 #include "core/shard_inside.h"
+#include "core/snapshot_inside.h"
 #include "sales_floor.h"
 
 #define MEASURES                                                                                   \
@@ -244,41 +245,51 @@ static void ranks_are_restated_for_all(void **state)
 
 /* ---- the sink ------------------------------------------------------------------------------------------- */
 
-static void a_full_sink_goes_on_where_it_was(void **state)
+static void win_thirty(struct sales_floor *f)
 {
-	struct sales_floor f;
-
-	(void)state;
-	floor_init(&f, DEFINITIONS);
 	for (int i = 0; i < 30; i++) {
 		char id[16];
 
 		snprintf(id, sizeof(id), "r%d", i % 10);
 		floor_win(
-			&f, id, 1 + i / 10, "2026-03-02T01:00:00Z", id, "10", i % 3 ? NULL : "USD");
+			f, id, 1 + i / 10, "2026-03-02T01:00:00Z", id, "10", i % 3 ? NULL : "USD");
 	}
-	floor_at(&f, "2026-03-02T17:00:00Z");
-	assert_int_equal(f.history, 0);
-	floor_advance(&f, "2026-03-02T18:00:00Z");
-	for (int i = 0; i < 100 && !shard_is_idle(f.shard); i++) {
+	floor_at(f, "2026-03-02T17:00:00Z");
+	assert_int_equal(f->history, 0);
+	floor_advance(f, "2026-03-02T18:00:00Z");
+}
+
+static void a_full_sink_goes_on_where_it_was(void **state)
+{
+	struct sales_floor f, whole;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_init(&whole, DEFINITIONS);
+	win_thirty(&whole);
+	floor_settle(&whole);
+	win_thirty(&f);
+	for (int i = 0; i < 200 && f.history < whole.history; i++) {
 		f.refuse_after = i % 3 == 0 ? 0 : 2;
 		floor_turn(&f, 300, 5);
-		if (i == 20)
-			floor_restart(&f, false);
+		if (i == 7 || i == 15) { /* in the middle of the period */
+			assert_in_range(f.history, 1, whole.history - 1);
+			floor_restart(&f, i == 7);
+		}
 	}
 	f.refuse_after = UINT32_MAX;
 	floor_settle(&f);
-	assert_int_equal(f.history, 0 + f.history);
-	for (uint32_t i = 0; i < f.count; i++)
-		if (f.records[i].record.is_history)
-			assert_int_equal(f.records[i].sent, 1);
-	for (int i = 0; i < 10; i++) {
-		char key[64];
+	assert_int_equal(f.history, whole.history);
+	for (uint32_t i = 0; i < whole.count; i++) {
+		const struct board_record *r = floor_find(&f, whole.records[i].key);
 
-		snprintf(key, sizeof(key), "acme/revenue/day/rep/r%d/%s@2026-03-02", i % 10,
-			i % 3 == 1 ? "USD" : "IDR");
-		assert_non_null(floor_find(&f, key));
+		if (!whole.records[i].record.is_history)
+			continue;
+		assert_non_null(r);
+		assert_int_equal(r->sent, 1);
+		assert_true(r->content == whole.records[i].content);
 	}
+	floor_deinit(&whole);
 	floor_deinit(&f);
 }
 
@@ -356,6 +367,7 @@ static void the_limit_forgets_the_oldest(void **state)
 			    ->record.first_final_value.units == 10 * DECIMAL_SCALE);
 	floor_expect(&f, "acme/revenue/day///IDR@2026-03-02", "11",
 		"OK"); /* right, but its first value is forgotten */
+	assert_int_equal(index_count(&shard_snapshots(f.shard)->final_index), 40);
 	floor_deinit(&f);
 }
 
@@ -388,11 +400,16 @@ static void a_restart_changes_nothing_in_the_past(void **state)
 	floor_expect(&f, key, "6", "OK");
 	floor_win(&f, "D2", 1, "2026-03-03T01:00:00Z", "ana", "5", NULL);
 	floor_at(&f, "2026-03-03T02:00:00Z");
+	rep(&f, "ana",
+		"2026-02-28"); /* a change of all days behind it, that has to survive as well */
+	floor_restart(&f, false);
 	floor_restart(&f, false);
 	floor_at(&f, "2026-03-07T02:00:00Z"); /* days that passed while nobody was there */
 	floor_expect(&f, "acme/revenue/day/rep/ana/IDR@2026-03-03", "5", "OK");
 	floor_expect(&f, "acme/revenue/day/rep/ana/IDR@2026-03-04", "0", "OK");
 	floor_absent(&f, "acme/revenue/day/rep/ana/IDR@2026-03-05");
+	floor_expect(&f, "acme/roster/day///@2026-02-28", "1", "OK");
+	floor_expect(&f, "acme/per_rep/day///IDR@2026-03-02", "6", "OK");
 	floor_deinit(&f);
 }
 
