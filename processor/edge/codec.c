@@ -74,12 +74,29 @@ static bool take_ext(const struct event_list *list, struct arena *arena, struct 
 }
 
 /* False: run's fault is set. */
-static bool take_envelope(struct codec_run *run, const struct codec_plan *plan,
-	struct event_value *values, struct event *ret)
+static bool check_envelope(struct codec_run *run, const struct event_value *values)
 {
 	static const uint8_t never_null[] = { ENVELOPE_OP, ENVELOPE_OCCURRED_AT,
 		ENVELOPE_SOURCE_VERSION };
 
+	for (size_t i = 0; i < sizeof(never_null); i++)
+		if (values[never_null[i]].is_null) {
+			run->fault = CODEC_FAULT_NULL;
+			run->field = codec_envelope[never_null[i]].name;
+			return false;
+		}
+	return true;
+}
+
+/* False: the arena is full. */
+static bool take_event(const struct codec_plan *plan, struct event_value *values,
+	struct arena *arena, struct event *ret)
+{
+	struct event lists = { 0 };
+
+	if (!take_merged_ids(values[ENVELOPE_MERGED_IDS].list, arena, &lists) ||
+		!take_ext(values[ENVELOPE_EXT].list, arena, &lists))
+		return false;
 	*ret = (struct event){
 		.type = plan->type,
 		.event_id = values[ENVELOPE_EVENT_ID].text,
@@ -91,20 +108,14 @@ static bool take_envelope(struct codec_run *run, const struct codec_plan *plan,
 		.occurred_at_ms = values[ENVELOPE_OCCURRED_AT].i,
 		.ingested_at_ms = values[ENVELOPE_INGESTED_AT].i,
 		.source_version = values[ENVELOPE_SOURCE_VERSION].i,
+		.merged_ids = lists.merged_ids,
+		.merged_count = lists.merged_count,
 		.excluded = values[ENVELOPE_EXCLUDED].i != 0,
+		.ext = lists.ext,
+		.ext_count = lists.ext_count,
 		.fields = values + ENVELOPE_COUNT,
 	};
-	for (size_t i = 0; i < sizeof(never_null); i++)
-		if (values[never_null[i]].is_null) {
-			run->fault = CODEC_FAULT_NULL;
-			run->field = codec_envelope[never_null[i]].name;
-			return false;
-		}
-	if (take_merged_ids(values[ENVELOPE_MERGED_IDS].list, run->arena, ret) &&
-		take_ext(values[ENVELOPE_EXT].list, run->arena, ret))
-		return true;
-	run->fault = CODEC_FAULT_MEMORY;
-	return false;
+	return true;
 }
 
 /* Where a record that couldn't be read ends, found by only passing over it; 0: that can't be known either. */
@@ -118,45 +129,46 @@ static size_t length_of(const struct codec_plan *plan, struct slice body)
 		       : 0;
 }
 
-static bool decode_body(const struct codec_plan *plan, struct codec_run *run, struct event *ret)
+/* The values in the arena; NULL: run's fault is set. */
+static struct event_value *run_body(const struct codec_plan *plan, struct codec_run *run)
 {
-	size_t count = plan->record.columns * sizeof(struct event_value);
-	struct event_value *values = arena_alloc(run->arena, count);
+	struct event_value *values =
+		arena_alloc(run->arena, plan->record.columns * sizeof(*values));
 
-	if (!values) {
+	if (!values)
 		run->fault = CODEC_FAULT_MEMORY;
-		return false;
-	}
-	return codec_run_record(run, &plan->record, values) &&
-	       take_envelope(run, plan, values, ret);
+	return values && codec_run_record(run, &plan->record, values) && check_envelope(run, values)
+		       ? values
+		       : NULL;
+}
+
+static __attribute__((noinline, cold)) enum codec_answer explain(const struct codec_plan *plan,
+	const struct codec_run *run, struct slice body, char ret_reason[CODEC_REASON_MAX])
+{
+	return BAD("%s%s%s (%s, byte %zu of %zu)", run->field ? run->field : "",
+		run->field ? ": " : "", codec_fault_text(run->fault), model_table[plan->type].name,
+		(size_t)(run->at - (const uint8_t *)body.at), body.len);
 }
 
 enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice body,
 	size_t *ret_used, struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
 {
 	struct slice bytes = body.at ? body : SLICE_LIT("");
-	struct codec_run run = { .at = (const uint8_t *)bytes.at,
-		.end = (const uint8_t *)bytes.at + bytes.len,
-		.arena = arena };
-	struct event event;
+	const uint8_t *at = (const uint8_t *)bytes.at;
+	struct codec_run run = { .at = at, .end = at + bytes.len, .arena = arena };
+	struct event_value *values = run_body(plan, &run);
 
-	bool good = decode_body(plan, &run, &event);
-	size_t used = (size_t)(run.at - (const uint8_t *)bytes.at);
-
-	if (!good) {
-		if (ret_used)
-			*ret_used = length_of(plan, bytes);
-		return BAD("%s%s%s (%s, byte %zu of %zu)", run.field ? run.field : "",
-			run.field ? ": " : "", codec_fault_text(run.fault),
-			model_table[plan->type].name, used, bytes.len);
-	}
-	if (ret_used)
-		*ret_used = used;
-	else if (used != bytes.len)
-		return BAD("%zu bytes too many behind the %s (of %zu)", bytes.len - used,
+	if (values && !ret_used && run.at != run.end)
+		return BAD("%zu bytes too many behind the %s (of %zu)", (size_t)(run.end - run.at),
 			model_table[plan->type].name, bytes.len);
-	*ret = event;
-	return CODEC_OK;
+	if (ret_used)
+		*ret_used = values ? (size_t)(run.at - at) : length_of(plan, bytes);
+	if (!values)
+		return explain(plan, &run, bytes, ret_reason);
+	if (take_event(plan, values, arena, ret))
+		return CODEC_OK;
+	run.fault = CODEC_FAULT_MEMORY;
+	return explain(plan, &run, bytes, ret_reason);
 }
 
 /* ---- schemas -------------------------------------------------------------------------------------------- */
