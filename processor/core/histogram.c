@@ -15,9 +15,9 @@
 #include "base/decimal.h"
 
 enum {
-	EXACT_BITS = 7,              /* values below 2^7 have a bin each */
-	LINEAR_PARTS = 64,           /* of an octave below 2^13 */
-	RATIO_BITS = 13,             /* from 2^13 on an octave is cut in equal ratios */
+	EXACT_BITS = 7,	   /* values below 2^7 have a bin each */
+	LINEAR_PARTS = 64, /* of an octave below 2^13 */
+	RATIO_BITS = 13,   /* from 2^13 on an octave is cut in equal ratios */
 	RATIO_PARTS = 35,
 	LINEAR_FIRST = 1 << EXACT_BITS,
 	RATIO_FIRST = LINEAR_FIRST + (RATIO_BITS - EXACT_BITS) * LINEAR_PARTS,
@@ -25,15 +25,41 @@ enum {
 
 /* 2^(63 + j/35), rounded up. */
 static const uint64_t ratio_ends[RATIO_PARTS] = {
-	0x8000000000000000, 0x828f69a92a6bd402, 0x852bef4e0b5e38bc, 0x87d5d40ea72ef913,
-	0x8a8d5c62b775133f, 0x8d52ce208af3eb23, 0x9026708408bc0932, 0x93088c35d733a4b6,
-	0x95f96b52a7bed348, 0x98f95972a7c2e49f, 0x9c08a3b117c43215, 0x9f2798b409617cbd,
-	0xa25688b444f3dbd0, 0xa595c585579e3855, 0xa8e5a29dca9b622c, 0xac46751f849deee5,
-	0xafb893e056194c24, 0xb33c5772b14fbe47, 0xb6d21a2e8f056939, 0xba7a383a80bcfcbc,
-	0xbe350f94f1673025, 0xc203001d9572e35d, 0xc5e46b9f0b307cd0, 0xc9d9b5d8ac7ff620,
-	0xcde3448892c5fc7e, 0xd2017f75ce2995d4, 0xd634d07ad120e231, 0xda7da3901158d184,
-	0xdedc66d6df09010b, 0xe3518aa473ca6ae3, 0xe7dd818d3a0d24f8, 0xec80c0704e4f1c07,
-	0xf13bbe833b3b83db, 0xf60ef55df1e0a045, 0xfafae106ff2f92bd,
+	0x8000000000000000,
+	0x828f69a92a6bd402,
+	0x852bef4e0b5e38bc,
+	0x87d5d40ea72ef913,
+	0x8a8d5c62b775133f,
+	0x8d52ce208af3eb23,
+	0x9026708408bc0932,
+	0x93088c35d733a4b6,
+	0x95f96b52a7bed348,
+	0x98f95972a7c2e49f,
+	0x9c08a3b117c43215,
+	0x9f2798b409617cbd,
+	0xa25688b444f3dbd0,
+	0xa595c585579e3855,
+	0xa8e5a29dca9b622c,
+	0xac46751f849deee5,
+	0xafb893e056194c24,
+	0xb33c5772b14fbe47,
+	0xb6d21a2e8f056939,
+	0xba7a383a80bcfcbc,
+	0xbe350f94f1673025,
+	0xc203001d9572e35d,
+	0xc5e46b9f0b307cd0,
+	0xc9d9b5d8ac7ff620,
+	0xcde3448892c5fc7e,
+	0xd2017f75ce2995d4,
+	0xd634d07ad120e231,
+	0xda7da3901158d184,
+	0xdedc66d6df09010b,
+	0xe3518aa473ca6ae3,
+	0xe7dd818d3a0d24f8,
+	0xec80c0704e4f1c07,
+	0xf13bbe833b3b83db,
+	0xf60ef55df1e0a045,
+	0xfafae106ff2f92bd,
 };
 
 static unsigned top_bit(uint64_t value)
@@ -66,9 +92,10 @@ int32_t histogram_bin(int64_t value)
 		bin = (unsigned)size;
 	} else if (top = top_bit(size), top < RATIO_BITS) {
 		bin = LINEAR_FIRST + (top - EXACT_BITS) * LINEAR_PARTS +
-			((unsigned)(size >> (top - 6)) - LINEAR_PARTS);
+		      ((unsigned)(size >> (top - 6)) - LINEAR_PARTS);
 	} else {
-		bin = RATIO_FIRST + (top - RATIO_BITS) * RATIO_PARTS + ratio_part(size << (63 - top));
+		bin = RATIO_FIRST + (top - RATIO_BITS) * RATIO_PARTS +
+		      ratio_part(size << (63 - top));
 	}
 	return value < 0 ? -(int32_t)bin : (int32_t)bin;
 }
@@ -98,7 +125,8 @@ int64_t histogram_value(int32_t bin)
 		return bin;
 	assert(size_bin <= HISTOGRAM_BIN_MAX);
 	least = bin_start(size_bin);
-	greatest = size_bin == HISTOGRAM_BIN_MAX ? (u128)INT64_MAX + 1 : bin_start(size_bin + 1) - 1;
+	greatest =
+		size_bin == HISTOGRAM_BIN_MAX ? (u128)INT64_MAX + 1 : bin_start(size_bin + 1) - 1;
 
 	/* The harmonic mean: as far from the least as from the greatest, each in its own measure. 2lg < 2^127. */
 	value = (2 * (least * greatest) + (least + greatest) / 2) / (least + greatest);
@@ -116,7 +144,8 @@ int64_t histogram_rank(int64_t total, uint32_t q_bp)
 	return rank > total ? total : (int64_t)rank;
 }
 
-int64_t histogram_quantile(const struct histogram_bin_count *bins, uint32_t count, int64_t total, uint32_t q_bp)
+int64_t histogram_quantile(
+	const struct histogram_bin_count *bins, uint32_t count, int64_t total, uint32_t q_bp)
 {
 	int64_t left = histogram_rank(total, q_bp);
 	int32_t last = 0;

@@ -34,21 +34,26 @@ int plan_fail_entity(struct compiler *c, const struct definition_text *at, struc
 	for (int i = 0; i < ENTITY_TYPE_COUNT; i++)
 		names[i] = model_table[i].name;
 	near = plan_nearest(wanted, names, ENTITY_TYPE_COUNT);
-	return plan_fail(c, at, "no entity is named «" SLICE_FMT "»%s%s%s", SLICE_ARG(wanted), near ? "; the nearest is «" : "",
-		near ? near : "", near ? "»" : "");
+	return plan_fail(c, at, "no entity is named «" SLICE_FMT "»%s%s%s", SLICE_ARG(wanted),
+		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 }
 
 /* Names go into keys of topics, headers of tables and formulas. */
 int plan_check_name(struct compiler *c, const struct definition_text *name)
 {
-	bool fits = name->text.len > 0 && name->text.len <= NAME_LENGTH_MAX && (name->text.at[0] < '0' || name->text.at[0] > '9');
+	bool fits = name->text.len > 0 && name->text.len <= NAME_LENGTH_MAX &&
+		    (name->text.at[0] < '0' || name->text.at[0] > '9');
 
 	for (size_t i = 0; i < name->text.len && fits; i++) {
 		char byte = name->text.at[i];
 
-		fits = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte == '_';
+		fits = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+		       (byte >= '0' && byte <= '9') || byte == '_';
 	}
-	return fits ? 0 : plan_fail(c, name, "a name is at most %d of a-z A-Z 0-9 _ and begins with no digit", NAME_LENGTH_MAX);
+	return fits ? 0
+		    : plan_fail(c, name,
+			      "a name is at most %d of a-z A-Z 0-9 _ and begins with no digit",
+			      NAME_LENGTH_MAX);
 }
 
 const char *plan_strdup(struct compiler *c, struct slice text)
@@ -56,7 +61,8 @@ const char *plan_strdup(struct compiler *c, struct slice text)
 	return arena_strndup(&c->plan->arena, text.at ? text.at : "", text.len);
 }
 
-static int fail_expression(struct compiler *c, const struct definition_text *at, const struct expr_error *error)
+static int fail_expression(
+	struct compiler *c, const struct definition_text *at, const struct expr_error *error)
 {
 	plan_fail(c, at, "%s", error->message);
 	c->mistake->offset = (uint32_t)error->offset;
@@ -100,17 +106,20 @@ static int compile_all(struct compiler *c)
 	for (int t = 0; t < ENTITY_TYPE_COUNT; t++)
 		plan->slot_count[t] = (uint8_t)attribute_slot_count((enum entity_type)t);
 	plan->grace_ms = 3600000;
-	if (c->definitions->grace.text.at && !plan_duration(c->definitions->grace.text, &plan->grace_ms))
+	if (c->definitions->grace.text.at &&
+		!plan_duration(c->definitions->grace.text, &plan->grace_ms))
 		return plan_fail(c, &c->definitions->grace, "`grace` wants a duration: 1h, 30m");
 	plan_add_functions(c);
-	if (plan_compile_params(c) || plan_compile_derives(c) || plan_compile_measures(c) || plan_compile_metrics(c))
+	if (plan_compile_params(c) || plan_compile_derives(c) || plan_compile_measures(c) ||
+		plan_compile_metrics(c))
 		return 1;
 	plan_link(c);
 	plan->fingerprint = plan_fingerprint(c);
 	return 0;
 }
 
-int plan_compile(const struct definitions *definitions, struct plan **ret_plan, struct plan_mistake *ret_mistake)
+int plan_compile(const struct definitions *definitions, struct plan **ret_plan,
+	struct plan_mistake *ret_mistake)
 {
 	struct compiler c = { .definitions = definitions, .mistake = ret_mistake };
 	int r;

@@ -8,14 +8,19 @@
 #include "core/snapshot_inside.h"
 
 static const char *const agg_names[] = { "count", "sum", "distinct", "percentile" };
-static const char *const unit_names[] = { "count", "percent", "currency", "seconds", "days", "ratio" };
+static const char *const unit_names[] = { "count", "percent", "currency", "seconds", "days",
+	"ratio" };
 
-static void print_load(const struct plan *plan, const struct plan_measure *m, const struct plan_load *load, struct buffer *out)
+static void print_load(const struct plan *plan, const struct plan_measure *m,
+	const struct plan_load *load, struct buffer *out)
 {
 	enum entity_type type = m->on;
 
 	if (load->element_field >= 0) {
-		buffer_printf(out, " each.%s", attribute_describe(type, (uint32_t)m->each_slot).list->fields[load->element_field].name);
+		buffer_printf(out, " each.%s",
+			attribute_describe(type, (uint32_t)m->each_slot)
+				.list->fields[load->element_field]
+				.name);
 		return;
 	}
 	buffer_printf(out, " %s", model_table[type].name);
@@ -26,21 +31,27 @@ static void print_load(const struct plan *plan, const struct plan_measure *m, co
 		type = (enum entity_type)attribute_describe(type, load->hops[i]).reference;
 	}
 	if (load->ext_key) {
-		buffer_printf(out, ".ext." SLICE_FMT, SLICE_ARG(intern_text(&plan->strings, load->ext_key)));
+		buffer_printf(out, ".ext." SLICE_FMT,
+			SLICE_ARG(intern_text(&plan->strings, load->ext_key)));
 		return;
 	}
 	if ((uint32_t)load->slot < attribute_slot_count((enum entity_type)load->entity_type)) {
-		buffer_printf(out, ".%s", attribute_describe((enum entity_type)load->entity_type, (uint32_t)load->slot).name);
+		buffer_printf(out, ".%s",
+			attribute_describe(
+				(enum entity_type)load->entity_type, (uint32_t)load->slot)
+				.name);
 		return;
 	}
 	for (uint32_t i = 0; i < plan->derived_count; i++)
-		if (plan->derived[i].parent == load->entity_type && plan->derived[i].slot == load->slot)
+		if (plan->derived[i].parent == load->entity_type &&
+			plan->derived[i].slot == load->slot)
 			buffer_printf(out, "%s", strchr(plan->derived[i].name, '.'));
 }
 
 static void print_fields(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
 {
-	const struct expr_program *programs[4 + PLAN_MEASURE_DIMS_MAX] = { m->at, m->until, m->where, m->value };
+	const struct expr_program *programs[4 + PLAN_MEASURE_DIMS_MAX] = { m->at, m->until,
+		m->where, m->value };
 	uint32_t seen[128], seen_count = 0;
 
 	for (uint8_t i = 0; i < m->dim_count; i++)
@@ -71,14 +82,19 @@ static size_t measure_key_bytes(const struct plan_measure *m)
 
 static void print_measure(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
 {
-	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "", agg_names[m->agg], model_table[m->on].name);
+	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "",
+		agg_names[m->agg], model_table[m->on].name);
 	if (m->each_slot >= 0)
-		buffer_printf(out, ", each of %s", attribute_describe(m->on, (uint32_t)m->each_slot).name);
+		buffer_printf(out, ", each of %s",
+			attribute_describe(m->on, (uint32_t)m->each_slot).name);
 	buffer_put_text(out, m->dim_count ? ", by" : "");
 	for (uint8_t i = 0; i < m->dim_count; i++)
 		buffer_printf(out, " %s", plan->dims[m->dims[i]]);
-	buffer_printf(out, "\n    %u totals, %zu bytes per key%s\n", m->span_count, measure_key_bytes(m),
-		m->agg == AGG_DISTINCT ? " and value" : m->agg == AGG_PERCENTILE ? " and bin" : "");
+	buffer_printf(out, "\n    %u totals, %zu bytes per key%s\n", m->span_count,
+		measure_key_bytes(m),
+		m->agg == AGG_DISTINCT	   ? " and value"
+		: m->agg == AGG_PERCENTILE ? " and bin"
+					   : "");
 	print_fields(plan, m, out);
 }
 
@@ -95,8 +111,8 @@ static void print_memory(const struct plan *plan, const struct plan_metric *m, s
 		if (k == i)
 			bytes += measure_key_bytes(&plan->measures[m->inputs[i].measure]);
 	}
-	buffer_printf(out, "\n    %zu bytes per key, %u %s per group", sizeof(struct published), m->window_count,
-		m->window_count == 1 ? "key" : "keys");
+	buffer_printf(out, "\n    %zu bytes per key, %u %s per group", sizeof(struct published),
+		m->window_count, m->window_count == 1 ? "key" : "keys");
 	if (bytes)
 		buffer_printf(out, "; its measures %zu bytes per group", bytes);
 	buffer_put_text(out, "\n");
@@ -104,7 +120,8 @@ static void print_memory(const struct plan *plan, const struct plan_metric *m, s
 
 static void print_metric(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
 {
-	buffer_printf(out, "  %s = %s%s\n    %s; windows", m->name, m->rank_of >= 0 ? "rank of " : "", m->formula, unit_names[m->unit]);
+	buffer_printf(out, "  %s = %s%s\n    %s; windows", m->name,
+		m->rank_of >= 0 ? "rank of " : "", m->formula, unit_names[m->unit]);
 	for (uint16_t i = 0; i < m->window_count; i++)
 		buffer_printf(out, " %s", plan->windows[m->windows[i].window].name);
 	buffer_put_text(out, "; groups");
@@ -115,9 +132,11 @@ static void print_metric(const struct plan *plan, const struct plan_metric *m, s
 
 void plan_print(const struct plan *plan, struct buffer *out)
 {
-	buffer_printf(out, "%u measures, %u metrics, %u groupings, %u windows, %u edges, %u spans; fingerprint %016llx\n",
-		plan->measure_count, plan->metric_count, plan->grouping_count, plan->window_count, plan->edge_count, plan->span_count,
-		(unsigned long long)plan->fingerprint);
+	buffer_printf(out,
+		"%u measures, %u metrics, %u groupings, %u windows, %u edges, %u spans; "
+		"fingerprint %016llx\n",
+		plan->measure_count, plan->metric_count, plan->grouping_count, plan->window_count,
+		plan->edge_count, plan->span_count, (unsigned long long)plan->fingerprint);
 	buffer_put_text(out, "\nmeasures\n");
 	for (uint32_t i = 0; i < plan->measure_count; i++)
 		print_measure(plan, &plan->measures[i], out);

@@ -13,7 +13,8 @@ struct found_slot {
 	int16_t currency_slot;
 };
 
-static const struct plan_name *derived_find(const struct compiler *c, enum entity_type type, struct slice name)
+static const struct plan_name *derived_find(
+	const struct compiler *c, enum entity_type type, struct slice name)
 {
 	for (uint32_t i = 0; i < c->name_count; i++)
 		if (c->names[i].type == type && slice_equal(c->names[i].name, name))
@@ -25,13 +26,15 @@ static int16_t currency_slot_of(enum entity_type type, int slot)
 {
 	const char *currency;
 
-	if ((size_t)slot >= model_table[type].field_count || model_table[type].fields[slot].type != VALUE_MONEY)
+	if ((size_t)slot >= model_table[type].field_count ||
+		model_table[type].fields[slot].type != VALUE_MONEY)
 		return -1;
 	currency = model_table[type].fields[slot].currency;
 	return (int16_t)attribute_find(type, slice_of(currency ? currency : "currency"));
 }
 
-static bool slot_find(const struct compiler *c, enum entity_type type, struct slice name, struct found_slot *ret)
+static bool slot_find(
+	const struct compiler *c, enum entity_type type, struct slice name, struct found_slot *ret)
 {
 	int slot = attribute_find(type, name);
 	const struct plan_name *derived;
@@ -39,13 +42,15 @@ static bool slot_find(const struct compiler *c, enum entity_type type, struct sl
 
 	if (slot >= 0) {
 		info = attribute_describe(type, (uint32_t)slot);
-		*ret = (struct found_slot){ slot, info.type, info.reference, info.list, currency_slot_of(type, slot) };
+		*ret = (struct found_slot){ slot, info.type, info.reference, info.list,
+			currency_slot_of(type, slot) };
 		return true;
 	}
 	derived = derived_find(c, type, name);
 	if (!derived)
 		return false;
-	*ret = (struct found_slot){ derived->slot, derived->value_type, derived->reference, NULL, derived->currency_slot };
+	*ret = (struct found_slot){ derived->slot, derived->value_type, derived->reference, NULL,
+		derived->currency_slot };
 	return true;
 }
 
@@ -69,7 +74,8 @@ static void load_init(struct plan_load *load)
 	load->currency_slot = -1;
 }
 
-static int resolve_element(struct plan_scope *scope, const struct slice *path, size_t count, struct expr_ref *ret)
+static int resolve_element(
+	struct plan_scope *scope, const struct slice *path, size_t count, struct expr_ref *ret)
 {
 	struct plan_load load;
 	int column;
@@ -91,7 +97,8 @@ static int resolve_element(struct plan_scope *scope, const struct slice *path, s
 	return 0;
 }
 
-static int resolve_ext(struct plan_scope *scope, struct plan_load *load, struct slice key, struct expr_ref *ret)
+static int resolve_ext(
+	struct plan_scope *scope, struct plan_load *load, struct slice key, struct expr_ref *ret)
 {
 	load->type = VALUE_STRING;
 	load->ext_key = intern_add(&scope->c->plan->strings, key);
@@ -100,8 +107,8 @@ static int resolve_ext(struct plan_scope *scope, struct plan_load *load, struct 
 }
 
 /* How far a path leads: 0 all the way; else *ret_bad is the part that is unknown, in an entity of *ret_type. */
-static int walk(struct plan_scope *scope, const struct slice *path, size_t count, struct expr_ref *ret, size_t *ret_bad,
-	enum entity_type *ret_type)
+static int walk(struct plan_scope *scope, const struct slice *path, size_t count,
+	struct expr_ref *ret, size_t *ret_bad, enum entity_type *ret_type)
 {
 	enum entity_type type = scope->on;
 	struct plan_load load;
@@ -122,7 +129,8 @@ static int walk(struct plan_scope *scope, const struct slice *path, size_t count
 			return 1;
 		if (i + 1 == count)
 			break;
-		if (found.type != VALUE_REF || load.hop_count == PLAN_PATH_HOPS_MAX || scope->own_only)
+		if (found.type != VALUE_REF || load.hop_count == PLAN_PATH_HOPS_MAX ||
+			scope->own_only)
 			return 1;
 		load.hops[load.hop_count++] = (uint8_t)found.slot;
 		type = (enum entity_type)found.reference;
@@ -130,7 +138,9 @@ static int walk(struct plan_scope *scope, const struct slice *path, size_t count
 	load.type = found.type;
 	load.slot = (int16_t)found.slot;
 	load.currency_slot = found.currency_slot;
-	*ret = (struct expr_ref){ found.type, found.type == VALUE_REF ? (uint32_t)found.reference : 0, load_get(scope->c, &load) };
+	*ret = (struct expr_ref){ found.type,
+		found.type == VALUE_REF ? (uint32_t)found.reference : 0,
+		load_get(scope->c, &load) };
 	return 0;
 }
 
@@ -145,7 +155,8 @@ static int scope_resolve(void *ctx, const struct slice *path, size_t count, stru
 	return walk(scope, path, count, ret, &bad, &type);
 }
 
-static const char *nearest_slot(const struct compiler *c, enum entity_type type, struct slice wanted)
+static const char *nearest_slot(
+	const struct compiler *c, enum entity_type type, struct slice wanted)
 {
 	const char *names[ATTRIBUTE_SLOTS_MAX + PLAN_DERIVED_MAX];
 	size_t count = 0;
@@ -186,21 +197,27 @@ static const char *scope_suggest(void *ctx, const struct slice *path, size_t cou
 		for (size_t i = 0; i < scope->each_list->field_count; i++)
 			names[i] = scope->each_list->fields[i].name;
 		*ret_bad = count > 1;
-		return count > 1 ? plan_nearest(path[1], names, scope->each_list->field_count) : NULL;
+		return count > 1 ? plan_nearest(path[1], names, scope->each_list->field_count)
+				 : NULL;
 	}
 	if (!walk(scope, path, count, &ref, ret_bad, &type))
 		return NULL;
-	near = *ret_bad == 0 ? nearest_first(scope, path[0]) : nearest_slot(scope->c, type, path[*ret_bad]);
-	return near && slice_is(path[*ret_bad], near) ? NULL : near; /* it is there, but leads no further */
+	near = *ret_bad == 0 ? nearest_first(scope, path[0])
+			     : nearest_slot(scope->c, type, path[*ret_bad]);
+	return near && slice_is(path[*ret_bad], near)
+		       ? NULL
+		       : near; /* it is there, but leads no further */
 }
 
-const struct expr_node *plan_named_find(const struct compiler *c, const struct slice *path, size_t count)
+const struct expr_node *plan_named_find(
+	const struct compiler *c, const struct slice *path, size_t count)
 {
 	for (uint32_t i = 0; i < c->named_count; i++) {
 		const struct plan_named *n = &c->named[i];
 
 		if (!n->entity.len ? count == 1 && slice_equal(path[0], n->name)
-				   : count == 2 && slice_equal(path[0], n->entity) && slice_equal(path[1], n->name))
+				   : count == 2 && slice_equal(path[0], n->entity) &&
+					     slice_equal(path[1], n->name))
 			return n->tree;
 	}
 	return NULL;
@@ -239,45 +256,51 @@ static const char *const *symbols_of(struct plan_scope *scope, const struct expr
 }
 
 /* A word that the field can never hold would make a KPI of zeros. `shown`: where the mistake is shown. */
-static int check_word(struct plan_scope *scope, const struct definition_text *at, const char *const *symbols,
-	const struct expr_node *word, const struct expr_node *shown)
+static int check_word(struct plan_scope *scope, const struct definition_text *at,
+	const char *const *symbols, const struct expr_node *word, const struct expr_node *shown)
 {
 	size_t count = 0;
 	const char *near;
 
-	if (word->kind != EXPR_LITERAL || word->literal.is_null || word->literal.type != VALUE_STRING)
+	if (word->kind != EXPR_LITERAL || word->literal.is_null ||
+		word->literal.type != VALUE_STRING)
 		return 0;
 	for (; symbols[count]; count++)
 		if (slice_is(word->text, symbols[count]))
 			return 0;
 	near = plan_nearest(word->text, symbols, count);
-	plan_fail(scope->c, at, "this field is never \"" SLICE_FMT "\"%s%s%s", SLICE_ARG(word->text), near ? "; did you mean \"" : "",
-		near ? near : "", near ? "\"?" : "");
+	plan_fail(scope->c, at, "this field is never \"" SLICE_FMT "\"%s%s%s",
+		SLICE_ARG(word->text), near ? "; did you mean \"" : "", near ? near : "",
+		near ? "\"?" : "");
 	scope->c->mistake->offset = (uint32_t)shown->offset;
 	scope->c->mistake->length = (uint32_t)shown->length;
 	return 1;
 }
 
-static int check_list(struct plan_scope *scope, const struct definition_text *at, const char *const *symbols,
-	const struct expr_node *list)
+static int check_list(struct plan_scope *scope, const struct definition_text *at,
+	const char *const *symbols, const struct expr_node *list)
 {
-	const struct expr_node *named = list->kind == EXPR_PATH ? scope_expand(scope, list->path, list->path_count) : NULL;
+	const struct expr_node *named =
+		list->kind == EXPR_PATH ? scope_expand(scope, list->path, list->path_count) : NULL;
 	const struct expr_node *items = named ? named : list;
 
 	for (uint32_t i = 0; i < items->child_count; i++)
-		if (check_word(scope, at, symbols, items->children[i], named ? list : items->children[i]))
+		if (check_word(scope, at, symbols, items->children[i],
+			    named ? list : items->children[i]))
 			return 1;
 	return 0;
 }
 
-static int check_symbols(struct plan_scope *scope, const struct definition_text *at, const struct expr_node *tree)
+static int check_symbols(
+	struct plan_scope *scope, const struct definition_text *at, const struct expr_node *tree)
 {
 	const char *const *symbols;
 
 	if (tree->kind == EXPR_BINARY && (tree->op == OP_EQUAL || tree->op == OP_NOT_EQUAL))
 		for (int side = 0; side < 2; side++) {
 			symbols = symbols_of(scope, tree->children[side]);
-			if (symbols && check_word(scope, at, symbols, tree->children[!side], tree->children[!side]))
+			if (symbols && check_word(scope, at, symbols, tree->children[!side],
+					       tree->children[!side]))
 				return 1;
 		}
 	if (tree->kind == EXPR_BINARY && tree->op == OP_IN) {
@@ -291,30 +314,39 @@ static int check_symbols(struct plan_scope *scope, const struct definition_text 
 	return 0;
 }
 
-int plan_compile_tree(struct plan_scope *scope, const struct definition_text *at, const struct expr_node *tree,
-	enum value_type wanted, struct expr_program **ret)
+int plan_compile_tree(struct plan_scope *scope, const struct definition_text *at,
+	const struct expr_node *tree, enum value_type wanted, struct expr_program **ret)
 {
 	struct compiler *c = scope->c;
-	struct expr_env env = { .ctx = scope, .resolve = scope_resolve, .suggest = scope_suggest, .expand = scope_expand,
-		.strings = &c->plan->strings, .functions = c->functions, .function_count = c->function_count };
+	struct expr_env env = { .ctx = scope,
+		.resolve = scope_resolve,
+		.suggest = scope_suggest,
+		.expand = scope_expand,
+		.strings = &c->plan->strings,
+		.functions = c->functions,
+		.function_count = c->function_count };
 	struct expr_error error;
 
 	if (!expr_compile(&c->plan->arena, tree, &env, wanted, ret, &error))
 		return check_symbols(scope, at, tree);
 	plan_fail(c, at, "%s%s", error.message,
-		scope->own_only && strstr(error.message, "there is no \"") && !strstr(error.message, "did you mean") ? " (a derived value reads its child's own fields)" : "");
+		scope->own_only && strstr(error.message, "there is no \"") &&
+				!strstr(error.message, "did you mean")
+			? " (a derived value reads its child's own fields)"
+			: "");
 	c->mistake->offset = (uint32_t)error.offset;
 	c->mistake->length = (uint32_t)error.len;
 	return 1;
 }
 
-int plan_compile_text(struct plan_scope *scope, const struct definition_text *text, enum value_type wanted,
-	struct expr_program **ret)
+int plan_compile_text(struct plan_scope *scope, const struct definition_text *text,
+	enum value_type wanted, struct expr_program **ret)
 {
 	struct expr_node *tree;
 
 	*ret = NULL;
 	if (!text->text.at)
 		return 0;
-	return plan_parse(scope->c, text, &tree) || plan_compile_tree(scope, text, tree, wanted, ret);
+	return plan_parse(scope->c, text, &tree) ||
+	       plan_compile_tree(scope, text, tree, wanted, ret);
 }

@@ -257,8 +257,8 @@ static int compare_values(const void *a_, const void *b_)
 }
 
 /* All values written out and sorted. */
-static void check_quantile(const struct model *m, uint32_t group, uint16_t measure,
-	uint32_t currency, int16_t place)
+static void check_quantile(
+	const struct model *m, uint32_t group, uint16_t measure, uint32_t currency, int16_t place)
 {
 	static int64_t values[20000];
 	size_t count = 0;
@@ -308,8 +308,8 @@ static void check_all(const struct model *m)
 	assert_int_equal(group_count(m->table), m->group_count);
 	assert_int_equal(cell_count(m->table), m->cell_count);
 	for (int i = 0; i < GROUP_URGENCY_COUNT; i++)
-		assert_int_equal(group_dirty_count(m->table, (enum group_urgency)i),
-			m->queues[i].count);
+		assert_int_equal(
+			group_dirty_count(m->table, (enum group_urgency)i), m->queues[i].count);
 	for (uint32_t g = 0; g < m->group_count; g++) {
 		const struct plan_grouping *grouping = &m->plan->groupings[m->groups[g].grouping];
 
