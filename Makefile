@@ -172,8 +172,8 @@ one: $(DEPS) ## T=index: that unit test; else build/one/salespulse; from whateve
 scenario: $(if $(SCENARIO_SOURCES),$(BUILD)/asan/scenario) ## scenario files, with ASan and UBSan
 	$(Q)tests/scenario/run.sh $(BUILD)/asan/scenario
 
-golden: $(BUILD)/salespulse ## outputs compared byte by byte
-	$(Q)tests/golden/run.sh
+golden: $(BUILD)/asan/unit/test_golden ## bytes on the wire, compared with tests/golden
+	$(Q)tests/golden/run.sh $<
 
 system: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## real Kafka, real Redis; T=replay for one
 	$(Q)tests/system.sh $(if $(T),tests/system/test_$(T).sh)
