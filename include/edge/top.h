@@ -1,41 +1,89 @@
 /*
- * top: the board in a terminal, as a reader of kpi.latest: what it holds (per key the record of the highest revision) and how that
- * looks as lines of text. Pure of I/O and time: the command reads Kafka and the terminal.
+ * top: the live board in a terminal, read from kpi.latest. Three rooms: the state (what is the latest value of each key), drawing
+ * (state and view -> text, no I/O), and what touches the world (the feed from Kafka, the terminal).
+ *
+ * Invariant: per key the record with the highest revision stays, whatever the order of arrival. A drawing never has more lines or
+ * wider lines than the view allows; nothing that comes from outside reaches the terminal as a control character.
  */
 #ifndef EDGE_TOP_H
 #define EDGE_TOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/buffer.h"
-#include "base/slice.h"
 #include "core/snapshot_record.h"
+#include "core/tenant.h"
+#include "edge/settings.h"
+
+/* ---- the state ------------------------------------------------------------------------------------------------------------- */
+
+struct top_label {                   /* of a metric; also the order of the rows */
+	const char *metric, *en, *id;
+};
 
 struct top;
 
-struct top_view {
-	uint32_t columns, rows;      /* rows 0: as many as there are to show */
-	uint32_t tenant;             /* modulo how many there are */
-	uint32_t window;             /* modulo TOP_WINDOWS: whose change and leaderboard are shown */
-	uint32_t board;              /* modulo TOP_BOARDS: what the lower half shows */
-	bool english;                /* else Indonesian */
-	bool colour;                 /* with escape sequences */
-	int64_t now_ms;              /* wall */
-};
-enum { TOP_WINDOWS = 3, TOP_BOARDS = 3 };
-
-struct top *top_new(void);
+/* The labels are borrowed. keys_max: more keys are not taken, and counted. */
+struct top *top_new(const struct top_label *labels, size_t label_count, uint32_t keys_max);
 void top_free(struct top *);
-/* Takes one record of kpi.latest, both copied; value.at NULL: a tombstone. Answers whether it was understood. */
+/* Takes a record; now_ms is wall time. False: an older revision than what is there, or no room. */
+bool top_put(struct top *, const struct snapshot *, int64_t now_ms);
+/* Takes a message of kpi.latest, of whatever bytes; value.at NULL: a tombstone. False: not a snapshot, or as top_put. */
 bool top_take(struct top *, struct slice key, struct slice value, int64_t now_ms);
+/* A tombstone: the bytes of a record's key. False: no such key, or no key at all. */
+bool top_remove(struct top *, struct slice key);
 uint32_t top_tenant_count(const struct top *);
-/* How many keys it holds. */
+/* Keys that have a value other than a heartbeat. */
 uint32_t top_key_count(const struct top *);
-/* Appends the lines, each ended by a line end and at most `columns` wide. */
-void top_render(const struct top *, const struct top_view *, struct buffer *out);
+uint64_t top_refused_count(const struct top *);
 
-/* "Rp 1,25 miliar", "Rp 1.25 bn", "63,15 %", "2 m 30 s" … ; the state's short word where there is no value. */
-void top_format(const struct snapshot *, bool english, struct buffer *out);
+/* ---- drawing --------------------------------------------------------------------------------------------------------------- */
+
+enum top_language { TOP_ID, TOP_EN };
+enum top_feed_state { TOP_LOADING, TOP_READING, TOP_BROKER_GONE };
+
+struct top_view {
+	unsigned rows, columns;      /* rows 0: as many as there is to say */
+	bool is_coloured;            /* with the terminal's escape sequences */
+	bool has_keys;               /* the keys are named in the last line */
+	enum top_language language;
+	unsigned tenant, window, group; /* count up with each key press; taken modulo what there is */
+	int64_t now_ms;              /* wall */
+	enum top_feed_state feed;
+	const struct tenant_book *book; /* borrowed: zone and currency of the tenants */
+};
+
+/* Appends lines that end with '\n'; at most view->rows of them, none wider than view->columns. */
+void top_draw(const struct top *, const struct top_view *, struct buffer *out);
+
+/* ---- the feed -------------------------------------------------------------------------------------------------------------- */
+
+struct top_feed;
+
+/* All partitions of kpi.latest from the beginning, outside of any group. NULL: refused; err_message says why. Settings borrowed. */
+struct top_feed *top_feed_new(const struct settings *);
+void top_feed_free(struct top_feed *);
+/* Reads what is there for at most timeout_ms. */
+void top_feed_poll(struct top_feed *, struct top *, int timeout_ms, int64_t now_ms);
+enum top_feed_state top_feed_state(const struct top_feed *);
+
+/* ---- the terminal ---------------------------------------------------------------------------------------------------------- */
+
+enum top_key { TOP_KEY_NONE, TOP_KEY_QUIT, TOP_KEY_TENANT, TOP_KEY_WINDOW, TOP_KEY_GROUP, TOP_KEY_LANGUAGE, TOP_KEY_OTHER };
+
+/* Raw mode and the alternate screen, until top_terminal_leave or a fatal signal. False: standard output or input is no terminal. */
+bool top_terminal_enter(void);
+void top_terminal_leave(void);
+/* The size now; true when it changed since the last call. */
+bool top_terminal_size(unsigned *ret_rows, unsigned *ret_columns);
+/* A key, or TOP_KEY_NONE when none was pressed. The end of input is TOP_KEY_QUIT. */
+enum top_key top_terminal_key(void);
+/* Shows a drawing: lines as top_draw makes them. False: the terminal is gone. */
+bool top_terminal_show(struct slice drawing);
+/* SIGINT, SIGTERM, SIGHUP or SIGQUIT came since top_terminal_enter or top_catch_signals: it is time to end. */
+bool top_signalled(void);
+void top_catch_signals(void);
 
 #endif

@@ -1,100 +1,232 @@
-/* top: what is held. */
 #include "edge/top.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/index.h"
 #include "base/xalloc.h"
 #include "edge/codec.h"
 #include "edge/top_inside.h"
 
-struct top *top_new(void)
+static const char *const units[] = { "COUNT", "PERCENT", "CURRENCY", "SECONDS", "DAYS", "RATIO",
+	"UNKNOWN" };
+static const char *const states[] = { "OK", "NO_DATA", "ZERO_DENOMINATOR", "NO_BASE", "FX_MISSING",
+	"LOW_SAMPLE", "PARTIAL", "CAPPED", "UNKNOWN" };
+enum {
+	UNIT_COUNT_OF = sizeof(units) / sizeof(units[0]),
+	STATE_COUNT_OF = sizeof(states) / sizeof(states[0])
+};
+/* A text costs a key at least one record: more texts than this a key cannot be honest. */
+enum { TEXT_BYTES_PER_KEY = 512, TENANTS_MAX = 100000 };
+
+/* The static text that equals; the last of the table if none does. */
+static const char *known(const char *const *table, size_t count, const char *text)
+{
+	for (size_t i = 0; text != NULL && i < count; i++)
+		if (strcmp(table[i], text) == 0)
+			return table[i];
+	return table[count - 1];
+}
+
+struct top *top_new(const struct top_label *labels, size_t label_count, uint32_t keys_max)
 {
 	struct top *top = x_calloc(1, sizeof(*top));
 
+	top->labels = labels;
+	top->label_count = label_count;
+	top->rows_max = keys_max;
+	intern_init(&top->texts, 0x70b, (size_t)keys_max * TEXT_BYTES_PER_KEY);
 	index_init(&top->index);
 	return top;
 }
 
 void top_free(struct top *top)
 {
-	if (!top)
+	if (top == NULL)
 		return;
-	for (uint32_t i = 0; i < top->count; i++) {
-		free(top->records[i].key);
-		free(top->records[i].value);
-	}
-	for (uint32_t i = 0; i < top->tenant_count; i++)
-		free(top->tenants[i].name);
-	free(top->records);
-	free(top->tenants);
+	intern_deinit(&top->texts);
 	index_deinit(&top->index);
+	free(top->rows);
+	free(top->tenants);
 	free(top);
 }
 
-static bool is_key(const void *ctx, const void *wanted, uint32_t place)
+static uint64_t key_hash(const struct top_row_key *key)
 {
-	const struct top_record *r = &((const struct top *)ctx)->records[place];
+	uint64_t hash = hash_combine(key->tenant, key->metric);
 
-	return slice_equal((struct slice){ r->key, r->key_length }, *(const struct slice *)wanted);
+	return hash_combine(
+		hash_combine(hash, key->window), hash_combine(key->group_by, key->group_key));
 }
 
-static struct top_tenant *tenant_of(struct top *top, struct slice name)
+static bool key_equal(const void *ctx, const void *key, uint32_t value)
 {
-	uint32_t place = 0;
+	const struct top_row_key *a = key, *b = &((const struct top *)ctx)->rows[value].key;
 
-	while (place < top->tenant_count && slice_compare(slice_of(top->tenants[place].name), name) < 0)
-		place++;
-	if (place < top->tenant_count && slice_is(name, top->tenants[place].name))
-		return &top->tenants[place];
+	return a->tenant == b->tenant && a->metric == b->metric && a->window == b->window &&
+	       a->group_by == b->group_by && a->group_key == b->group_key &&
+	       (a->currency == TOP_ANY || a->currency == b->currency);
+}
+
+const struct top_row *top_find(const struct top *top, struct top_row_key key)
+{
+	uint32_t row;
+
+	if (key.tenant == 0 || key.metric == 0 || key.window == 0 || key.group_by == 0 ||
+		key.group_key == 0)
+		return NULL;
+	if (!index_find(&top->index, key_hash(&key), key_equal, &key, top, &row)) {
+		key.currency = TOP_ANY;
+		if (!index_find(&top->index, key_hash(&key), key_equal, &key, top, &row))
+			return NULL;
+	}
+	return top->rows[row].is_removed ? NULL : &top->rows[row];
+}
+
+/* ---- tenants ------------------------------------------------------------------------------------------------------------ */
+
+static int name_order(const struct top *top, uint32_t a, uint32_t b)
+{
+	return slice_compare(intern_text(&top->texts, a), intern_text(&top->texts, b));
+}
+
+/* Kept by name, so that the tab key goes through them in an order that does not depend on arrival. */
+static struct top_tenant *tenant_of(struct top *top, uint32_t id)
+{
+	uint32_t at = 0;
+
+	while (at < top->tenant_count && top->tenants[at].id != id &&
+		name_order(top, top->tenants[at].id, id) < 0)
+		at++;
+	if (at < top->tenant_count && top->tenants[at].id == id)
+		return &top->tenants[at];
+	if (top->tenant_count == TENANTS_MAX)
+		return NULL;
 	X_GROW(top->tenants, top->tenant_count, top->tenant_capacity);
-	memmove(&top->tenants[place + 1], &top->tenants[place], (top->tenant_count++ - place) * sizeof(*top->tenants));
-	top->tenants[place] = (struct top_tenant){ .name = x_strndup(name.at, name.len), .beat_ms = INT64_MIN };
-	return &top->tenants[place];
+	memmove(&top->tenants[at + 1], &top->tenants[at],
+		(top->tenant_count - at) * sizeof(*top->tenants));
+	top->tenant_count++;
+	top->tenants[at] =
+		(struct top_tenant){ .id = id, .as_of_ms = INT64_MIN, .published_ms = INT64_MIN };
+	return &top->tenants[at];
 }
 
-static void keep(struct top_record *r, struct slice value, const struct snapshot *s)
+/* ---- records -------------------------------------------------------------------------------------------------------------- */
+
+static bool intern_key(struct top *top, const struct slice texts[6], struct top_row_key *ret)
 {
-	free(r->value);
-	r->value = x_strndup(value.at, value.len);
-	r->value_length = value.len;
-	r->revision = s->revision;
+	uint32_t ids[6];
+
+	for (int i = 0; i < 6; i++) {
+		ids[i] = intern_add(&top->texts, texts[i]);
+		if (ids[i] == 0)
+			return false;
+	}
+	*ret = (struct top_row_key){ ids[0], ids[1], ids[2], ids[3], ids[4], ids[5] };
+	return true;
+}
+
+static struct top_row *row_for(struct top *top, const struct top_row_key *key)
+{
+	uint32_t row;
+
+	if (index_find(&top->index, key_hash(key), key_equal, key, top, &row))
+		return &top->rows[row];
+	if (top->row_count >= top->rows_max)
+		return NULL;
+	X_GROW(top->rows, top->row_count, top->row_capacity);
+	row = top->row_count++;
+	top->rows[row] = (struct top_row){ .key = *key, .revision = INT64_MIN, .is_removed = true };
+	index_insert(&top->index, key_hash(key), row);
+	return &top->rows[row];
+}
+
+static void fill_row(struct top_row *row, const struct snapshot *record, int64_t now_ms)
+{
+	bool differs = row->is_removed || row->has_value != record->value.is_set ||
+		       (row->has_value && (row->value > record->value.value ||
+						  row->value < record->value.value));
+
+	if (differs)
+		row->changed_ms = now_ms;
+	row->is_removed = false;
+	row->unit = known(units, UNIT_COUNT_OF, record->unit);
+	row->state = known(states, STATE_COUNT_OF, record->state);
+	row->has_value = record->value.is_set;
+	row->value = record->value.value;
+	row->has_exact = record->value_decimal.is_set;
+	row->exact = record->value_decimal.units;
+	row->has_change = record->change_pct.is_set;
+	row->change_pct = record->change_pct.value;
+	row->moved = record->rank > 0 && record->previous_rank > 0
+			     ? record->previous_rank - record->rank
+			     : 0;
+	row->sample_size = record->sample_size;
+	row->revision = record->revision;
+}
+
+bool top_put(struct top *top, const struct snapshot *record, int64_t now_ms)
+{
+	struct slice texts[6] = { record->tenant_id, record->metric, record->window,
+		record->group_by, record->group_key, record->currency };
+	struct top_row_key key;
+	struct top_row *row = intern_key(top, texts, &key) ? row_for(top, &key) : NULL;
+	struct top_tenant *tenant = row != NULL ? tenant_of(top, key.tenant) : NULL;
+
+	if (row == NULL || tenant == NULL) {
+		top->refused_count++;
+		return false;
+	}
+	if (record->revision <= row->revision)
+		return false;
+	bool is_heartbeat = slice_is(record->metric, "heartbeat");
+	top->live_count += row->is_removed && !is_heartbeat;
+	fill_row(row, record, now_ms);
+	row->label = record->group_label[0].at != NULL
+			     ? intern_add(&top->texts, record->group_label[0])
+			     : 0;
+	if (record->as_of_ms > tenant->as_of_ms)
+		tenant->as_of_ms = record->as_of_ms;
+	if (record->published_at_ms > tenant->published_ms)
+		tenant->published_ms = record->published_at_ms;
+	if (is_heartbeat) {
+		tenant->has_lag = record->value.is_set;
+		tenant->lag_s = record->value.value;
+	}
+	return true;
+}
+
+bool top_remove(struct top *top, struct slice key_bytes)
+{
+	struct reader reader = reader_of(key_bytes.at, key_bytes.len);
+	struct top_row_key key;
+	uint32_t ids[6], row;
+
+	for (int i = 0; i < 6; i++) {
+		int64_t length = reader_zigzag(&reader);
+		if (length < 0 || (uint64_t)length > reader_left(&reader))
+			return false;
+		ids[i] = intern_find(&top->texts, reader_bytes(&reader, (size_t)length));
+		if (reader.bad || ids[i] == 0)
+			return false;
+	}
+	key = (struct top_row_key){ ids[0], ids[1], ids[2], ids[3], ids[4], ids[5] };
+	if (!index_find(&top->index, key_hash(&key), key_equal, &key, top, &row) ||
+		top->rows[row].is_removed)
+		return false;
+	top->rows[row].is_removed = true;
+	top->live_count -= !slice_is(intern_text(&top->texts, key.metric), "heartbeat");
+	return true;
 }
 
 bool top_take(struct top *top, struct slice key, struct slice value, int64_t now_ms)
 {
-	uint64_t hash = hash_bytes(key.at, key.len, 5);
-	uint32_t place = UINT32_MAX;
-	struct snapshot s;
-	struct top_tenant *tenant;
+	struct snapshot record;
 
-	index_find(&top->index, hash, is_key, &key, top, &place);
-	if (!value.at) {
-		if (place != UINT32_MAX)
-			top->records[place].value_length = 0; /* the key stays, without a value */
-		return true;
-	}
-	if (codec_decode_snapshot(value, &s))
-		return false;
-	tenant = tenant_of(top, s.tenant_id);
-	if (slice_is(s.metric, "heartbeat")) {
-		tenant->beat_ms = now_ms;
-		tenant->lag_s = s.value.is_set ? s.value.value : 0;
-		return true;
-	}
-	if (s.as_of_ms > tenant->as_of_ms)
-		tenant->as_of_ms = s.as_of_ms;
-	if (place == UINT32_MAX) {
-		X_GROW(top->records, top->count, top->capacity);
-		place = top->count++;
-		top->records[place] = (struct top_record){ .key = x_strndup(key.at, key.len), .key_length = key.len, .revision = INT64_MIN };
-		index_insert(&top->index, hash, place);
-	}
-	if (s.revision > top->records[place].revision)
-		keep(&top->records[place], value, &s);
-	return true;
+	if (value.at == NULL)
+		return top_remove(top, key);
+	return codec_decode_snapshot(value, &record) == 0 && top_put(top, &record, now_ms);
 }
 
 uint32_t top_tenant_count(const struct top *top)
@@ -104,16 +236,10 @@ uint32_t top_tenant_count(const struct top *top)
 
 uint32_t top_key_count(const struct top *top)
 {
-	return top->count;
+	return top->live_count;
 }
 
-bool top_next(const struct top *top, uint32_t *cursor, struct snapshot *ret)
+uint64_t top_refused_count(const struct top *top)
 {
-	while (*cursor < top->count) {
-		const struct top_record *r = &top->records[(*cursor)++];
-
-		if (r->value_length && !codec_decode_snapshot((struct slice){ r->value, r->value_length }, ret))
-			return true;
-	}
-	return false;
+	return top->refused_count;
 }
