@@ -85,6 +85,21 @@ static struct partition *partition_find(struct source_kafka *kafka, const char *
 
 /* ---- assignment ----------------------------------------------------------------------------------------- */
 
+/*
+ * The library asserts when an assignment follows another whose partitions have not stopped yet: each is stopped twice. Its main
+ * thread serves one queue in order, so a question asked behind the stops is answered behind them, and a second one behind
+ * what they answered.
+ */
+static void await_stops(struct source_kafka *kafka)
+{
+	for (int i = 0; i < 2; i++) {
+		rd_kafka_topic_partition_list_t *list = NULL;
+
+		if (rd_kafka_assignment(kafka->client, &list) == RD_KAFKA_RESP_ERR_NO_ERROR)
+			rd_kafka_topic_partition_list_destroy(list);
+	}
+}
+
 static void assign_started(struct source_kafka *kafka)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)kafka->partition_total + 1);
@@ -96,6 +111,7 @@ static void assign_started(struct source_kafka *kafka)
 		rd_kafka_topic_partition_list_add(list, kafka->base.topics[partition->topic], partition->number)->offset =
 			partition->next_offset == SOURCE_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : partition->next_offset;
 	}
+	await_stops(kafka);
 	rd_kafka_resp_err_t code = rd_kafka_assign(kafka->client, list);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
 		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "assign: %s",
@@ -144,6 +160,7 @@ static void complete_revocation(struct source_kafka *kafka)
 		if (kafka->is_leaving[shard])
 			return;
 	kafka->is_revoking = false;
+	await_stops(kafka);
 	rd_kafka_assign(kafka->client, NULL);
 }
 

@@ -12,6 +12,7 @@ pids=()
 cleanup() {
 	local pid
 	for pid in "${pids[@]:-}"; do
+		[ -n "$pid" ] && disown "$pid" 2>/dev/null
 		[ -n "$pid" ] && kill -KILL "$pid" 2>/dev/null
 	done
 	[ -e "$work/kafka" ] && "$root/tests/system/kafka.sh" kill "$work/kafka" 2>/dev/null
