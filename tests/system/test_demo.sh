@@ -8,7 +8,6 @@ left_over() {
 	compgen -G "$work/salespulse-demo-*" >/dev/null || pgrep -f "$work/salespulse-demo-" >/dev/null
 }
 nothing_left() { ! left_over; }
-nothing_runs() { ! pgrep -f "$work/salespulse-demo-" >/dev/null; }
 
 "$program" demo --seconds 15 </dev/null >"$work/first.txt" 2>"$work/first.err" &
 first=$!
@@ -50,14 +49,18 @@ status = None
 while time.time() - end < 15:
     ready, _, _ = select.select([fd], [], [], 0.2)
     try:
-        if ready and not os.read(fd, 65536):
-            break
+        if ready:
+            last = os.read(fd, 65536)
+            seen += last
+            if not last:
+                break
     except OSError:
         break
 _, status = os.waitpid(pid, 0)
-print("restored" if b"\x1b[?1049h" in seen else "no alternate screen")
+restored = seen.rfind(b"\x1b[?1049l") > seen.find(b"\x1b[?1049h") >= 0
+print("restored" if restored else "the screen was not given back")
 print(f"status {os.waitstatus_to_exitcode(status)}")
-sys.exit(0 if begun_board and begun_board - begun < 20 and b"Won revenue" in seen and status == 0 else 1)
+sys.exit(0 if begun_board and begun_board - begun < 20 and b"Won revenue" in seen and restored and status == 0 else 1)
 END
 check "in a terminal the board is there within 20 s, a key changes its language, Ctrl-C ends it with status 0" test $? -eq 0
 cat "$work/terminal.txt"
@@ -68,5 +71,24 @@ killed=$!
 wait_for 10 bash -c "compgen -G '$work/salespulse-demo-*/redis.sock'"
 kill -KILL "$killed"
 wait "$killed" 2>/dev/null
-check "killed, it takes its processes with it" wait_for 5 nothing_runs
+check "killed, it takes its processes and its folder with it" wait_for 5 nothing_left
+
+"$program" demo --seconds 60 </dev/null >/dev/null 2>"$work/part.err" &
+part=$!
+wait_for 10 pgrep -P "$part" -f ' run '
+kill -KILL "$(pgrep -P "$part" -f ' run ')"
+wait "$part"
+check "when a part dies, it ends with status 1" test $? -eq 1
+check "and says which" grep -q 'salespulse demo: run has ended' "$work/part.err"
+
+mkdir "$work/bin"
+PATH=$work/bin "$program" demo </dev/null >/dev/null 2>"$work/redis.err"
+check "without redis-server it fails" test $? -eq 1
+check "and says which package has it" grep -q 'apt install redis-server' "$work/redis.err"
+check "and nothing is left of it" wait_for 5 nothing_left
+
+"$program" demo --kafka=apache --seconds 20 </dev/null >"$work/apache.txt" 2>"$work/apache.err"
+check "on Apache Kafka, too" test $? -eq 0
+check "the table has revenue" grep -qE 'Pendapatan .*Rp [1-9]' "$work/apache.txt"
+check "and nothing is left, the broker neither" wait_for 5 nothing_left
 summary
