@@ -18,7 +18,7 @@ int avro_file_is(struct slice head);
 struct avro_file_reader *avro_file_open(const char *path);
 void avro_file_close(struct avro_file_reader *);
 /* 0: *ret holds the next event (borrowed until the next call, arrays from the arena); 1: the end; 2: a record that is wrong, with its
- * reason, the reader goes on behind it if it can; negative errno: the file is broken from here on. */
+ * reason, the reader goes on behind it, or with the next block where its end can't be found (the reason says how many that costs); negative errno: the file is broken from here on. */
 int avro_file_next(struct avro_file_reader *, struct arena *, struct event *ret, char ret_reason[EVENT_REASON_MAX]);
 
 struct avro_file_writer;

@@ -25,8 +25,8 @@ struct avro_file_reader {
 	bool deflated;
 	uint8_t sync[SYNC_BYTES];
 	struct buffer stored, block; /* as in the file, and inflated */
-	size_t at;                   /* in the block */
-	uint64_t left;               /* records of the block */
+	size_t at;		     /* in the block */
+	uint64_t left;		     /* records of the block */
 };
 
 int avro_file_is(struct slice head)
@@ -50,7 +50,8 @@ static int get_long(struct avro_file_reader *r, int64_t *ret)
 		int byte = getc(r->file);
 
 		if (byte == EOF)
-			return shift == 0 && !ferror(r->file) ? 1 : broken("it ends inside a number");
+			return shift == 0 && !ferror(r->file) ? 1
+							      : broken("it ends inside a number");
 		value |= (uint64_t)(byte & 0x7f) << shift;
 		if (!(byte & 0x80)) {
 			*ret = (int64_t)(value >> 1) ^ -(int64_t)(value & 1);
@@ -94,7 +95,9 @@ static int take_meta(struct avro_file_reader *r, struct slice key, struct slice 
 	if (slice_is(key, "avro.codec")) {
 		r->deflated = slice_is(value, "deflate");
 		if (!r->deflated && !slice_is(value, "null") && value.len)
-			return err_raise(-EINVAL, "the Avro file's codec is " SLICE_FMT "; null and deflate are read", SLICE_ARG(value));
+			return err_raise(-EINVAL,
+				"the Avro file's codec is " SLICE_FMT "; null and deflate are read",
+				SLICE_ARG(value));
 	}
 	if (slice_is(key, "avro.schema") && !r->plan) {
 		r->plan = codec_plan_new(value, reason);
@@ -110,18 +113,19 @@ static int read_head(struct avro_file_reader *r)
 	char head[sizeof(magic)];
 	int64_t count, bytes;
 
-	if (fread(head, 1, sizeof(head), r->file) != sizeof(head) || !avro_file_is((struct slice){ head, sizeof(head) }))
+	if (fread(head, 1, sizeof(head), r->file) != sizeof(head) ||
+		!avro_file_is((struct slice){ head, sizeof(head) }))
 		return broken("it does not begin like one");
 	for (;;) {
 		if (get_long(r, &count))
 			return broken("it ends inside its head");
 		if (count < 0 && get_long(r, &bytes))
 			return broken("it ends inside its head");
-		count = count < 0 ? -count : count;
 		if (!count)
 			break;
-		if (count < 0 || count > META_MAX)
+		if (count < -META_MAX || count > META_MAX)
 			return broken("too much metadata");
+		count = count < 0 ? -count : count;
 		for (int64_t i = 0; i < count; i++) {
 			int e = get_text(r, &key);
 
@@ -211,22 +215,44 @@ static int next_block(struct avro_file_reader *r)
 	return e;
 }
 
-int avro_file_next(struct avro_file_reader *r, struct arena *arena, struct event *ret, char ret_reason[EVENT_REASON_MAX])
+/*
+ * A record that is wrong: the next one begins where a reader that only passes over this one ends. Where even that fails, the
+ * rest of its block is lost, and said.
+ */
+static int pass_over(struct avro_file_reader *r, size_t used, const char *reason,
+	char ret_reason[EVENT_REASON_MAX])
 {
+	if (used == 0) {
+		snprintf(ret_reason, EVENT_REASON_MAX, "(and %llu records behind it) %.110s",
+			(unsigned long long)r->left, reason);
+		r->left = 0;
+		r->at = r->block.len;
+	} else {
+		memcpy(ret_reason, reason, EVENT_REASON_MAX);
+		r->at += used;
+	}
+	return 2;
+}
+
+int avro_file_next(struct avro_file_reader *r, struct arena *arena, struct event *ret,
+	char ret_reason[EVENT_REASON_MAX])
+{
+	char reason[EVENT_REASON_MAX];
 	size_t used = 0;
 
 	while (!r->left) {
+		if (r->at != r->block.len)
+			return broken("a block is longer than its records");
 		int e = next_block(r);
 
 		if (e)
 			return e < 0 ? err_pass(e) : 1;
 	}
 	r->left--;
-	if (codec_plan_decode(r->plan, (struct slice){ (const char *)r->block.data + r->at, r->block.len - r->at }, &used, arena, ret,
-		    ret_reason) != CODEC_OK) {
-		r->left = 0; /* where the next record of this block begins is not known */
-		return 2;
-	}
+	if (codec_plan_decode(r->plan,
+		    (struct slice){ (const char *)r->block.data + r->at, r->block.len - r->at },
+		    &used, arena, ret, reason) != CODEC_OK)
+		return pass_over(r, used, reason, ret_reason);
 	r->at += used;
 	return 0;
 }
@@ -258,7 +284,8 @@ struct avro_file_writer *avro_file_create(const char *path, enum entity_type typ
 	schema = asset_find(name);
 	w->file = fopen(path, "wb");
 	if (!w->file || !schema) {
-		err_raise(w->file ? -ENOENT : -errno, "%s: %s", path, w->file ? "no schema is built in" : strerror(errno));
+		err_raise(w->file ? -ENOENT : -errno, "%s: %s", path,
+			w->file ? "no schema is built in" : strerror(errno));
 		if (w->file)
 			fclose(w->file);
 		free(w);
