@@ -30,6 +30,8 @@ MODULES := $(filter-out processor/main.c,$(wildcard processor/*.c processor/base
 UNIT_TESTS := $(wildcard tests/unit/test_*.c)
 UNIT_HELPERS := $(filter-out $(UNIT_TESTS),$(wildcard tests/unit/*.c))
 SCENARIO_SOURCES := $(wildcard tests/scenario/*.c)
+SIM_SOURCES := $(wildcard tests/sim/*.c)
+SEEDS ?= 300
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_HELPERS := $(filter-out $(FUZZERS),$(wildcard tests/fuzz/*.c))
 BENCHES := $(wildcard tests/bench/*.c)
@@ -86,6 +88,10 @@ $(BUILD)/$(1)/unit/%: $(BUILD)/$(1)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(BUILD)/$
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
 
 $(BUILD)/$(1)/scenario: $(SCENARIO_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(UNIT_HELPERS:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
+
+$(BUILD)/$(1)/sim: $(SIM_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(UNIT_HELPERS:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
 
@@ -149,7 +155,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario system golden docs symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario sim system golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
 
@@ -231,4 +237,4 @@ help: ## this list
 	@echo '  V=1 shows commands.'
 
 -include $(foreach variant,$(VARIANTS),$(patsubst %.c,$(BUILD)/$(variant)/%.d,$(MODULES) processor/main.c \
-	$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(FUZZERS) $(FUZZ_HELPERS) $(BENCHES)))
+	$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(SIM_SOURCES) $(FUZZERS) $(FUZZ_HELPERS) $(BENCHES)))

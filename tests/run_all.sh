@@ -40,6 +40,7 @@ part tidy tidy
 part symbols symbols
 part unit unit
 any 'tests/scenario/run.sh' && part scenario scenario
+part sim sim
 any 'tests/golden/run.sh' && part golden golden
 part docs docs
 part check-clang check-clang

@@ -159,6 +159,7 @@ static size_t serve(struct source_memory *memory, size_t place, size_t batch_cou
 	if (!reading->is_started || reading->is_held)
 		return batch_count;
 	if (reading->is_unreadable) {
+		reading->end_is_told = false; /* when it can be read again, its end is found again */
 		event_add_at(memory, SOURCE_UNREADABLE, place);
 		return batch_count;
 	}
