@@ -178,6 +178,9 @@ one: $(DEPS) ## T=index: that unit test; else build/one/salespulse; from whateve
 scenario: $(if $(SCENARIO_SOURCES),$(BUILD)/asan/scenario) ## scenario files, with ASan and UBSan
 	$(Q)tests/scenario/run.sh $(BUILD)/asan/scenario
 
+sim: $(BUILD)/asan/sim ## random faults against the whole pipeline in memory; SEEDS=n
+	$(Q)$< tests/sim/seeds $(SEEDS)
+
 golden: $(BUILD)/asan/unit/test_golden ## bytes on the wire, compared with tests/golden
 	$(Q)tests/golden/run.sh $<
 
