@@ -1,6 +1,6 @@
 """compare.py: reads the input topics of a job and what it published, computes what it should have published, and says where they differ.
 
-    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--idle SECONDS] [--latest TOPIC] [--history TOPIC]
+    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--idle SECONDS] [--single] [--outputs LATEST,HISTORY]…
 
 Checked: the last value of every key on kpi.latest as of the end of the events, the last value of every closed period on
 kpi.history, that nothing which should be there is missing, that revisions rise per key in the log, and that dead letters are
@@ -116,20 +116,21 @@ def read_inputs(arguments, schemas):
         events.append(event)
         where[event["tenant_id"]] = message.partition()
         clocks[message.partition()] = max(clocks[message.partition()], min(event["occurred_at"], wall))
-    return events, {tenant: clocks[p] for tenant, p in where.items()}
+    newest = max(clocks.values(), default=0)
+    return events, {tenant: newest if arguments.single else clocks[p] for tenant, p in where.items()}
 
 
-def read_outputs(arguments, schemas, comparison):
+def read_outputs(arguments, schemas, comparison, topics):
     latest, history, beats, count = {}, {}, 0, 0
 
     def is_beat(message):
-        return message.topic() == arguments.latest and b"heartbeat" in (message.key() or b"")
-    for message in consume(arguments.brokers, [arguments.latest, arguments.history], arguments.idle, is_beat):
+        return message.topic() == topics[0] and b"heartbeat" in (message.key() or b"")
+    for message in consume(arguments.brokers, topics, arguments.idle, is_beat):
         if message.value() is None or is_beat(message):
             beats += 1
             continue
         record = schemas.read("kpi_snapshot", message.value())
-        place = latest if message.topic() == arguments.latest else history
+        place = latest if message.topic() == topics[0] else history
         key = (record["tenant_id"], record["metric"], record["window"], record["group_by"], record["group_key"],
                record["currency"] or "")
         if place is history:
@@ -237,18 +238,19 @@ def main():
     parser.add_argument("--zone", default="Asia/Jakarta")
     parser.add_argument("--currency", default="IDR")
     parser.add_argument("--idle", type=float, default=6)
-    parser.add_argument("--latest", default="kpi.latest")
-    parser.add_argument("--history", default="kpi.history")
+    parser.add_argument("--outputs", action="append", help="LATEST,HISTORY; several jobs over the same inputs")
+    parser.add_argument("--single", action="store_true", help="one shard, and so one clock, has all partitions")
     arguments = parser.parse_args()
     schemas, c = Schemas(arguments.schemas), Comparison()
-    latest, history = read_outputs(arguments, schemas, c)
+    outputs = [read_outputs(arguments, schemas, c, pair.split(",")) for pair in arguments.outputs or ["kpi.latest,kpi.history"]]
     events, clocks = read_inputs(arguments, schemas)
     print(f"compare: {len(events)} events of {len(clocks)} tenants", flush=True)
     o = oracle.Oracle(events, lambda tenant: arguments.zone, lambda tenant: arguments.currency)
-    compare_latest(o, latest, clocks, arguments.currency, c)
-    compare_missing(o, latest, clocks, arguments.currency, c)
-    compare_history(o, history, clocks, arguments.currency, c)
-    compare_closed_days(o, history, clocks, arguments.currency, c)
+    for latest, history in outputs:
+        compare_latest(o, latest, clocks, arguments.currency, c)
+        compare_missing(o, latest, clocks, arguments.currency, c)
+        compare_history(o, history, clocks, arguments.currency, c)
+        compare_closed_days(o, history, clocks, arguments.currency, c)
     for text in c.differences[:20]:
         print("  differs:", text)
     print(f"compare: {c.passed} passed, {len(c.differences)} failed")

@@ -64,11 +64,13 @@ wait_for() {
 	done
 }
 
-# start_run LOG FLAG…: the processor in the background; $run_pid. Settings that every test wants come first.
+# start_run LOG FLAG…: the processor in the background; $run_pid. Settings that every test wants come
+# first. Without refresh: it is a steady trickle, and who waits until a topic is quiet would wait for ever.
 start_run() {
 	local log=$1
 	shift
-	${RUN_WRAPPER:-} "$program" run --kafka.brokers="$brokers" --redis.address="unix:$work/redis.sock" --http.address=127.0.0.1:0 "$@" \
+	${RUN_WRAPPER:-} "$program" run --kafka.brokers="$brokers" --redis.address="unix:$work/redis.sock" --http.address=127.0.0.1:0 \
+		--publish.refresh=1d "$@" \
 		>>"$work/$log.log" 2>&1 &
 	run_pid=$!
 	pids+=("$run_pid")
