@@ -6,7 +6,7 @@
 #include "base/intern.h"
 #include "edge/top.h"
 
-enum { TOP_ANY = UINT32_MAX };
+#define TOP_ANY UINT32_MAX
 
 struct top_row_key {                 /* intern ids; 0: a text that nobody has sent */
 	uint32_t tenant, metric, window, group_by, group_key;
