@@ -80,6 +80,9 @@ struct codec_plan {
 	struct codec_record whole;       /* the same body, only passed over */
 };
 
+/* codec_plan_new with another schema in the built-in one's place (borrowed; NULL: that one): what its aliases and defaults do. */
+struct codec_plan *codec_plan_against(struct slice schema_json, json_t *built_in, char ret_reason[EVENT_REASON_MAX]);
+
 enum codec_fault {
 	CODEC_FAULT_NONE, CODEC_FAULT_ENDS, CODEC_FAULT_NUMBER, CODEC_FAULT_LENGTH, CODEC_FAULT_COUNT, CODEC_FAULT_ROWS,
 	CODEC_FAULT_BRANCH, CODEC_FAULT_SYMBOL, CODEC_FAULT_BOOL, CODEC_FAULT_UTF8, CODEC_FAULT_RANGE, CODEC_FAULT_DIGITS,

@@ -708,9 +708,11 @@ static bool find_entity(struct compiler *c, const struct codec_type *type, enum 
 	return true;
 }
 
-static bool compile_plan(struct compiler *c, json_t *schema, struct codec_plan *plan)
+/* built_in NULL: the record's own. */
+static bool compile_plan(
+	struct compiler *c, json_t *schema, json_t *built_in, struct codec_plan *plan)
 {
-	_cleanup_json_ json_t *built_in = NULL;
+	_cleanup_json_ json_t *own = NULL;
 	struct wanted wanted[WANTED_MAX] = { 0 };
 	struct codec_step whole;
 	struct codec_type type;
@@ -725,7 +727,8 @@ static bool compile_plan(struct compiler *c, json_t *schema, struct codec_plan *
 	const struct model_entity *model = &model_table[plan->type];
 	uint32_t count = ENVELOPE_COUNT + (uint32_t)model->field_count;
 
-	built_in = built_in_schema(plan->type);
+	if (!built_in)
+		built_in = own = built_in_schema(plan->type);
 	for (uint32_t i = 0; i < count; i++) {
 		wanted[i].field = i < ENVELOPE_COUNT ? &codec_envelope[i]
 						     : &model->fields[i - ENVELOPE_COUNT];
@@ -739,7 +742,8 @@ static bool compile_plan(struct compiler *c, json_t *schema, struct codec_plan *
 	return true;
 }
 
-struct codec_plan *codec_plan_new(struct slice schema_json, char ret_reason[CODEC_REASON_MAX])
+struct codec_plan *codec_plan_against(
+	struct slice schema_json, json_t *built_in, char ret_reason[CODEC_REASON_MAX])
 {
 	json_error_t mistake;
 
@@ -762,11 +766,16 @@ struct codec_plan *codec_plan_new(struct slice schema_json, char ret_reason[CODE
 	struct compiler c = { &plan->memory, { .memory = &plan->memory, .reason = ret_reason },
 		ret_reason, 0 };
 
-	if (!compile_plan(&c, schema, plan)) {
+	if (!compile_plan(&c, schema, built_in, plan)) {
 		codec_plan_free(plan);
 		return NULL;
 	}
 	return plan;
+}
+
+struct codec_plan *codec_plan_new(struct slice schema_json, char ret_reason[CODEC_REASON_MAX])
+{
+	return codec_plan_against(schema_json, NULL, ret_reason);
 }
 
 void codec_plan_free(struct codec_plan *plan)

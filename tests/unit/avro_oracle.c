@@ -52,7 +52,7 @@ static void fill_union(avro_value_t *value, struct rng *rng)
 
 static void fill_record(avro_value_t *value, struct rng *rng)
 {
-	size_t count;
+	size_t count = 0;
 	avro_value_t field;
 
 	GOOD(avro_value_get_size(value, &count));
@@ -382,10 +382,10 @@ static void add_extra_fields(json_t *fields, struct rng *rng)
 		"{\"type\":\"array\",\"items\":{\"type\":\"map\",\"values\":[\"int\",\"null\"]}}",
 		"{\"type\":\"fixed\",\"name\":\"x_fixed\",\"size\":5}",
 		"{\"type\":\"enum\",\"name\":\"x_enum\",\"symbols\":[\"P\",\"Q\"]}",
-		"{\"type\":\"record\",\"name\":\"x_record\",\"fields\":[{\"name\":\"a\",\"type\":"
-		"\"int\"},"
-		"{\"name\":\"b\",\"type\":{\"type\":\"array\",\"items\":[\"null\",\"x_record\"]}}]"
-		"}",
+		("{\"type\":\"record\",\"name\":\"x_record\",\"fields\":[{\"name\":\"a\",\"type\":"
+		 "\"int\"},"
+		 "{\"name\":\"b\",\"type\":{\"type\":\"array\",\"items\":[\"null\",\"x_record\"]}}]"
+		 "}"),
 		"{\"type\":\"map\",\"values\":{\"type\":\"record\",\"name\":\"x_empty\",\"fields\":"
 		"[]}}",
 		"{\"type\":\"array\",\"items\":\"null\"}",

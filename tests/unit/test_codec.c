@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/rng.h"
 #include "edge/codec.h"
+#include "edge/codec_inside.h"
 #include "any_event.h"
 
 enum { VALUE_BYTES_MAX = 1 << 20 };
@@ -578,6 +579,50 @@ static void test_aliases(void **state)
 	}
 }
 
+/* What a later version of our schemas may say: aliases of a renamed field, defaults of every type. */
+static void test_our_own_aliases_and_defaults(void **state)
+{
+	static const char built_in[] =
+		"{\"type\":\"record\",\"name\":\"opportunity\",\"fields\":["
+		"{\"name\":\"stage_id\",\"aliases\":[\"phase\",\"step\"],\"type\":\"string\"},"
+		"{\"name\":\"stage_name\",\"type\":\"string\",\"default\":\"somewhere\"},"
+		"{\"name\":\"stage_order\",\"type\":\"int\",\"default\":7},"
+		"{\"name\":\"status\",\"type\":\"string\",\"default\":\"OPEN\"},"
+		"{\"name\":\"stage_entered_at\",\"type\":\"long\",\"default\":-5}]}";
+	struct fixture *f = *state;
+	json_t *ours = json_loads(built_in, 0, NULL);
+	struct codec_plan *plan = codec_plan_against(
+		slice_of(SCHEMA("opportunity", ",{\"name\":\"step\",\"type\":\"string\"}")), ours,
+		f->reason);
+
+	assert_non_null(ours);
+	assert_non_null(plan);
+	put_small_envelope(&f->bytes);
+	put_text(&f->bytes, "demo");
+	assert_int_equal(run_plan(f, plan), CODEC_OK);
+	assert_true(slice_is(event_field(&f->event, "stage_id")->text, "demo"));
+	assert_true(slice_is(event_field(&f->event, "stage_name")->text, "somewhere"));
+	assert_int_equal(event_field(&f->event, "stage_order")->i, 7);
+	assert_true(slice_is(event_field(&f->event, "status")->text, "OPEN"));
+	assert_int_equal(event_field(&f->event, "stage_entered_at")->i, -5);
+	assert_true(event_field(&f->event, "amount")->is_null);
+	codec_plan_free(plan);
+	/* A name goes before an alias, whichever comes first. */
+	plan = codec_plan_against(
+		slice_of(SCHEMA("opportunity", ",{\"name\":\"step\",\"type\":\"string\"},"
+					       "{\"name\":\"stage_id\",\"type\":\"string\"}")),
+		ours, f->reason);
+	put_text(&f->bytes, "offer");
+	assert_int_equal(run_plan(f, plan), CODEC_OK);
+	assert_true(slice_is(event_field(&f->event, "stage_id")->text, "offer"));
+	codec_plan_free(plan);
+	json_decref(ours);
+	ours = json_loads("{\"fields\":[{\"name\":\"amount\",\"default\":\"5\"}]}", 0, NULL);
+	assert_null(codec_plan_against(slice_of(SCHEMA("opportunity", "")), ours, f->reason));
+	assert_reason(f, "amount: the built-in schema's default can't be read");
+	json_decref(ours);
+}
+
 static void test_envelope_that_is_null(void **state)
 {
 	struct fixture *f = *state;
@@ -798,6 +843,28 @@ static void test_bare_body_that_looks_like_a_frame(void **state)
 	assert_int_equal(decode(f, ENTITY_REP, buffer_slice(&value)), CODEC_UNKNOWN_SCHEMA);
 }
 
+/* A bare event without an id is what the first byte of a frame looks like: it is never taken for one. */
+static void test_event_without_an_id(void **state)
+{
+	struct fixture *f = *state;
+	struct rng rng;
+
+	rng_init(&rng, 46);
+	struct event *event = codec_any_event(&rng, &f->arena, ENTITY_DEAL);
+
+	event->event_id = SLICE_LIT("");
+	codec_encode_event(event, &f->bytes);
+	assert_int_equal(f->bytes.data[0], 0);
+	assert_int_equal(decode(f, ENTITY_DEAL, buffer_slice(&f->bytes)), CODEC_BAD);
+	use_folder(f, CODEC_AUTO);
+	assert_int_equal(decode(f, ENTITY_DEAL, buffer_slice(&f->bytes)), CODEC_UNKNOWN_SCHEMA);
+	/* Who says that there are no frames gets it. */
+	codec_free(f->codec);
+	f->codec = codec_new(f->store, CODEC_BARE, VALUE_BYTES_MAX);
+	assert_int_equal(decode(f, ENTITY_DEAL, buffer_slice(&f->bytes)), CODEC_OK);
+	assert_events_equal(event, &f->event);
+}
+
 static void test_forms(void **state)
 {
 	struct fixture *f = *state;
@@ -871,12 +938,14 @@ int main(void)
 		TEST(test_values_out_of_range),
 		TEST(test_schemas_that_cannot_be_used),
 		TEST(test_aliases),
+		TEST(test_our_own_aliases_and_defaults),
 		TEST(test_envelope_that_is_null),
 		TEST(test_nesting_is_bounded),
 		TEST(test_many_of_nothing),
 		TEST(test_schema_bombs),
 		TEST(test_frames),
 		TEST(test_bare_body_that_looks_like_a_frame),
+		TEST(test_event_without_an_id),
 		TEST(test_forms),
 		TEST(test_frame_without_any_ids),
 		TEST(test_length_of_a_wrong_record),

@@ -179,8 +179,8 @@ static void read_whole(avro_schema_t schema, const struct buffer *bytes, avro_va
 
 static void assert_text(const char *name, avro_value_t *value, struct slice expected)
 {
-	const char *text;
-	size_t size;
+	const char *text = NULL;
+	size_t size = 1;
 
 	GOOD(avro_value_get_string(value, &text, &size));
 	if (!slice_equal(expected, (struct slice){ text, size - 1 }))
@@ -189,8 +189,8 @@ static void assert_text(const char *name, avro_value_t *value, struct slice expe
 
 static void assert_exact(const char *name, avro_value_t *value, i128 expected)
 {
-	const void *bytes;
-	size_t size;
+	const void *bytes = NULL;
+	size_t size = 0;
 	i128 number;
 
 	GOOD(avro_value_get_bytes(value, &bytes, &size));
@@ -201,7 +201,7 @@ static void assert_exact(const char *name, avro_value_t *value, i128 expected)
 
 static void assert_symbol(const char *name, avro_value_t *value, const char *expected)
 {
-	int symbol;
+	int symbol = 0;
 
 	GOOD(avro_value_get_enum(value, &symbol));
 	if (strcmp(avro_schema_enum_get(avro_value_get_schema(value), symbol), expected) != 0)
@@ -210,8 +210,8 @@ static void assert_symbol(const char *name, avro_value_t *value, const char *exp
 
 static void assert_whole(const char *name, avro_value_t *value, int64_t expected)
 {
-	int64_t number;
-	int32_t small;
+	int64_t number = 0;
+	int32_t small = 0;
 
 	if (avro_value_get_type(value) == AVRO_INT32) {
 		GOOD(avro_value_get_int(value, &small));
@@ -245,8 +245,8 @@ static bool is_null_here(size_t i, const void *place)
 static void assert_field(size_t i, avro_value_t *value, const void *place)
 {
 	const char *name = fields[i].name;
-	double number;
-	int flag;
+	double number = 0;
+	int flag = 0;
 
 	switch (fields[i].kind) {
 	case TEXT:
@@ -282,7 +282,7 @@ static void assert_field(size_t i, avro_value_t *value, const void *place)
 
 static void assert_record(avro_value_t *record, const struct snapshot *snapshot, bool is_key)
 {
-	size_t found = 0, count;
+	size_t found = 0, count = 0;
 
 	for (size_t i = 0; i < FIELD_COUNT; i++) {
 		const void *place = (const char *)snapshot + fields[i].offset;
