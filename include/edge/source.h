@@ -61,7 +61,7 @@ struct source_ops {
 	int (*commit)(struct source *, int32_t shard, const struct source_position *, size_t count, const char *metadata);
 	/* The committed offset metadata of a shard: what an empty Redis is compared with. 1: none committed. */
 	int (*committed)(struct source *, int32_t shard, struct source_position *ret, size_t count, char *ret_metadata, size_t cap);
-	/* True when the group still counts us as the owner: heard from the broker within the session (S19). */
+	/* True when the group still counts us as the owner (S19). May need several calls before it can be told: ask again, a second later. */
 	bool (*confirmed)(struct source *);
 	void (*free)(struct source *);
 };

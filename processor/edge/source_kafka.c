@@ -15,7 +15,7 @@
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
 
-enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000, PING_POLLS = 16, PING_TIMEOUT_MS = 100 };
+enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000, PING_POLLS = 16, HEARD_CALLS = 4, PING_TIMEOUT_MS = 100 };
 static const size_t BATCH_BYTES_MAX = (size_t)256 << 20;
 
 struct partition {
@@ -42,6 +42,7 @@ struct source_kafka {
 	bool is_revoking;            /* the revocation waits for the last release */
 	bool is_down;
 	uint32_t polls_down;         /* while it is down */
+	uint32_t heard_count;        /* of kafka_confirmed */
 	struct arena arena;          /* messages of the current batch */
 	struct message *messages;
 	size_t message_count, message_capacity;
@@ -164,11 +165,24 @@ static void complete_revocation(struct source_kafka *kafka)
 	rd_kafka_assign(kafka->client, NULL);
 }
 
+/*
+ * A member that was thrown out must not commit again while it joins anew: with static membership its old id is taken for
+ * another consumer's, and the library fails for ever (FENCED_INSTANCE_ID).
+ */
+static void forget_last_commit(struct source_kafka *kafka)
+{
+	if (kafka->last_commit != NULL)
+		rd_kafka_topic_partition_list_destroy(kafka->last_commit);
+	kafka->last_commit = NULL;
+}
+
 static void tell_revoked(struct source_kafka *kafka)
 {
 	bool is_lost = rd_kafka_assignment_lost(kafka->client) != 0;
 
 	kafka->is_revoking = true;
+	kafka->heard_count = 0;
+	forget_last_commit(kafka);
 	for (int32_t shard = 0; shard < kafka->base.shard_count; shard++) {
 		if (!kafka->is_ours[shard])
 			continue;
@@ -193,16 +207,23 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_
 	}
 }
 
+static void tell_fatal(struct source_kafka *kafka)
+{
+	char text[160];
+	rd_kafka_resp_err_t code = rd_kafka_fatal_error(kafka->client, text, sizeof(text));
+
+	snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "%s: %s",
+		rd_kafka_err2name(code), text);
+}
+
 static void on_error(rd_kafka_t *client, int code, const char *reason, void *context)
 {
 	struct source_kafka *kafka = context;
 
-	if (code == RD_KAFKA_RESP_ERR__FATAL) {
-		char text[160];
-		rd_kafka_resp_err_t fatal = rd_kafka_fatal_error(client, text, sizeof(text));
-		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "%s: %s",
-			rd_kafka_err2name(fatal), text);
-	} else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !kafka->is_down) {
+	(void)client;
+	if (code == RD_KAFKA_RESP_ERR__FATAL)
+		tell_fatal(kafka);
+	else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !kafka->is_down) {
 		kafka->is_down = true;
 		snprintf(event_add(kafka, SOURCE_BROKER_DOWN, -1)->text, sizeof(kafka->events->text), "%s", reason);
 	}
@@ -309,6 +330,8 @@ static void serve_group(struct source_kafka *kafka)
 			take_message(kafka, partition, raw);
 		else if (partition != NULL)
 			take_error(kafka, partition, raw);
+		else if (raw->err == RD_KAFKA_RESP_ERR__FATAL)
+			tell_fatal(kafka);
 		else if (raw->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
 			log_warn("event=max_poll_exceeded detail=\"%s\"", rd_kafka_message_errstr(raw));
 		rd_kafka_message_destroy(raw);
@@ -436,7 +459,6 @@ static int kafka_commit(struct source *source, int32_t shard, const struct sourc
 	struct source_kafka *kafka = (struct source_kafka *)source;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
 
-	(void)shard;
 	for (size_t i = 0; i < count; i++) {
 		if (positions[i].offset < 0)
 			continue;
@@ -447,9 +469,12 @@ static int kafka_commit(struct source *source, int32_t shard, const struct sourc
 		element->metadata_size = strlen(metadata);
 	}
 	rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_commit(kafka->client, list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
-	if (kafka->last_commit != NULL)
-		rd_kafka_topic_partition_list_destroy(kafka->last_commit);
-	kafka->last_commit = list;
+	forget_last_commit(kafka);
+	/* What is committed in a revocation is no question for later. */
+	if (kafka->is_ours[shard])
+		kafka->last_commit = list;
+	else
+		rd_kafka_topic_partition_list_destroy(list);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 1;
 }
 
@@ -483,6 +508,19 @@ static int kafka_committed(struct source *source, int32_t shard, struct source_p
 }
 
 /*
+ * With nothing to commit yet the question can't be asked: a broker must have answered several calls in a row, over which a
+ * heartbeat brings the news if there is any.
+ */
+static bool has_heard(struct source_kafka *kafka)
+{
+	kafka->heard_count = broker_answers(kafka, CONFIRM_TIMEOUT_MS) ? kafka->heard_count + 1 : 0;
+	if (kafka->heard_count < HEARD_CALLS)
+		return false;
+	kafka->heard_count = 0;
+	return true;
+}
+
+/*
  * S19: after a turn that took too long, the group is asked: a commit of what is committed already names our member
  * and generation, and a coordinator that has given our partitions away refuses it.
  */
@@ -494,7 +532,7 @@ static bool kafka_confirmed(struct source *source)
 	if (rd_kafka_assignment_lost(kafka->client))
 		return false;
 	if (kafka->last_commit == NULL || kafka->last_commit->cnt == 0)
-		return broker_answers(kafka, CONFIRM_TIMEOUT_MS);
+		return has_heard(kafka);
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->client);
 	bool is_confirmed = false;
 	if (rd_kafka_commit_queue(kafka->client, kafka->last_commit, queue, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -520,8 +558,7 @@ static void kafka_free(struct source *source)
 		rd_kafka_queue_cb_event_enable(kafka->partitions[i].queue, NULL, NULL);
 		rd_kafka_queue_destroy(kafka->partitions[i].queue);
 	}
-	if (kafka->last_commit != NULL)
-		rd_kafka_topic_partition_list_destroy(kafka->last_commit);
+	forget_last_commit(kafka);
 	if (kafka->client != NULL) {
 		/* Nobody is left to release a shard: whatever the closing revokes is let go at once. */
 		memset(kafka->is_ours, 0, (size_t)kafka->base.shard_count * sizeof(bool));
