@@ -255,19 +255,25 @@ static struct time_bounds cell_of(const struct ledger *l, int64_t t_ms, enum led
 
 /* ---- booking -------------------------------------------------------------------------------------------- */
 
-void ledger_entry_count(struct ledger *l, uint32_t cell, int64_t start_ms, i128 sum, int64_t count)
+/*
+ * While edges are on their way one of a span's may stand behind the other: then what lies between them was taken out by the one that
+ * has passed and not yet put in by the other, and so is what comes now: [start < b] - [start < a] is 1, 0 or -1.
+ */
+void ledger_entry_count(
+	struct ledger *l, uint32_t cell, int64_t start_ms, i128 sum, int64_t count)
 {
 	const struct plan_measure *m = &l->plan->measures[cell_at(l->groups, cell)->measure];
 
 	for (uint16_t place = 0; place < m->span_count; place++) {
 		const struct plan_span *span = &l->plan->spans[m->spans[place]];
-		const struct plan_edge *b = &l->plan->edges[span->b];
+		bool before_a = l->plan->edges[span->a].kind != EDGE_NEG_INF &&
+				start_ms < l->positions[span->a];
+		bool before_b = plan_edge_is_now(&l->plan->edges[span->b]) ||
+				start_ms < l->positions[span->b];
+		int sign = (int)before_b - (int)before_a;
 
-		if (l->plan->edges[span->a].kind != EDGE_NEG_INF &&
-			start_ms < l->positions[span->a])
-			continue;
-		if (plan_edge_is_now(b) || start_ms < l->positions[span->b])
-			cell_add(l->groups, cell, place, sum, count);
+		if (sign)
+			cell_add(l->groups, cell, place, sum * sign, count * sign);
 	}
 }
 

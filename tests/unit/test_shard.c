@@ -341,6 +341,38 @@ static void undelivered_keys_are_sent_again(void **state)
 	world_deinit(&w);
 }
 
+/* Corrections that come while the clock is on its way over midnight: edges that cross each other must not lose or double them. */
+static void events_between_two_halves_of_an_advance(void **state)
+{
+	char id[16], at[32];
+
+	(void)state;
+	for (size_t budget = 1; budget < 40; budget++) {
+		struct world w;
+		int64_t target;
+		int moved = 1, turn = 0;
+
+		world_init(&w);
+		for (int i = 0; i < 12; i++) {
+			snprintf(id, sizeof(id), "D%d", i);
+			snprintf(at, sizeof(at), "2026-03-%02dT%02d:30:00Z", 1 + i / 6, 2 + i % 6 * 4);
+			win(&w, id, 1, at, at, "10");
+		}
+		advance(&w, "2026-03-02T16:59:59Z");
+		target = time_of("2026-03-02T17:00:01Z"); /* midnight in Jakarta */
+		while (moved) {
+			moved = shard_advance(w.shard, target, budget);
+			snprintf(id, sizeof(id), "D%d", turn % 12);
+			snprintf(at, sizeof(at), "2026-03-%02dT%02d:30:00Z", 1 + turn % 12 / 6, 2 + turn % 6 * 4);
+			win(&w, id, 2 + turn, at, at, turn % 2 ? "11" : "7");
+			turn++;
+		}
+		shard_check(w.shard);
+		assert_int_equal(differences(&w), 0);
+		world_deinit(&w);
+	}
+}
+
 static void pending_is_a_queue_by_time(void **state)
 {
 	struct pending_heap h = { 0 };
@@ -376,7 +408,8 @@ int main(void)
 		cmocka_unit_test(a_limit_refuses_and_changes_nothing), cmocka_unit_test(a_checkpoint_brings_it_back),
 		cmocka_unit_test(hostile_checkpoints_are_survived), cmocka_unit_test(the_trial_balance_notices),
 		cmocka_unit_test(a_full_sink_loses_nothing), cmocka_unit_test(a_key_has_its_pace),
-		cmocka_unit_test(undelivered_keys_are_sent_again), cmocka_unit_test(pending_is_a_queue_by_time),
+		cmocka_unit_test(undelivered_keys_are_sent_again),
+		cmocka_unit_test(events_between_two_halves_of_an_advance), cmocka_unit_test(pending_is_a_queue_by_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
