@@ -137,7 +137,8 @@ static int prepare_files(struct run *run)
 		return EXIT_WRONG;
 	}
 	if (run->settings->http_address[0] != '\0') {
-		run->http = http_new(run->settings->http_address, (uint32_t)run->settings->http_clients_max);
+		run->http = http_new(
+			run->settings->http_address, (uint32_t)run->settings->http_clients_max);
 		if (run->http == NULL) {
 			fprintf(stderr, "salespulse run: %s\n", err_message());
 			return EXIT_WRONG;
@@ -163,7 +164,8 @@ static void say_waiting(struct run *run, const char *what, int64_t waited_ms)
 /* 0: the topics are as they must be; 1: a signal came; 2: they can't be. */
 static int prepare_topics(struct run *run)
 {
-	int64_t since_ms = wall_monotone_ms(&run->wall), say_at_ms = 0, pause_ms = PREPARE_RETRY_FIRST_MS;
+	int64_t since_ms = wall_monotone_ms(&run->wall), say_at_ms = 0,
+		pause_ms = PREPARE_RETRY_FIRST_MS;
 
 	for (;;) {
 		int code = kafka_admin_prepare(run->settings, run->topics, run->topic_count,
@@ -179,14 +181,17 @@ static int prepare_topics(struct run *run)
 		}
 		say_waiting(run, err_message(), waited_ms);
 		if (waited_ms >= say_at_ms) {
-			log_warn("event=broker_waits waited_ms=%" PRId64 " detail=\"%s\"", waited_ms, err_message());
+			log_warn("event=broker_waits waited_ms=%" PRId64 " detail=\"%s\"",
+				waited_ms, err_message());
 			say_at_ms = waited_ms * 2 + PREPARE_RETRY_MAX_MS;
 		}
-		for (int64_t paused_ms = 0; paused_ms < pause_ms && signal_count == 0; paused_ms += TURN_WAIT_MS)
+		for (int64_t paused_ms = 0; paused_ms < pause_ms && signal_count == 0;
+			paused_ms += TURN_WAIT_MS)
 			usleep(TURN_WAIT_MS * 1000);
 		if (signal_count > 0)
 			return 1;
-		pause_ms = pause_ms * 2 < PREPARE_RETRY_MAX_MS ? pause_ms * 2 : PREPARE_RETRY_MAX_MS;
+		pause_ms =
+			pause_ms * 2 < PREPARE_RETRY_MAX_MS ? pause_ms * 2 : PREPARE_RETRY_MAX_MS;
 	}
 }
 
@@ -222,7 +227,11 @@ static void make_pipeline(struct run *run)
 {
 	struct pipeline_settings settings;
 	const struct pipeline_seams seams = {
-		run->source, run->writer, run->sink, &run->wall, run->schemas,
+		run->source,
+		run->writer,
+		run->sink,
+		&run->wall,
+		run->schemas,
 	};
 	uint64_t random[2] = { (uint64_t)wall_now_ms(&run->wall), (uint64_t)getpid() };
 
@@ -277,7 +286,8 @@ static int loop(struct run *run)
 	log_info("event=ending detail=\"last checkpoint\"");
 	pipeline_end(run->pipeline);
 	int64_t until_ms = wall_monotone_ms(&run->wall) + END_MS_MAX;
-	while (code == 0 && !pipeline_is_ended(run->pipeline) && wall_monotone_ms(&run->wall) < until_ms)
+	while (code == 0 && !pipeline_is_ended(run->pipeline) &&
+		wall_monotone_ms(&run->wall) < until_ms)
 		code = turn(run, &status_ms);
 	if (code != 0)
 		return err_pass(code);
@@ -329,10 +339,13 @@ static void say_start(const struct run *run)
 	char http[300] = "none";
 
 	if (run->http != NULL)
-		snprintf(http, sizeof(http), "%.*s:%u", colon != NULL ? (int)(colon - settings->http_address) : 0,
+		snprintf(http, sizeof(http), "%.*s:%u",
+			colon != NULL ? (int)(colon - settings->http_address) : 0,
 			settings->http_address, http_port(run->http));
-	log_info("event=start version=%s job=%s brokers=%s redis=%s sharding=%s definitions=%s http=%s",
-		SALESPULSE_VERSION, settings->job, settings->kafka_brokers, settings->redis_address, settings->sharding,
+	log_info("event=start version=%s job=%s brokers=%s redis=%s sharding=%s definitions=%s "
+		 "http=%s",
+		SALESPULSE_VERSION, settings->job, settings->kafka_brokers, settings->redis_address,
+		settings->sharding,
 		settings->definitions[0] != '\0' ? settings->definitions : "builtin", http);
 }
 
@@ -341,7 +354,8 @@ int cmd_run(int argc, char **argv)
 	struct run run = { .wall = { .ops = &wall_real } };
 	const struct options options = {
 		.usage = "salespulse run [--settings FILE] [--NAME=VALUE]…",
-		.summary = "Reads events from Kafka, publishes KPIs, keeps checkpoints in Redis. SIGTERM or Ctrl-C ends it with a last\n"
+		.summary = "Reads events from Kafka, publishes KPIs, keeps checkpoints in Redis. "
+			   "SIGTERM or Ctrl-C ends it with a last\n"
 			   "checkpoint; a second one at once.",
 		.settings = &run.settings,
 	};

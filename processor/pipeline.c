@@ -75,7 +75,8 @@ void pipeline_settings_from(const struct settings *settings, struct pipeline_set
 	};
 }
 
-struct pipeline *pipeline_new(const struct pipeline_settings *settings, const struct pipeline_seams *seams)
+struct pipeline *pipeline_new(
+	const struct pipeline_settings *settings, const struct pipeline_seams *seams)
 {
 	struct pipeline *p = x_calloc(1, sizeof(*p));
 	const struct publisher_settings publisher = {
@@ -103,7 +104,8 @@ struct pipeline *pipeline_new(const struct pipeline_settings *settings, const st
 		.partition_count = settings->partition_count,
 		.is_single = settings->is_single,
 		.rebuild = settings->rebuild,
-		.revoke_ms = settings->session_ms / 2 < REVOKE_MS_MAX ? settings->session_ms / 2 : REVOKE_MS_MAX,
+		.revoke_ms = settings->session_ms / 2 < REVOKE_MS_MAX ? settings->session_ms / 2
+								      : REVOKE_MS_MAX,
 		.park_ms = settings->session_ms,
 		.fenced_ms = settings->session_ms,
 	};
@@ -133,8 +135,10 @@ static void watch_wall(struct pipeline *p)
 {
 	int64_t offset_ms = p->wall_ms - p->monotone_ms, jump_ms = offset_ms - p->wall_offset_ms;
 
-	if (p->has_turned && (jump_ms > p->settings.clock.max_skew_ms || jump_ms < -p->settings.clock.max_skew_ms)) {
-		log_warn("event=wall_jumped by_ms=%lld detail=\"clocks are held until Redis's clock agrees\"",
+	if (p->has_turned && (jump_ms > p->settings.clock.max_skew_ms ||
+				     jump_ms < -p->settings.clock.max_skew_ms)) {
+		log_warn("event=wall_jumped by_ms=%lld detail=\"clocks are held until Redis's "
+			 "clock agrees\"",
 			(long long)jump_ms);
 		assignment_suspect_wall(p->assignment);
 	}
@@ -145,10 +149,12 @@ static void watch_wall(struct pipeline *p)
 static void watch_ownership(struct pipeline *p, int64_t turn_ms)
 {
 	int64_t half_ms = p->settings.session_ms / 2;
-	bool is_cut_off = p->broker_down_ms != PIPELINE_NEVER && p->monotone_ms - p->broker_down_ms > half_ms;
+	bool is_cut_off =
+		p->broker_down_ms != PIPELINE_NEVER && p->monotone_ms - p->broker_down_ms > half_ms;
 
 	if ((turn_ms > half_ms || is_cut_off) && !p->is_unconfirmed) {
-		log_warn("event=ownership_in_doubt detail=\"nothing is published until the group confirms\"");
+		log_warn("event=ownership_in_doubt detail=\"nothing is published until the group "
+			 "confirms\"");
 		p->is_unconfirmed = true;
 	}
 	if (p->is_unconfirmed && !is_cut_off && p->monotone_ms >= p->confirm_ms) {
@@ -233,8 +239,8 @@ static int poll_source(struct pipeline *p, int wait_ms, struct source_batch *ret
 
 /* ---- decode and apply ----------------------------------------------------------------------------------- */
 
-static int send_letter(struct pipeline *p, enum publisher_letter kind, const struct assignment_shard *shard,
-	const struct message *message, const char *reason)
+static int send_letter(struct pipeline *p, enum publisher_letter kind,
+	const struct assignment_shard *shard, const struct message *message, const char *reason)
 {
 	int code = publisher_letter(p->publisher, kind, shard->index, message, reason, p->wall_ms);
 
@@ -255,10 +261,13 @@ static void check_tenants(struct pipeline *p, struct assignment_shard *shard, ui
 		if (p->settings.is_single || right == shard->index)
 			continue;
 		assignment_stop(p->assignment, shard, p->monotone_ms,
-			"tenant \"" SLICE_FMT "\" was found in partition %d of %s and belongs in %d of %d: produce with the key "
-			"tenant_id and partitioner=murmur2_random (Java's default), and write the topic anew, or run with "
+			"tenant \"" SLICE_FMT "\" was found in partition %d of %s and belongs in "
+					      "%d of %d: produce with the key "
+			"tenant_id and partitioner=murmur2_random (Java's default), and write the "
+			"topic anew, or run with "
 			"sharding: single",
-			SLICE_ARG(tenant), (int)shard->index, p->seams.source->topics[topic], (int)right, (int)count);
+			SLICE_ARG(tenant), (int)shard->index, p->seams.source->topics[topic],
+			(int)right, (int)count);
 		return;
 	}
 }
@@ -272,9 +281,11 @@ static int apply(struct pipeline *p, struct assignment_shard *shard, struct assi
 
 	if (answer == SHARD_FULL) {
 		assignment_stop(p->assignment, shard, p->monotone_ms,
-			"a limit is reached (limits.* in the settings) at %s partition %d offset %lld: nothing was dropped; raise it "
+			"a limit is reached (limits.* in the settings) at %s partition %d offset "
+			"%lld: nothing was dropped; raise it "
 			"and start again",
-			p->seams.source->topics[message->topic], (int)message->partition, (long long)message->offset);
+			p->seams.source->topics[message->topic], (int)message->partition,
+			(long long)message->offset);
 		return 0;
 	}
 	if (answer == SHARD_BAD)
@@ -291,16 +302,16 @@ static int apply(struct pipeline *p, struct assignment_shard *shard, struct assi
 }
 
 /* 0 done; 1: its schema is not known yet, nothing was changed; negative errno. */
-static int take_decoded(struct pipeline *p, struct assignment_shard *shard, struct assignment_input *input,
-	const struct message *message)
+static int take_decoded(struct pipeline *p, struct assignment_shard *shard,
+	struct assignment_input *input, const struct message *message)
 {
 	char reason[CODEC_REASON_MAX] = "";
 	struct event event;
 	int code = 0;
 
 	arena_reset(&p->arena);
-	switch (codec_decode_event(p->codec, p->settings.topic_types[message->topic], message->value, &p->arena,
-		&event, reason)) {
+	switch (codec_decode_event(p->codec, p->settings.topic_types[message->topic],
+		message->value, &p->arena, &event, reason)) {
 	case CODEC_UNKNOWN_SCHEMA:
 		snprintf(shard->text, sizeof(shard->text), "%s partition %d offset %lld: %s",
 			p->seams.source->topics[message->topic], (int)message->partition,
@@ -318,8 +329,8 @@ static int take_decoded(struct pipeline *p, struct assignment_shard *shard, stru
 	return code < 0 ? err_pass(code) : 0;
 }
 
-static void begin_backlog(struct pipeline *p, struct assignment_shard *shard, struct assignment_input *input,
-	const struct message *message)
+static void begin_backlog(struct pipeline *p, struct assignment_shard *shard,
+	struct assignment_input *input, const struct message *message)
 {
 	backlog_add(&input->backlog, message);
 	input->backlog.since_ms = p->monotone_ms;
@@ -332,7 +343,8 @@ static void begin_backlog(struct pipeline *p, struct assignment_shard *shard, st
 static int take_message(struct pipeline *p, const struct message *message)
 {
 	struct assignment_input *input;
-	struct assignment_shard *shard = assignment_of(p->assignment, message->topic, message->partition, &input);
+	struct assignment_shard *shard =
+		assignment_of(p->assignment, message->topic, message->partition, &input);
 
 	/* Of a shard that was stopped or taken away in this batch, or once more what was applied. */
 	if (shard == NULL || message->offset < input->position.offset)
@@ -350,7 +362,8 @@ static int take_message(struct pipeline *p, const struct message *message)
 	return code < 0 ? err_pass(code) : 0;
 }
 
-static int retry_backlog(struct pipeline *p, struct assignment_shard *shard, struct assignment_input *input)
+static int retry_backlog(
+	struct pipeline *p, struct assignment_shard *shard, struct assignment_input *input)
 {
 	const struct message *message;
 
@@ -414,7 +427,8 @@ static void advance(struct pipeline *p)
 {
 	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
 		struct assignment_shard *shard = assignment_at(p->assignment, i);
-		bool must_finish = shard->state == ASSIGNMENT_REVOKING && shard->advance_to_ms != CLOCK_NONE;
+		bool must_finish =
+			shard->state == ASSIGNMENT_REVOKING && shard->advance_to_ms != CLOCK_NONE;
 
 		if (assignment_is_running(shard) || must_finish)
 			advance_shard(p, shard);
@@ -429,8 +443,9 @@ static struct shard *memory_of(void *ctx, int32_t index)
 {
 	const struct pipeline *p = ctx;
 
-	return index >= 0 && (uint32_t)index < assignment_count(p->assignment) ?
-		assignment_at(p->assignment, (uint32_t)index)->shard : NULL;
+	return index >= 0 && (uint32_t)index < assignment_count(p->assignment)
+		       ? assignment_at(p->assignment, (uint32_t)index)->shard
+		       : NULL;
 }
 
 static int publish(struct pipeline *p)
@@ -507,6 +522,7 @@ void pipeline_end(struct pipeline *p)
 
 bool pipeline_is_ended(const struct pipeline *p)
 {
-	return p->is_ending && assignment_is_ended(p->assignment) && !publisher_is_blocked(p->publisher) &&
-		publisher_settled(p->publisher) >= p->seams.sink->last_sequence;
+	return p->is_ending && assignment_is_ended(p->assignment) &&
+	       !publisher_is_blocked(p->publisher) &&
+	       publisher_settled(p->publisher) >= p->seams.sink->last_sequence;
 }

@@ -10,8 +10,8 @@ static double seconds(int64_t ms)
 	return (double)ms / 1000;
 }
 
-static void print_inputs(const struct pipeline *p, const struct assignment_shard *shard, bool *ready,
-	const char **why, struct buffer *out)
+static void print_inputs(const struct pipeline *p, const struct assignment_shard *shard,
+	bool *ready, const char **why, struct buffer *out)
 {
 	for (uint32_t i = 0; i < shard->input_count; i++) {
 		const struct assignment_input *input = &shard->inputs[i];
@@ -20,9 +20,9 @@ static void print_inputs(const struct pipeline *p, const struct assignment_shard
 			continue;
 		int64_t waited_ms = p->monotone_ms - input->backlog.since_ms;
 
-		buffer_printf(out, "shard %d: %s partition %d waits %.0f s for a schema\n", (int)shard->index,
-			p->seams.source->topics[input->position.topic], (int)input->position.partition,
-			seconds(waited_ms));
+		buffer_printf(out, "shard %d: %s partition %d waits %.0f s for a schema\n",
+			(int)shard->index, p->seams.source->topics[input->position.topic],
+			(int)input->position.partition, seconds(waited_ms));
 		if (waited_ms >= p->settings.schema_wait_ms) {
 			*ready = false;
 			*why = "a schema is unknown";
@@ -88,7 +88,8 @@ static bool describe(const struct pipeline *p, const char **why, struct buffer *
 		buffer_printf(out, "no shard is ours: standing by\n");
 	}
 	if (p->storage_down_ms != PIPELINE_NEVER)
-		buffer_printf(out, "redis: not reachable for %.0f s\n", seconds(p->monotone_ms - p->storage_down_ms));
+		buffer_printf(out, "redis: not reachable for %.0f s\n",
+			seconds(p->monotone_ms - p->storage_down_ms));
 	if (p->broker_down_ms != PIPELINE_NEVER)
 		buffer_printf(out, "kafka: not reachable for %.0f s: %s\n",
 			seconds(p->monotone_ms - p->broker_down_ms), p->broker_text);
@@ -123,7 +124,8 @@ static void count(const struct pipeline *p, struct counters *ret)
 	ret->unsettled = p->seams.sink->last_sequence - publisher_settled(p->publisher);
 }
 
-bool pipeline_status(const struct pipeline *p, struct counters *ret_counters, struct buffer *ret_text)
+bool pipeline_status(
+	const struct pipeline *p, struct counters *ret_counters, struct buffer *ret_text)
 {
 	_cleanup_buffer_ struct buffer parts = { 0 };
 	const char *why = "";

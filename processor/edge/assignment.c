@@ -17,7 +17,7 @@ struct assignment {
 	struct assignment_settings settings;
 	struct assignment_shard *shards; /* [shard_count] */
 	uint32_t shard_count;
-	int32_t partitions; /* of every topic, within a shard */
+	int32_t partitions;   /* of every topic, within a shard */
 	struct counters past; /* of shards that are gone */
 	uint64_t rebalances;
 	int64_t wall_ms, monotone_ms; /* of the event or turn under way */
@@ -30,26 +30,45 @@ enum happening {
 	ON_ASSIGNED,
 	ON_REVOKED,
 	ON_LOST,
-	ON_ENDING,	 /* the program ends */
-	ON_RESTORED,	 /* or nothing was stored */
-	ON_STARTED,	 /* the source reads */
+	ON_ENDING,    /* the program ends */
+	ON_RESTORED,  /* or nothing was stored */
+	ON_STARTED,   /* the source reads */
 	ON_CAUGHT_UP, /* S18 */
-	ON_SAVED,	 /* the last checkpoint is in, or was given up */
-	ON_KEPT,	 /* S24: nobody else had it meanwhile */
-	ON_CHANGED,	 /* S24: somebody had */
-	ON_FENCED,	 /* a newer epoch */
-	ON_REFUSED,	 /* assignment_stop */
-	ON_EXPIRED,	 /* kept, or fenced, for long enough */
+	ON_SAVED,     /* the last checkpoint is in, or was given up */
+	ON_KEPT,      /* S24: nobody else had it meanwhile */
+	ON_CHANGED,   /* S24: somebody had */
+	ON_FENCED,    /* a newer epoch */
+	ON_REFUSED,   /* assignment_stop */
+	ON_EXPIRED,   /* kept, or fenced, for long enough */
 };
 
 static const char *const event_names[] = {
-	"assigned", "revoked", "lost", "ending", "restored", "started", "caught_up", "saved", "kept",
-	"changed", "fenced", "refused", "expired",
+	"assigned",
+	"revoked",
+	"lost",
+	"ending",
+	"restored",
+	"started",
+	"caught_up",
+	"saved",
+	"kept",
+	"changed",
+	"fenced",
+	"refused",
+	"expired",
 };
 
 static const char *const state_names[ASSIGNMENT_STATE_COUNT] = {
-	"none", "restoring", "starting", "catching_up", "serving", "revoking", "parked", "confirming",
-	"fenced", "stopped",
+	"none",
+	"restoring",
+	"starting",
+	"catching_up",
+	"serving",
+	"revoking",
+	"parked",
+	"confirming",
+	"fenced",
+	"stopped",
 };
 
 typedef void (*effect_fn)(struct assignment *, struct assignment_shard *);
@@ -118,7 +137,8 @@ static const struct transition {
 	{ ASSIGNMENT_STOPPED, ON_ENDING, ASSIGNMENT_STOPPED, nothing },
 };
 
-static void happen(struct assignment *assignment, struct assignment_shard *shard, enum happening event)
+static void happen(
+	struct assignment *assignment, struct assignment_shard *shard, enum happening event)
 {
 	for (size_t i = 0; i < sizeof(transitions) / sizeof(transitions[0]); i++) {
 		const struct transition *row = &transitions[i];
@@ -322,7 +342,8 @@ struct assignment_shard *assignment_of(const struct assignment *assignment, uint
 	return &assignment->shards[index];
 }
 
-uint32_t assignment_place(const struct assignment_shard *shard, const struct assignment_input *input)
+uint32_t assignment_place(
+	const struct assignment_shard *shard, const struct assignment_input *input)
 {
 	return (uint32_t)(input - shard->inputs);
 }
@@ -352,7 +373,8 @@ void assignment_stop(struct assignment *assignment, struct assignment_shard *sha
 
 /* ---- what the source says ------------------------------------------------------------------------------- */
 
-static void take_partition(struct assignment *assignment, const struct source_event *event, int64_t wall_ms)
+static void take_partition(
+	struct assignment *assignment, const struct source_event *event, int64_t wall_ms)
 {
 	struct assignment_input *input;
 	struct assignment_shard *shard =
@@ -368,8 +390,10 @@ static void take_partition(struct assignment *assignment, const struct source_ev
 		clock_unreadable(&shard->clock, assignment_place(shard, input), wall_ms);
 	} else if (event->kind == SOURCE_OUT_OF_RANGE) {
 		snprintf(shard->text, sizeof(shard->text),
-			"%s partition %d: offset %lld is not there any more; events between the checkpoint and the "
-			"oldest retained one are lost. Remove the job's checkpoints and start with --rebuild to count "
+			"%s partition %d: offset %lld is not there any more; events between the "
+			"checkpoint and the "
+			"oldest retained one are lost. Remove the job's checkpoints and start with "
+			"--rebuild to count "
 			"what is retained, or bring the events back",
 			assignment->settings.source->topics[event->topic], (int)event->partition,
 			(long long)input->position.offset);
@@ -377,8 +401,8 @@ static void take_partition(struct assignment *assignment, const struct source_ev
 	}
 }
 
-void assignment_take(struct assignment *assignment, const struct source_event *event, int64_t wall_ms,
-	int64_t monotone_ms)
+void assignment_take(struct assignment *assignment, const struct source_event *event,
+	int64_t wall_ms, int64_t monotone_ms)
 {
 	assignment->wall_ms = wall_ms;
 	assignment->monotone_ms = monotone_ms;
@@ -407,7 +431,8 @@ static struct resume_inputs inputs_of(const struct assignment *assignment)
 {
 	const struct source *source = assignment->settings.source;
 
-	return (struct resume_inputs){ source->topics, source->topic_count, assignment->partitions };
+	return (struct resume_inputs){ source->topics, source->topic_count,
+		assignment->partitions };
 }
 
 static struct source_position *positions_of(const struct assignment_shard *shard)
@@ -429,17 +454,19 @@ static int take_restored(struct assignment *assignment, struct assignment_shard 
 	if (resume_restore(&inputs, restored->extra, restored->positions, restored->position_count,
 		    positions, &shard->clock) != 0)
 		return err_raise(-EBADMSG,
-			"shard %d: the checkpoint's positions cannot be true; remove it and start with "
+			"shard %d: the checkpoint's positions cannot be true; remove it and start "
+			"with "
 			"--rebuild",
 			(int)shard->index);
 	for (uint32_t i = 0; i < shard->input_count; i++)
 		shard->inputs[i].position.offset = positions[i].offset;
-	log_info("event=restored shard=%d epoch=%llu checkpoint=%llu entities=%llu", (int)shard->index,
-		(unsigned long long)checkpoint_epoch(shard->checkpoint),
+	log_info("event=restored shard=%d epoch=%llu checkpoint=%llu entities=%llu",
+		(int)shard->index, (unsigned long long)checkpoint_epoch(shard->checkpoint),
 		(unsigned long long)checkpoint_status(shard->checkpoint).manifest_id,
 		(unsigned long long)shard_counters(shard->shard).entities);
 	if (restored->rebuilt)
-		log_info("event=definitions_changed shard=%d detail=\"all totals were made anew from the "
+		log_info("event=definitions_changed shard=%d detail=\"all totals were made anew "
+			 "from the "
 			 "entities\"",
 			(int)shard->index);
 	return 0;
@@ -478,8 +505,8 @@ static int choose_first_start(struct assignment *assignment, struct assignment_s
 		return 0;
 	if (assignment->monotone_ms < shard->retry_ms)
 		return 1;
-	int answer = source->ops->committed(source, shard->index, positions, shard->input_count,
-		metadata, sizeof(metadata));
+	int answer = source->ops->committed(
+		source, shard->index, positions, shard->input_count, metadata, sizeof(metadata));
 	if (answer == 1)
 		return 0;
 	if (answer == -EAGAIN) {
@@ -490,8 +517,10 @@ static int choose_first_start(struct assignment *assignment, struct assignment_s
 	if (answer < 0)
 		return err_pass(answer);
 	return err_raise(-ENODATA,
-		"shard %d has no checkpoint, but the group has committed offsets (%s): the state is lost, or this "
-		"is another Redis or job name. Bring the state back, or start with --rebuild to count the events "
+		"shard %d has no checkpoint, but the group has committed offsets (%s): the state "
+		"is lost, or this "
+		"is another Redis or job name. Bring the state back, or start with --rebuild to "
+		"count the events "
 		"that are retained",
 		(int)shard->index, metadata);
 }
@@ -571,7 +600,8 @@ static void compare_clocks(const struct assignment *assignment, struct assignmen
 	bool was_skewed = shard->clock.is_skewed;
 	clock_compare(&shard->clock, status.wall_ms, status.storage_ms);
 	if (shard->clock.is_skewed && !was_skewed)
-		log_error("event=clock_skewed shard=%d wall_minus_redis_ms=%lld detail=\"the clock is held until they agree\"",
+		log_error("event=clock_skewed shard=%d wall_minus_redis_ms=%lld detail=\"the clock "
+			  "is held until they agree\"",
 			(int)shard->index, (long long)(status.wall_ms - status.storage_ms));
 }
 
@@ -597,7 +627,8 @@ void assignment_save(struct assignment *assignment, struct assignment_shard *sha
 	 * S21: swapped in when all that was produced before the cut is settled; offsets follow. With `exactly_once` (S23) this is
 	 * where the outputs since the last cut, the offsets and the checkpoint's id would go into one transaction instead.
 	 */
-	if (checkpoint_turn(shard->checkpoint, publisher_settled(publisher), monotone_ms, &positions, &count) == 1) {
+	if (checkpoint_turn(shard->checkpoint, publisher_settled(publisher), monotone_ms,
+		    &positions, &count) == 1) {
 		char metadata[METADATA_BYTES];
 
 		checkpoint_metadata(shard->checkpoint, metadata, sizeof(metadata));
@@ -642,7 +673,8 @@ static void finish_revocation(struct assignment *assignment, struct assignment_s
 	if (is_over && status.written_count > shard->saved_count) {
 		happen(assignment, shard, ON_SAVED);
 	} else if (is_late || (is_over && status.storage_down)) {
-		log_warn("event=last_checkpoint_missed shard=%d detail=\"the next owner replays since the one before\"",
+		log_warn("event=last_checkpoint_missed shard=%d detail=\"the next owner replays "
+			 "since the one before\"",
 			(int)shard->index);
 		happen(assignment, shard, ON_SAVED);
 	} else if (is_over) {
@@ -652,7 +684,8 @@ static void finish_revocation(struct assignment *assignment, struct assignment_s
 
 /* ---- the turn ------------------------------------------------------------------------------------------- */
 
-static int turn_shard(struct assignment *assignment, struct assignment_shard *shard, int64_t wall_ms)
+static int turn_shard(
+	struct assignment *assignment, struct assignment_shard *shard, int64_t wall_ms)
 {
 	int64_t passed_ms = assignment->monotone_ms - shard->since_ms;
 
@@ -665,7 +698,8 @@ static int turn_shard(struct assignment *assignment, struct assignment_shard *sh
 		compare_clocks(assignment, shard);
 		return start(assignment, shard);
 	case ASSIGNMENT_CATCHING_UP:
-		if (clock_is_caught_up(&shard->clock, wall_ms) && shard->advance_to_ms == CLOCK_NONE)
+		if (clock_is_caught_up(&shard->clock, wall_ms) &&
+			shard->advance_to_ms == CLOCK_NONE)
 			happen(assignment, shard, ON_CAUGHT_UP);
 		return 0;
 	case ASSIGNMENT_REVOKING:
@@ -742,7 +776,8 @@ bool assignment_is_ended(const struct assignment *assignment)
 	for (uint32_t i = 0; i < assignment->shard_count; i++) {
 		enum assignment_state state = assignment->shards[i].state;
 
-		if (state != ASSIGNMENT_NONE && state != ASSIGNMENT_PARKED && state != ASSIGNMENT_STOPPED)
+		if (state != ASSIGNMENT_NONE && state != ASSIGNMENT_PARKED &&
+			state != ASSIGNMENT_STOPPED)
 			return false;
 	}
 	return assignment->is_ending;
@@ -754,7 +789,8 @@ static void add_gauges(const struct assignment_shard *shard, int64_t wall_ms, in
 	const struct shard_counters c = shard_counters(shard->shard);
 	int64_t saved_ms = checkpoint_status(shard->checkpoint).last_success_monotone_ms;
 	int64_t clock_ms = shard_clock(shard->shard);
-	uint64_t lag_ms = clock_ms == CLOCK_NONE || clock_ms > wall_ms ? 0 : (uint64_t)(wall_ms - clock_ms);
+	uint64_t lag_ms =
+		clock_ms == CLOCK_NONE || clock_ms > wall_ms ? 0 : (uint64_t)(wall_ms - clock_ms);
 	/* Before the first one: since it began. */
 	uint64_t age_ms = (uint64_t)(monotone_ms - (saved_ms != 0 ? saved_ms : shard->made_ms));
 

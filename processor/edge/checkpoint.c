@@ -12,27 +12,32 @@
 #include "edge/checkpoint_job.h"
 #include "edge/manifest.h"
 
-enum { FOLD_BYTES_MIN = 1 << 20, SWEEP_EVERY = 8, MANIFESTS_PER_EPOCH = 1 << 20, WAIT_LOG_FIRST_MS = 1000 };
+enum {
+	FOLD_BYTES_MIN = 1 << 20,
+	SWEEP_EVERY = 8,
+	MANIFESTS_PER_EPOCH = 1 << 20,
+	WAIT_LOG_FIRST_MS = 1000
+};
 
 struct checkpoint {
 	struct checkpoint_writer *writer; /* borrowed */
 	struct checkpoint_settings settings;
 	struct checkpoint_status status;
 	int32_t shard;
-	struct manifest current;     /* the last one that was swapped in, or restored */
-	struct manifest next;        /* the one under way */
+	struct manifest current; /* the last one that was swapped in, or restored */
+	struct manifest next;	 /* the one under way */
 	struct checkpoint_job job;
 	bool has_job;
-	bool next_is_whole;          /* the coming cut must be a base */
+	bool next_is_whole; /* the coming cut must be a base */
 	uint32_t segment_number, manifest_number, swap_count;
 	uint64_t base_bytes, delta_bytes;
-	uint64_t cut_sequence;       /* sink sequence of the cut under way */
+	uint64_t cut_sequence; /* sink sequence of the cut under way */
 	int64_t last_cut_ms;
 	bool has_cut;
 };
 
-struct checkpoint *checkpoint_new(struct checkpoint_writer *writer, const struct checkpoint_settings *settings,
-	int32_t shard_index)
+struct checkpoint *checkpoint_new(struct checkpoint_writer *writer,
+	const struct checkpoint_settings *settings, int32_t shard_index)
 {
 	struct checkpoint *checkpoint = x_calloc(1, sizeof(*checkpoint));
 
@@ -87,32 +92,39 @@ static void raise_revision(struct checkpoint *checkpoint, struct shard *shard, i
 {
 	int64_t from_epoch = (int64_t)(checkpoint->status.epoch << 30);
 
-	snapshots_raise_revision(shard_snapshots(shard), last + 1 > from_epoch ? last + 1 : from_epoch);
+	snapshots_raise_revision(
+		shard_snapshots(shard), last + 1 > from_epoch ? last + 1 : from_epoch);
 }
 
-static int restore_take(struct checkpoint *checkpoint, struct shard *shard, struct checkpoint_restored *ret)
+static int restore_take(
+	struct checkpoint *checkpoint, struct shard *shard, struct checkpoint_restored *ret)
 {
 	struct checkpoint_job *job = &checkpoint->job;
 
 	for (size_t i = 0; i < job->cut_count; i++) {
 		if (shard_restore(shard, job->cuts[i].data, job->cuts[i].len) != 0)
-			return err_raise(-EBADMSG, "shard %d: the checkpoint's bytes are whole, but cannot be true; "
-				"remove it and start with --rebuild", (int)checkpoint->shard);
+			return err_raise(-EBADMSG,
+				"shard %d: the checkpoint's bytes are whole, but cannot be true; "
+				"remove it and start with --rebuild",
+				(int)checkpoint->shard);
 	}
 	ret->rebuilt = shard_restored(shard) == 1;
 	manifest_copy(&checkpoint->current, &job->manifest);
 	for (size_t i = 0; i < checkpoint->current.segment_count; i++) {
 		const struct manifest_segment *segment = &checkpoint->current.segments[i];
-		*(segment->cut == 0 ? &checkpoint->base_bytes : &checkpoint->delta_bytes) += segment->length;
+		*(segment->cut == 0 ? &checkpoint->base_bytes : &checkpoint->delta_bytes) +=
+			segment->length;
 	}
 	checkpoint->status.manifest_id = checkpoint->current.id;
 	/* After a fall-back the newest manifest is not the predecessor; after a rebuild nothing of it holds. */
 	checkpoint->next_is_whole = job->fell_back || ret->rebuilt;
 	ret->positions = checkpoint->current.positions;
 	ret->position_count = checkpoint->current.position_count;
-	ret->extra = (struct slice){ (const char *)checkpoint->current.extra.data, checkpoint->current.extra.len };
+	ret->extra = (struct slice){ (const char *)checkpoint->current.extra.data,
+		checkpoint->current.extra.len };
 	if (job->fell_back)
-		log_warn("event=checkpoint_damaged shard=%d detail=\"the newest checkpoint is damaged, the one before is used\"",
+		log_warn("event=checkpoint_damaged shard=%d detail=\"the newest checkpoint is "
+			 "damaged, the one before is used\"",
 			(int)checkpoint->shard);
 	return CHECKPOINT_RESTORED;
 }
@@ -127,7 +139,8 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 		checkpoint_writer_submit(checkpoint->writer, job);
 	}
 	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job)) {
-		checkpoint->status.storage_down = checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
+		checkpoint->status.storage_down =
+			checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
 		return CHECKPOINT_PENDING;
 	}
 
@@ -140,8 +153,11 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 		answer = err_raise(job->answer, "%s", job->message);
 	} else if (job->stored_partition_count != shard_count) {
 		answer = CHECKPOINT_MISMATCH;
-		snprintf(ret->text, sizeof(ret->text), "there are %d shards now and %d in the checkpoints: the partition count of the "
-			"input topics, or `sharding`, was changed; put it back, or start under another `job` name, which reads "
+		snprintf(ret->text, sizeof(ret->text),
+			"there are %d shards now and %d in the checkpoints: the partition count of "
+			"the "
+			"input topics, or `sharding`, was changed; put it back, or start under "
+			"another `job` name, which reads "
 			"everything that is retained",
 			(int)shard_count, (int)job->stored_partition_count);
 	} else {
@@ -163,7 +179,8 @@ int checkpoint_confirm(struct checkpoint *checkpoint)
 	if (!checkpoint->has_job)
 		checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_CONFIRM));
 	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job)) {
-		checkpoint->status.storage_down = checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
+		checkpoint->status.storage_down =
+			checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
 		return CHECKPOINT_PENDING;
 	}
 	int answer = checkpoint->job.answer;
@@ -174,7 +191,8 @@ int checkpoint_confirm(struct checkpoint *checkpoint)
 	else if (answer < 0)
 		answer = err_raise(answer, "%s", checkpoint->job.message);
 	else
-		answer = checkpoint->job.epoch == checkpoint->status.epoch ? CHECKPOINT_KEPT : CHECKPOINT_CHANGED;
+		answer = checkpoint->job.epoch == checkpoint->status.epoch ? CHECKPOINT_KEPT
+									   : CHECKPOINT_CHANGED;
 	job_close(checkpoint);
 	return answer;
 }
@@ -183,7 +201,8 @@ bool checkpoint_is_due(const struct checkpoint *checkpoint, int64_t monotone_ms,
 {
 	if (checkpoint->status.state != CHECKPOINT_IDLE || checkpoint->has_job)
 		return false;
-	return force || !checkpoint->has_cut || monotone_ms - checkpoint->last_cut_ms >= checkpoint->settings.interval_ms;
+	return force || !checkpoint->has_cut ||
+	       monotone_ms - checkpoint->last_cut_ms >= checkpoint->settings.interval_ms;
 }
 
 void checkpoint_ask_time(struct checkpoint *checkpoint, int64_t monotone_ms)
@@ -203,8 +222,8 @@ static void failed(struct checkpoint *checkpoint)
 	checkpoint->next_is_whole = true;
 }
 
-void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard, const struct checkpoint_cut *cut,
-	int64_t monotone_ms)
+void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard,
+	const struct checkpoint_cut *cut, int64_t monotone_ms)
 {
 	assert(checkpoint->status.state == CHECKPOINT_IDLE && !checkpoint->has_job);
 	checkpoint->last_cut_ms = monotone_ms;
@@ -215,8 +234,10 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard, const 
 		checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_PROBE));
 		return;
 	}
-	uint64_t fold_at = (uint64_t)((double)checkpoint->base_bytes * checkpoint->settings.fold_ratio);
-	bool whole = checkpoint->next_is_whole ||
+	uint64_t fold_at =
+		(uint64_t)((double)checkpoint->base_bytes * checkpoint->settings.fold_ratio);
+	bool whole =
+		checkpoint->next_is_whole ||
 		checkpoint->delta_bytes > (fold_at > FOLD_BYTES_MIN ? fold_at : FOLD_BYTES_MIN);
 	struct checkpoint_job *job = job_open(checkpoint, JOB_WRITE);
 
@@ -225,13 +246,16 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard, const 
 	if (!whole)
 		manifest_copy(&job->manifest, &checkpoint->current);
 	job->whole = whole;
-	job->cut = whole || job->manifest.segment_count == 0 ? 0 :
-		job->manifest.segments[job->manifest.segment_count - 1].cut + 1;
+	job->cut = whole || job->manifest.segment_count == 0
+			   ? 0
+			   : job->manifest.segments[job->manifest.segment_count - 1].cut + 1;
 	job->first_number = checkpoint->segment_number;
-	snprintf(job->name_prefix, sizeof(job->name_prefix), "%llu-%llx-", (unsigned long long)checkpoint->status.epoch,
+	snprintf(job->name_prefix, sizeof(job->name_prefix), "%llu-%llx-",
+		(unsigned long long)checkpoint->status.epoch,
 		(unsigned long long)checkpoint->settings.writer_id);
 	struct manifest *manifest = &job->manifest;
-	manifest->id = checkpoint->status.epoch * MANIFESTS_PER_EPOCH + ++checkpoint->manifest_number;
+	manifest->id =
+		checkpoint->status.epoch * MANIFESTS_PER_EPOCH + ++checkpoint->manifest_number;
 	manifest->predecessor = checkpoint->current.id;
 	manifest->epoch = checkpoint->status.epoch;
 	manifest->revision = snapshots_revision(shard_snapshots(shard));
@@ -241,7 +265,8 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard, const 
 	buffer_reset(&manifest->extra);
 	buffer_put(&manifest->extra, cut->extra.at, cut->extra.len);
 	checkpoint->cut_sequence = cut->sink_sequence;
-	checkpoint->segment_number += (uint32_t)(job->raw.len / checkpoint->settings.segment_bytes_max) + 1;
+	checkpoint->segment_number +=
+		(uint32_t)(job->raw.len / checkpoint->settings.segment_bytes_max) + 1;
 	checkpoint->status.state = CHECKPOINT_WRITING;
 	checkpoint_writer_submit(checkpoint->writer, job);
 }
@@ -252,7 +277,8 @@ static void written(struct checkpoint *checkpoint)
 
 	checkpoint->status.storage_down = job->answer == -EAGAIN;
 	if (job->answer != STORAGE_OK) {
-		log_warn("event=checkpoint_failed shard=%d step=write detail=\"%s\"", (int)checkpoint->shard, job->message);
+		log_warn("event=checkpoint_failed shard=%d step=write detail=\"%s\"",
+			(int)checkpoint->shard, job->message);
 		job_close(checkpoint);
 		failed(checkpoint);
 		return;
@@ -293,15 +319,18 @@ static int swapped(struct checkpoint *checkpoint, int64_t monotone_ms)
 	checkpoint->status.storage_down = answer == -EAGAIN;
 	if (answer == STORAGE_FENCED) {
 		checkpoint->status.state = CHECKPOINT_FENCED;
-		log_warn("event=fenced shard=%d epoch=%llu detail=\"a newer owner has this shard\"", (int)checkpoint->shard,
-			(unsigned long long)checkpoint->status.epoch);
+		log_warn("event=fenced shard=%d epoch=%llu detail=\"a newer owner has this shard\"",
+			(int)checkpoint->shard, (unsigned long long)checkpoint->status.epoch);
 		return 0;
 	}
 	if (answer != STORAGE_OK) {
 		if (answer == STORAGE_REBASE)
 			checkpoint->status.rebase_count++;
-		log_warn("event=checkpoint_failed shard=%d step=swap detail=\"%s\"", (int)checkpoint->shard,
-			answer == STORAGE_REBASE ? "the stored checkpoint is not the one it builds on: a whole one follows" : message);
+		log_warn("event=checkpoint_failed shard=%d step=swap detail=\"%s\"",
+			(int)checkpoint->shard,
+			answer == STORAGE_REBASE ? "the stored checkpoint is not the one it builds "
+						   "on: a whole one follows"
+						 : message);
 		failed(checkpoint);
 		return 0;
 	}
@@ -317,7 +346,8 @@ static int swapped(struct checkpoint *checkpoint, int64_t monotone_ms)
 int checkpoint_turn(struct checkpoint *checkpoint, uint64_t sink_settled, int64_t monotone_ms,
 	const struct source_position **ret_positions, size_t *ret_count)
 {
-	if (checkpoint->has_job && checkpoint->job.kind != JOB_RESTORE && checkpoint->job.kind != JOB_CONFIRM) {
+	if (checkpoint->has_job && checkpoint->job.kind != JOB_RESTORE &&
+		checkpoint->job.kind != JOB_CONFIRM) {
 		if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job))
 			return 0;
 		if (checkpoint->job.kind == JOB_PROBE) {
@@ -333,10 +363,12 @@ int checkpoint_turn(struct checkpoint *checkpoint, uint64_t sink_settled, int64_
 			written(checkpoint);
 		}
 	}
-	if (checkpoint->status.state == CHECKPOINT_WRITTEN && sink_settled >= checkpoint->cut_sequence)
+	if (checkpoint->status.state == CHECKPOINT_WRITTEN &&
+		sink_settled >= checkpoint->cut_sequence)
 		begin_swap(checkpoint);
 	if (checkpoint->status.state == CHECKPOINT_SWAPPING &&
-		checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job) && swapped(checkpoint, monotone_ms) == 1) {
+		checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job) &&
+		swapped(checkpoint, monotone_ms) == 1) {
 		*ret_positions = checkpoint->current.positions;
 		*ret_count = checkpoint->current.position_count;
 		return 1;
@@ -351,7 +383,8 @@ bool checkpoint_is_busy(const struct checkpoint *checkpoint)
 
 void checkpoint_metadata(const struct checkpoint *checkpoint, char *ret, size_t cap)
 {
-	snprintf(ret, cap, "epoch=%llu;checkpoint=%llu", (unsigned long long)checkpoint->status.epoch,
+	snprintf(ret, cap, "epoch=%llu;checkpoint=%llu",
+		(unsigned long long)checkpoint->status.epoch,
 		(unsigned long long)checkpoint->current.id);
 }
 

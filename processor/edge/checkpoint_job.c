@@ -52,10 +52,13 @@ static int read_cuts(struct checkpoint_job *job, struct storage *storage)
 			buffer_init(&job->cuts[job->cut_count++]);
 		}
 		buffer_reset(&stored);
-		answer = storage->ops->read_segment(storage, job->shard, slice_of(segment->name), &stored);
-		if (answer == STORAGE_OK && (stored.len != segment->length ||
-			checkpoint_segment_read((struct slice){ (const char *)stored.data, stored.len }, &fingerprint,
-				&job->cuts[segment->cut]) != 0))
+		answer = storage->ops->read_segment(
+			storage, job->shard, slice_of(segment->name), &stored);
+		if (answer == STORAGE_OK &&
+			(stored.len != segment->length ||
+				checkpoint_segment_read(
+					(struct slice){ (const char *)stored.data, stored.len },
+					&fingerprint, &job->cuts[segment->cut]) != 0))
 			answer = STORAGE_ABSENT;
 	}
 	buffer_deinit(&stored);
@@ -63,7 +66,8 @@ static int read_cuts(struct checkpoint_job *job, struct storage *storage)
 }
 
 /* One kept manifest with all its segments. STORAGE_OK, STORAGE_ABSENT (none, or damaged), negative errno. */
-static int read_checkpoint(struct checkpoint_job *job, struct storage *storage, uint32_t index, bool *ret_exists)
+static int read_checkpoint(
+	struct checkpoint_job *job, struct storage *storage, uint32_t index, bool *ret_exists)
 {
 	struct buffer bytes;
 
@@ -74,7 +78,8 @@ static int read_checkpoint(struct checkpoint_job *job, struct storage *storage, 
 		manifest_deinit(&job->manifest);
 		manifest_init(&job->manifest);
 		cuts_forget(job);
-		if (manifest_read(&job->manifest, (struct slice){ (const char *)bytes.data, bytes.len }) != 0)
+		if (manifest_read(&job->manifest,
+			    (struct slice){ (const char *)bytes.data, bytes.len }) != 0)
 			answer = STORAGE_ABSENT;
 		else
 			answer = read_cuts(job, storage);
@@ -127,7 +132,9 @@ static int read_newest(struct checkpoint_job *job, struct storage *storage)
 		}
 	}
 	if (any)
-		return err_raise(-EBADMSG, "shard %d: every kept checkpoint is damaged; remove it and start with --rebuild",
+		return err_raise(-EBADMSG,
+			"shard %d: every kept checkpoint is damaged; remove it and start with "
+			"--rebuild",
 			(int)job->shard);
 	return STORAGE_OK;
 }
@@ -135,8 +142,8 @@ static int read_newest(struct checkpoint_job *job, struct storage *storage)
 static int run_restore(struct checkpoint_job *job, struct storage *storage)
 {
 	/* S17: the epoch is taken before state is read, so that whoever wrote it can't write any more. */
-	int answer = storage->ops->take_epoch(storage, job->shard, job->partition_count, &job->epoch,
-		&job->stored_partition_count);
+	int answer = storage->ops->take_epoch(storage, job->shard, job->partition_count,
+		&job->epoch, &job->stored_partition_count);
 	if (answer != STORAGE_OK)
 		return answer < 0 ? err_pass(answer) : answer;
 	answer = ask_time(job, storage);
@@ -156,14 +163,16 @@ static int run_write(struct checkpoint_job *job, struct storage *storage)
 
 	buffer_init(&stored);
 	for (size_t at = 0; answer == STORAGE_OK && at < job->raw.len; number++) {
-		size_t length = job->raw.len - at < job->segment_bytes_max ? job->raw.len - at : job->segment_bytes_max;
+		size_t length = job->raw.len - at < job->segment_bytes_max ? job->raw.len - at
+									   : job->segment_bytes_max;
 		struct slice raw = { (const char *)job->raw.data + at, length };
 		char name[MANIFEST_SEGMENT_NAME_MAX];
 
 		snprintf(name, sizeof(name), "%s%u", job->name_prefix, number);
 		buffer_reset(&stored);
 		checkpoint_segment_write(raw, job->fingerprint, job->compress, &stored);
-		const struct storage_segment segment = { slice_of(name), { (const char *)stored.data, stored.len } };
+		const struct storage_segment segment = { slice_of(name),
+			{ (const char *)stored.data, stored.len } };
 		answer = storage->ops->write_segment(storage, job->shard, &segment);
 		manifest_add_segment(&job->manifest, name, stored.len, job->cut);
 		job->bytes_written += stored.len;
@@ -185,7 +194,8 @@ static int read_current_id(struct checkpoint_job *job, struct storage *storage, 
 	buffer_init(&bytes);
 	*ret_id = 0;
 	int answer = storage->ops->read_manifest(storage, job->shard, 0, &bytes);
-	if (answer == STORAGE_OK && manifest_read(&current, (struct slice){ (const char *)bytes.data, bytes.len }) == 0)
+	if (answer == STORAGE_OK &&
+		manifest_read(&current, (struct slice){ (const char *)bytes.data, bytes.len }) == 0)
 		*ret_id = current.id;
 	manifest_deinit(&current);
 	buffer_deinit(&bytes);
@@ -207,8 +217,10 @@ static void sweep(struct checkpoint_job *job, struct storage *storage)
 		manifest_init(&kept[i]);
 		buffer_init(&bytes);
 		int answer = storage->ops->read_manifest(storage, job->shard, i, &bytes);
-		if (answer < 0 || (answer == STORAGE_OK &&
-			manifest_read(&kept[i], (struct slice){ (const char *)bytes.data, bytes.len }) != 0))
+		if (answer < 0 ||
+			(answer == STORAGE_OK &&
+				manifest_read(&kept[i], (struct slice){ (const char *)bytes.data,
+								bytes.len }) != 0))
 			all_known = false;
 		for (size_t s = 0; s < kept[i].segment_count; s++) {
 			X_GROW(names, count, capacity);
@@ -218,7 +230,8 @@ static void sweep(struct checkpoint_job *job, struct storage *storage)
 	}
 	/* A sweep that fails leaves garbage, no harm: the next one finds it. */
 	if (all_known && count > 0)
-		(void)storage->ops->sweep(storage, job->shard, job->manifest.epoch, names, count, &deleted);
+		(void)storage->ops->sweep(
+			storage, job->shard, job->manifest.epoch, names, count, &deleted);
 	free(names);
 	manifest_deinit(&kept[0]);
 	manifest_deinit(&kept[1]);
@@ -243,8 +256,10 @@ static int run_swap(struct checkpoint_job *job, struct storage *storage)
 	}
 	buffer_init(&bytes);
 	manifest_write(manifest, &bytes);
-	int answer = storage->ops->swap_manifest(storage, job->shard, manifest->epoch, manifest->predecessor, manifest->id,
-		(struct slice){ (const char *)bytes.data, bytes.len }, names, lengths, manifest->segment_count);
+	int answer = storage->ops->swap_manifest(storage, job->shard, manifest->epoch,
+		manifest->predecessor, manifest->id,
+		(struct slice){ (const char *)bytes.data, bytes.len }, names, lengths,
+		manifest->segment_count);
 	buffer_deinit(&bytes);
 	free(names);
 	free(lengths);
@@ -263,7 +278,8 @@ void checkpoint_job_run(struct checkpoint_job *job, struct storage *storage)
 		job->answer = run_confirm(job, storage);
 		break;
 	case JOB_PROBE:
-		job->answer = job->wall != NULL ? ask_time(job, storage) : run_confirm(job, storage);
+		job->answer =
+			job->wall != NULL ? ask_time(job, storage) : run_confirm(job, storage);
 		break;
 	case JOB_WRITE:
 		job->answer = run_write(job, storage);

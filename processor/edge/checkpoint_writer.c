@@ -15,17 +15,18 @@
 enum { BACKOFF_FIRST_MS = 100, BACKOFF_MAX_MS = 5000 };
 
 struct checkpoint_writer {
-	struct storage *storage;     /* borrowed */
+	struct storage *storage; /* borrowed */
 	bool has_thread;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t changed;      /* a job was queued, a job is done, or the end has come */
+	pthread_cond_t changed; /* a job was queued, a job is done, or the end has come */
 	struct checkpoint_job *first, *last;
 	bool is_ending;
 };
 
 /* Waits until the time has passed, or the end has come; answers whether it has. Called with the lock held. */
-static bool pause_for(struct checkpoint_writer *writer, const struct checkpoint_job *job, int64_t pause_ms)
+static bool pause_for(
+	struct checkpoint_writer *writer, const struct checkpoint_job *job, int64_t pause_ms)
 {
 	struct timespec until;
 
@@ -58,8 +59,8 @@ static void run_with_retries(struct checkpoint_writer *writer, struct checkpoint
 			return;
 		/* Said once, and then at growing intervals. */
 		if (waited_ms >= say_at_ms) {
-			log_warn("event=storage_waits shard=%d waited_ms=%lld detail=\"%s\"", (int)job->shard,
-				(long long)waited_ms, job->message);
+			log_warn("event=storage_waits shard=%d waited_ms=%lld detail=\"%s\"",
+				(int)job->shard, (long long)waited_ms, job->message);
 			say_at_ms = waited_ms * 2 + BACKOFF_MAX_MS;
 		}
 		waited_ms += backoff_ms;
@@ -106,7 +107,8 @@ static struct checkpoint_writer *writer_new(struct storage *storage, bool has_th
 	pthread_mutex_init(&writer->lock, NULL);
 	pthread_cond_init(&writer->changed, NULL);
 	/* Without a thread (none to be had, or not wanted) jobs run where they are submitted. */
-	writer->has_thread = has_thread && pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
+	writer->has_thread =
+		has_thread && pthread_create(&writer->thread, NULL, writer_main, writer) == 0;
 	return writer;
 }
 

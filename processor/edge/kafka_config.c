@@ -9,8 +9,13 @@
 #include "base/err.h"
 #include "base/log.h"
 
-enum { QUEUED_MESSAGES_MIN = 1000000, SESSION_MARGIN_MS = 1000, MESSAGE_TIMEOUT_MIN_MS = 1000,
-	QUEUE_BYTES_MIN = 512 * 1024, LETTER_BYTES_MAX = 67174400 };
+enum {
+	QUEUED_MESSAGES_MIN = 1000000,
+	SESSION_MARGIN_MS = 1000,
+	MESSAGE_TIMEOUT_MIN_MS = 1000,
+	QUEUE_BYTES_MIN = 512 * 1024,
+	LETTER_BYTES_MAX = 67174400
+};
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value)
 {
@@ -29,7 +34,8 @@ static int set_number(rd_kafka_conf_t *conf, const char *name, int64_t value)
 	return set(conf, name, text);
 }
 
-static void log_from_library(const rd_kafka_t *client, int level, const char *facility, const char *text)
+static void log_from_library(
+	const rd_kafka_t *client, int level, const char *facility, const char *text)
 {
 	(void)client;
 	/* Disconnections and retries are told by our own events, once; the library repeats them without end. */
@@ -40,7 +46,8 @@ static void log_from_library(const rd_kafka_t *client, int level, const char *fa
 static int set_properties(rd_kafka_conf_t *conf, const struct settings *settings)
 {
 	for (size_t i = 0; i < settings->kafka_property_count; i++) {
-		int code = set(conf, settings->kafka_properties[i].name, settings->kafka_properties[i].value);
+		int code = set(conf, settings->kafka_properties[i].name,
+			settings->kafka_properties[i].value);
 		if (code != 0)
 			return err_pass(code);
 	}
@@ -51,7 +58,8 @@ static rd_kafka_conf_t *config_common(const struct settings *settings)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
-	if (set(conf, "bootstrap.servers", settings->kafka_brokers) != 0 || set(conf, "client.id", settings->job) != 0 ||
+	if (set(conf, "bootstrap.servers", settings->kafka_brokers) != 0 ||
+		set(conf, "client.id", settings->job) != 0 ||
 		set(conf, "socket.nagle.disable", "true") != 0 ||
 		set_number(conf, "reconnect.backoff.max.ms", 2000) != 0) {
 		rd_kafka_conf_destroy(conf);
@@ -85,11 +93,17 @@ rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings, size_t p
 	else
 		snprintf(instance, sizeof(instance), "%s-%s", settings->job, host);
 	const char *const fixed[][2] = {
-		{ "group.id", settings->job }, { "group.instance.id", instance },
-		{ "partition.assignment.strategy", "range" }, { "enable.auto.commit", "false" },
-		{ "enable.auto.offset.store", "false" }, { "auto.offset.reset", "error" }, { "check.crcs", "true" },
-		{ "enable.partition.eof", "true" }, { "isolation.level", "read_committed" },
-		{ "consume.callback.max.messages", "4096" }, { "fetch.error.backoff.ms", "100" },
+		{ "group.id", settings->job },
+		{ "group.instance.id", instance },
+		{ "partition.assignment.strategy", "range" },
+		{ "enable.auto.commit", "false" },
+		{ "enable.auto.offset.store", "false" },
+		{ "auto.offset.reset", "error" },
+		{ "check.crcs", "true" },
+		{ "enable.partition.eof", "true" },
+		{ "isolation.level", "read_committed" },
+		{ "consume.callback.max.messages", "4096" },
+		{ "fetch.error.backoff.ms", "100" },
 		{ "allow.auto.create.topics", "false" },
 	};
 	int code = 0;
@@ -104,11 +118,14 @@ rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings, size_t p
 			settings->kafka_session_ms > 300000 ? settings->kafka_session_ms : 300000);
 	/* Above queued.min.messages a fetch thread may sleep a second: bytes are the real bound. With a queue of its own for every
 	 * partition, the library counts per partition. */
-	int64_t queue_bytes = settings->kafka_queue_bytes / (int64_t)(partition_total > 0 ? partition_total : 1);
+	int64_t queue_bytes =
+		settings->kafka_queue_bytes / (int64_t)(partition_total > 0 ? partition_total : 1);
 	if (code == 0)
 		code = set_number(conf, "queued.min.messages", QUEUED_MESSAGES_MIN);
 	if (code == 0)
-		code = set_number(conf, "queued.max.messages.kbytes", queue_bytes > QUEUE_BYTES_MIN ? queue_bytes / 1024 : QUEUE_BYTES_MIN / 1024);
+		code = set_number(conf, "queued.max.messages.kbytes",
+			queue_bytes > QUEUE_BYTES_MIN ? queue_bytes / 1024
+						      : QUEUE_BYTES_MIN / 1024);
 	return finish(conf, settings, code);
 }
 

@@ -10,8 +10,8 @@ static uint32_t murmur2(const uint8_t *bytes, size_t length)
 	size_t at = 0;
 
 	for (; length - at >= 4; at += 4) {
-		uint32_t k = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8 | (uint32_t)bytes[at + 2] << 16 |
-			(uint32_t)bytes[at + 3] << 24;
+		uint32_t k = (uint32_t)bytes[at] | (uint32_t)bytes[at + 1] << 8 |
+			     (uint32_t)bytes[at + 2] << 16 | (uint32_t)bytes[at + 3] << 24;
 		k *= m;
 		k ^= k >> 24;
 		k *= m;
@@ -38,5 +38,6 @@ static uint32_t murmur2(const uint8_t *bytes, size_t length)
 
 int32_t kafka_partition_of(struct slice key, int32_t count)
 {
-	return (int32_t)((murmur2((const uint8_t *)key.at, key.len) & 0x7fffffff) % (uint32_t)count);
+	return (int32_t)((murmur2((const uint8_t *)key.at, key.len) & 0x7fffffff) %
+			 (uint32_t)count);
 }

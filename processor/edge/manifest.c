@@ -24,7 +24,8 @@ void manifest_deinit(struct manifest *manifest)
 	memset(manifest, 0, sizeof(*manifest));
 }
 
-void manifest_set_positions(struct manifest *manifest, const struct source_position *positions, size_t count)
+void manifest_set_positions(
+	struct manifest *manifest, const struct source_position *positions, size_t count)
 {
 	manifest->positions = x_realloc(manifest->positions, (count + 1) * sizeof(*positions));
 	if (count > 0)
@@ -32,7 +33,8 @@ void manifest_set_positions(struct manifest *manifest, const struct source_posit
 	manifest->position_count = count;
 }
 
-void manifest_add_segment(struct manifest *manifest, const char *name, uint64_t length, uint32_t cut)
+void manifest_add_segment(
+	struct manifest *manifest, const char *name, uint64_t length, uint32_t cut)
 {
 	X_GROW(manifest->segments, manifest->segment_count, manifest->segment_capacity);
 	struct manifest_segment *segment = &manifest->segments[manifest->segment_count++];
@@ -55,7 +57,8 @@ void manifest_copy(struct manifest *to, const struct manifest *from)
 	manifest_set_positions(to, from->positions, from->position_count);
 	buffer_put(&to->extra, from->extra.data, from->extra.len);
 	for (size_t i = 0; i < from->segment_count; i++)
-		manifest_add_segment(to, from->segments[i].name, from->segments[i].length, from->segments[i].cut);
+		manifest_add_segment(to, from->segments[i].name, from->segments[i].length,
+			from->segments[i].cut);
 }
 
 void manifest_write(const struct manifest *manifest, struct buffer *out)
@@ -77,7 +80,8 @@ void manifest_write(const struct manifest *manifest, struct buffer *out)
 		buffer_put_zigzag(out, manifest->positions[i].partition);
 		buffer_put_zigzag(out, manifest->positions[i].offset);
 	}
-	buffer_put_slice(out, (struct slice){ (const char *)manifest->extra.data, manifest->extra.len });
+	buffer_put_slice(
+		out, (struct slice){ (const char *)manifest->extra.data, manifest->extra.len });
 	buffer_put_varint(out, manifest->segment_count);
 	for (size_t i = 0; i < manifest->segment_count; i++) {
 		buffer_put_slice(out, slice_of(manifest->segments[i].name));

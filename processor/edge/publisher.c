@@ -30,9 +30,9 @@ struct letter {
 };
 
 struct shard_pace {
-	int64_t tokens_milli;	 /* records that may go out now, in thousandths */
-	int64_t filled_ms;	 /* monotone: when they were counted last; INT64_MIN: never */
-	int64_t heartbeat_ms;	 /* monotone: when the next one is due */
+	int64_t tokens_milli; /* records that may go out now, in thousandths */
+	int64_t filled_ms;    /* monotone: when they were counted last; INT64_MIN: never */
+	int64_t heartbeat_ms; /* monotone: when the next one is due */
 	uint64_t heartbeat_epoch;
 	int64_t heartbeat_count; /* in this epoch */
 };
@@ -56,8 +56,8 @@ struct publisher *publisher_new(const struct publisher_settings *settings, struc
 	publisher->sink = sink;
 	publisher->paces = x_calloc((size_t)settings->shard_count, sizeof(*publisher->paces));
 	for (int32_t i = 0; i < settings->shard_count; i++)
-		publisher->paces[i] = (struct shard_pace){ .filled_ms = INT64_MIN,
-			.heartbeat_ms = INT64_MIN };
+		publisher->paces[i] =
+			(struct shard_pace){ .filled_ms = INT64_MIN, .heartbeat_ms = INT64_MIN };
 	buffer_init(&publisher->key);
 	buffer_init(&publisher->value);
 	return publisher;
@@ -219,7 +219,8 @@ bool publisher_is_blocked(const struct publisher *publisher)
 
 /* ---- delivery reports ----------------------------------------------------------------------------------- */
 
-int publisher_turn(struct publisher *publisher, struct shard *(*shard_of)(void *, int32_t), void *ctx)
+int publisher_turn(
+	struct publisher *publisher, struct shard *(*shard_of)(void *, int32_t), void *ctx)
 {
 	struct sink_failure failures[FAILURES_PER_POLL];
 	size_t count;
@@ -256,8 +257,8 @@ struct emission {
 	int error;
 };
 
-static int send_snapshot(const struct emission *emission, enum snapshot_topic topic,
-	const struct snapshot *snapshot)
+static int send_snapshot(
+	const struct emission *emission, enum snapshot_topic topic, const struct snapshot *snapshot)
 {
 	struct publisher *publisher = emission->publisher;
 
@@ -308,9 +309,11 @@ static uint32_t budget_of(struct publisher *publisher, struct shard_pace *pace, 
 	return (uint32_t)(pace->tokens_milli / 1000);
 }
 
-static struct snapshot heartbeat_of(struct slice tenant_id, const struct publisher_moment *moment, int64_t revision)
+static struct snapshot heartbeat_of(
+	struct slice tenant_id, const struct publisher_moment *moment, int64_t revision)
 {
-	int64_t lag_ms = moment->wall_ms > moment->clock_ms ? moment->wall_ms - moment->clock_ms : 0;
+	int64_t lag_ms =
+		moment->wall_ms > moment->clock_ms ? moment->wall_ms - moment->clock_ms : 0;
 	const struct snapshot_number seconds = { true, (i128)lag_ms * 10 };
 
 	return (struct snapshot){
@@ -347,10 +350,10 @@ static void send_heartbeats(struct emission *emission, struct shard_pace *pace, 
 		pace->heartbeat_count = 0;
 	}
 	pace->heartbeat_count++;
-	int64_t revision =
-		(int64_t)(moment->epoch << REVISION_EPOCH_SHIFT) + pace->heartbeat_count;
+	int64_t revision = (int64_t)(moment->epoch << REVISION_EPOCH_SHIFT) + pace->heartbeat_count;
 	for (uint32_t i = 0; i < shard_tenant_count(shard) && emission->error == 0; i++) {
-		const struct snapshot record = heartbeat_of(shard_tenant(shard, i), moment, revision);
+		const struct snapshot record =
+			heartbeat_of(shard_tenant(shard, i), moment, revision);
 		int answer = send_snapshot(emission, SNAPSHOT_LATEST, &record);
 
 		if (answer == SINK_FULL)

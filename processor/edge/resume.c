@@ -24,8 +24,8 @@ static int topic_find(const struct resume_inputs *inputs, struct slice name)
 }
 
 /* What the clock had seen of the old places, at the new ones. */
-static int restore_clock(const struct resume_inputs *inputs, struct reader *in, const int *new_topic,
-	uint32_t old_topics, uint32_t old_partitions, struct clock *clock)
+static int restore_clock(const struct resume_inputs *inputs, struct reader *in,
+	const int *new_topic, uint32_t old_topics, uint32_t old_partitions, struct clock *clock)
 {
 	struct clock old;
 
@@ -38,9 +38,9 @@ static int restore_clock(const struct resume_inputs *inputs, struct reader *in, 
 			for (uint32_t p = 0; p < old_partitions; p++) {
 				if (new_topic[topic] < 0 || p >= (uint32_t)inputs->partitions)
 					continue;
-				uint32_t place = (uint32_t)new_topic[topic] *
-							 (uint32_t)inputs->partitions +
-						 p;
+				uint32_t place =
+					(uint32_t)new_topic[topic] * (uint32_t)inputs->partitions +
+					p;
 				clock->partitions[place].seen_ms =
 					old.partitions[topic * old_partitions + p].seen_ms;
 			}

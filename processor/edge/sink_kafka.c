@@ -15,12 +15,12 @@ enum { FAILURES_MAX = 4096, FLUSH_STEP_MS = 50 };
 
 /* Which records are settled: bit per sequence in a ring that begins behind the watermark. */
 struct watermark {
-	uint8_t *is_settled;         /* [capacity], a power of two */
+	uint8_t *is_settled; /* [capacity], a power of two */
 	size_t capacity;
-	uint64_t below;              /* everything up to and including this is settled */
+	uint64_t below; /* everything up to and including this is settled */
 };
 
-struct in_flight {               /* the opaque of a message */
+struct in_flight { /* the opaque of a message */
 	uint64_t sequence, cookie;
 	int32_t shard;
 	enum sink_topic topic;
@@ -35,15 +35,18 @@ struct sink_kafka {
 	struct watermark watermark;
 	struct sink_failure failures[FAILURES_MAX];
 	size_t failure_count;
-	uint64_t failures_lost;      /* more than fit: everything is sent again then */
+	uint64_t failures_lost; /* more than fit: everything is sent again then */
 };
 
 const char *sink_topic_name(const struct settings *settings, enum sink_topic topic)
 {
 	const char *const names[SINK_TOPIC_COUNT] = {
-		[SINK_LATEST] = settings->topic_latest, [SINK_HISTORY] = settings->topic_history,
-		[SINK_ALERTS] = settings->topic_alerts, [SINK_MOMENTS] = settings->topic_moments,
-		[SINK_LATE] = settings->topic_late, [SINK_DLQ] = settings->topic_dlq,
+		[SINK_LATEST] = settings->topic_latest,
+		[SINK_HISTORY] = settings->topic_history,
+		[SINK_ALERTS] = settings->topic_alerts,
+		[SINK_MOMENTS] = settings->topic_moments,
+		[SINK_LATE] = settings->topic_late,
+		[SINK_DLQ] = settings->topic_dlq,
 	};
 
 	return names[topic];
@@ -79,22 +82,26 @@ static bool must_arrive(enum sink_topic topic)
 /* What a broker refuses for its bytes it refuses for ever; all else may pass. */
 static bool can_arrive(rd_kafka_resp_err_t code)
 {
-	return code != RD_KAFKA_RESP_ERR__PURGE_QUEUE && code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT &&
-		code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE && code != RD_KAFKA_RESP_ERR_INVALID_MSG &&
-		code != RD_KAFKA_RESP_ERR_INVALID_RECORD;
+	return code != RD_KAFKA_RESP_ERR__PURGE_QUEUE &&
+	       code != RD_KAFKA_RESP_ERR__PURGE_INFLIGHT &&
+	       code != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+	       code != RD_KAFKA_RESP_ERR_INVALID_MSG && code != RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
 /* The same bytes once more. False: it could not even be queued. */
-static bool send_again(struct sink_kafka *kafka, const rd_kafka_message_t *message, struct in_flight *flight)
+static bool send_again(
+	struct sink_kafka *kafka, const rd_kafka_message_t *message, struct in_flight *flight)
 {
 	rd_kafka_headers_t *headers = NULL, *copy = NULL;
 
 	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
 		copy = rd_kafka_headers_copy(headers);
 	rd_kafka_resp_err_t code = rd_kafka_producev(kafka->client, RD_KAFKA_V_RKT(message->rkt),
-		RD_KAFKA_V_PARTITION(message->partition), RD_KAFKA_V_KEY(message->key, message->key_len),
-		RD_KAFKA_V_VALUE(message->payload, message->len), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-		RD_KAFKA_V_HEADERS(copy), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+		RD_KAFKA_V_PARTITION(message->partition),
+		RD_KAFKA_V_KEY(message->key, message->key_len),
+		RD_KAFKA_V_VALUE(message->payload, message->len),
+		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(copy),
+		RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && copy != NULL)
 		rd_kafka_headers_destroy(copy);
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -107,14 +114,17 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 	(void)client;
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		if (can_arrive(message->err) && must_arrive(flight->topic) && send_again(kafka, message, flight))
+		if (can_arrive(message->err) && must_arrive(flight->topic) &&
+			send_again(kafka, message, flight))
 			return;
 		if (must_arrive(flight->topic))
-			log_error("event=record_lost topic=%s detail=\"%s\"", sink_topic_name(kafka->settings, flight->topic),
+			log_error("event=record_lost topic=%s detail=\"%s\"",
+				sink_topic_name(kafka->settings, flight->topic),
 				rd_kafka_err2str(message->err));
 		if (kafka->failure_count < FAILURES_MAX)
 			kafka->failures[kafka->failure_count++] =
-				(struct sink_failure){ flight->shard, flight->topic, flight->cookie };
+				(struct sink_failure){ flight->shard, flight->topic,
+					flight->cookie };
 		else
 			kafka->failures_lost++;
 	}
@@ -139,8 +149,8 @@ static int32_t partition_of(struct sink_kafka *kafka, const struct sink_record *
 
 	if (*count == 0) {
 		const struct rd_kafka_metadata *metadata;
-		if (rd_kafka_metadata(kafka->client, 0, kafka->topics[record->topic], &metadata, 1000) !=
-			RD_KAFKA_RESP_ERR_NO_ERROR)
+		if (rd_kafka_metadata(kafka->client, 0, kafka->topics[record->topic], &metadata,
+			    1000) != RD_KAFKA_RESP_ERR_NO_ERROR)
 			return RD_KAFKA_PARTITION_UA;
 		if (metadata->topic_cnt == 1)
 			*count = metadata->topics[0].partition_cnt;
@@ -161,11 +171,13 @@ static int kafka_send(struct sink *sink, const struct sink_record *record, uint6
 	*flight = (struct in_flight){ sequence, record->cookie, record->shard, record->topic };
 	watermark_reserve(&kafka->watermark, sequence);
 	kafka->watermark.is_settled[sequence & (kafka->watermark.capacity - 1)] = 0;
-	rd_kafka_resp_err_t code = rd_kafka_producev(kafka->client, RD_KAFKA_V_RKT(kafka->topics[record->topic]),
-		RD_KAFKA_V_PARTITION(partition_of(kafka, record)),
-		RD_KAFKA_V_KEY(record->key.at, record->key.len),
-		RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.at, record->value.len),
-		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
+	rd_kafka_resp_err_t code =
+		rd_kafka_producev(kafka->client, RD_KAFKA_V_RKT(kafka->topics[record->topic]),
+			RD_KAFKA_V_PARTITION(partition_of(kafka, record)),
+			RD_KAFKA_V_KEY(record->key.at, record->key.len),
+			RD_KAFKA_V_VALUE((void *)(uintptr_t)record->value.at, record->value.len),
+			RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(headers),
+			RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
 	if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
 		sink->last_sequence = sequence;
 		*ret_sequence = sequence;
@@ -179,7 +191,8 @@ static int kafka_send(struct sink *sink, const struct sink_record *record, uint6
 	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		return err_raise(-EMSGSIZE, "produce to %s: a record of %zu bytes is too long",
 			sink_topic_name(kafka->settings, record->topic), record->value.len);
-	return err_raise(-EIO, "produce to %s: %s", sink_topic_name(kafka->settings, record->topic), rd_kafka_err2str(code));
+	return err_raise(-EIO, "produce to %s: %s", sink_topic_name(kafka->settings, record->topic),
+		rd_kafka_err2str(code));
 }
 
 static size_t kafka_poll(struct sink *sink, int timeout_ms, struct sink_failure *ret, size_t max)
@@ -189,11 +202,13 @@ static size_t kafka_poll(struct sink *sink, int timeout_ms, struct sink_failure 
 	rd_kafka_poll(kafka->client, timeout_ms);
 	size_t count = kafka->failure_count < max ? kafka->failure_count : max;
 	memcpy(ret, kafka->failures, count * sizeof(*ret));
-	memmove(kafka->failures, kafka->failures + count, (kafka->failure_count - count) * sizeof(*ret));
+	memmove(kafka->failures, kafka->failures + count,
+		(kafka->failure_count - count) * sizeof(*ret));
 	kafka->failure_count -= count;
 	if (kafka->failures_lost > 0 && kafka->failure_count < FAILURES_MAX) {
 		/* A failure without a cookie: the shard forgets what it published, and sends every key again. */
-		kafka->failures[kafka->failure_count++] = (struct sink_failure){ -1, SINK_LATEST, 0 };
+		kafka->failures[kafka->failure_count++] =
+			(struct sink_failure){ -1, SINK_LATEST, 0 };
 		kafka->failures_lost = 0;
 	}
 	return count;
@@ -208,7 +223,8 @@ static int kafka_flush(struct sink *sink, int timeout_ms)
 {
 	struct sink_kafka *kafka = (struct sink_kafka *)sink;
 
-	for (int waited_ms = 0; kafka->watermark.below < sink->last_sequence; waited_ms += FLUSH_STEP_MS) {
+	for (int waited_ms = 0; kafka->watermark.below < sink->last_sequence;
+		waited_ms += FLUSH_STEP_MS) {
 		if (waited_ms >= timeout_ms)
 			return 1;
 		rd_kafka_flush(kafka->client, FLUSH_STEP_MS);
@@ -264,6 +280,7 @@ struct sink *sink_kafka_new(const struct settings *settings)
 		return NULL;
 	}
 	for (int i = 0; i < SINK_TOPIC_COUNT; i++)
-		kafka->topics[i] = rd_kafka_topic_new(kafka->client, sink_topic_name(settings, (enum sink_topic)i), NULL);
+		kafka->topics[i] = rd_kafka_topic_new(
+			kafka->client, sink_topic_name(settings, (enum sink_topic)i), NULL);
 	return &kafka->base;
 }

@@ -11,7 +11,7 @@ struct sink_memory {
 	struct sink_memory_record *records;
 	size_t count, capacity;
 	uint64_t settled;
-	size_t next_failure;         /* failures are looked for from here */
+	size_t next_failure; /* failures are looked for from here */
 	uint32_t refusing;
 	bool is_automatic;
 };
@@ -67,7 +67,8 @@ static size_t memory_poll(struct sink *sink, int timeout_ms, struct sink_failure
 		if (record->sequence > memory->settled)
 			break;
 		if (record->has_failed)
-			ret[count++] = (struct sink_failure){ record->shard, record->topic, record->cookie };
+			ret[count++] = (struct sink_failure){ record->shard, record->topic,
+				record->cookie };
 	}
 	return count;
 }

@@ -15,43 +15,51 @@
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
 
-enum { COMMITTED_TIMEOUT_MS = 5000, CONFIRM_TIMEOUT_MS = 3000, PING_POLLS = 16, HEARD_CALLS = 4, PING_TIMEOUT_MS = 100 };
+enum {
+	COMMITTED_TIMEOUT_MS = 5000,
+	CONFIRM_TIMEOUT_MS = 3000,
+	PING_POLLS = 16,
+	HEARD_CALLS = 4,
+	PING_TIMEOUT_MS = 100
+};
 static const size_t BATCH_BYTES_MAX = (size_t)256 << 20;
 
 struct partition {
 	uint16_t topic;
 	int32_t number;
-	rd_kafka_queue_t *queue;     /* its own; forwarding cut before it is assigned */
-	int64_t next_offset;         /* to read */
+	rd_kafka_queue_t *queue; /* its own; forwarding cut before it is assigned */
+	int64_t next_offset;	 /* to read */
 	bool is_started, is_held;
-	bool end_is_due;             /* an end was seen behind messages of this batch: told with the next one */
-	bool has_messages;           /* in the batch under construction */
+	bool end_is_due; /* an end was seen behind messages of this batch: told with the next one */
+	bool has_messages; /* in the batch under construction */
 };
 
 struct source_kafka {
 	struct source base;
 	rd_kafka_t *client;
-	const char *lock_topic;      /* NULL: partition mode */
-	int wake_fd;                 /* written by the library when a queue fills */
-	int32_t partition_count;     /* the greatest of all topics */
-	int32_t *partition_counts;   /* by topic; owned */
+	const char *lock_topic;	      /* NULL: partition mode */
+	int wake_fd;		      /* written by the library when a queue fills */
+	int32_t partition_count;      /* the greatest of all topics */
+	int32_t *partition_counts;    /* by topic; owned */
 	struct partition *partitions; /* topic_count * partition_count, topic-major */
 	size_t partition_total, next_served;
-	bool *is_ours;               /* per shard: assigned, and not yet released */
-	bool *is_leaving;            /* per shard: revoked or lost, and not yet released */
-	bool is_revoking;            /* the revocation waits for the last release */
+	bool *is_ours;	  /* per shard: assigned, and not yet released */
+	bool *is_leaving; /* per shard: revoked or lost, and not yet released */
+	bool is_revoking; /* the revocation waits for the last release */
 	bool is_down;
-	uint32_t polls_down;         /* while it is down */
-	uint32_t heard_count;        /* of kafka_confirmed */
-	struct arena arena;          /* messages of the current batch */
+	uint32_t polls_down;  /* while it is down */
+	uint32_t heard_count; /* of kafka_confirmed */
+	struct arena arena;   /* messages of the current batch */
 	struct message *messages;
 	size_t message_count, message_capacity;
-	struct source_event *events, *told; /* collected for the next poll; given out by the last one */
+	struct source_event *events,
+		*told; /* collected for the next poll; given out by the last one */
 	size_t event_count, event_capacity, told_capacity;
 	rd_kafka_topic_partition_list_t *last_commit; /* for confirmed() */
 };
 
-static struct source_event *event_add(struct source_kafka *kafka, enum source_event_kind kind, int32_t shard)
+static struct source_event *event_add(
+	struct source_kafka *kafka, enum source_event_kind kind, int32_t shard)
 {
 	X_GROW(kafka->events, kafka->event_count, kafka->event_capacity);
 	struct source_event *event = &kafka->events[kafka->event_count++];
@@ -76,10 +84,12 @@ static struct partition *partition_at(struct source_kafka *kafka, uint16_t topic
 	return &kafka->partitions[(size_t)topic * (size_t)kafka->partition_count + (size_t)number];
 }
 
-static struct partition *partition_find(struct source_kafka *kafka, const char *topic, int32_t number)
+static struct partition *partition_find(
+	struct source_kafka *kafka, const char *topic, int32_t number)
 {
 	for (uint16_t i = 0; i < kafka->base.topic_count; i++)
-		if (strcmp(kafka->base.topics[i], topic) == 0 && number >= 0 && number < kafka->partition_counts[i])
+		if (strcmp(kafka->base.topics[i], topic) == 0 && number >= 0 &&
+			number < kafka->partition_counts[i])
 			return partition_at(kafka, i, number);
 	return NULL;
 }
@@ -103,20 +113,24 @@ static void await_stops(struct source_kafka *kafka)
 
 static void assign_started(struct source_kafka *kafka)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)kafka->partition_total + 1);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new((int)kafka->partition_total + 1);
 
 	for (size_t i = 0; i < kafka->partition_total; i++) {
 		const struct partition *partition = &kafka->partitions[i];
 		if (!partition->is_started)
 			continue;
-		rd_kafka_topic_partition_list_add(list, kafka->base.topics[partition->topic], partition->number)->offset =
-			partition->next_offset == SOURCE_BEGINNING ? RD_KAFKA_OFFSET_BEGINNING : partition->next_offset;
+		rd_kafka_topic_partition_list_add(
+			list, kafka->base.topics[partition->topic], partition->number)
+			->offset = partition->next_offset == SOURCE_BEGINNING
+					   ? RD_KAFKA_OFFSET_BEGINNING
+					   : partition->next_offset;
 	}
 	await_stops(kafka);
 	rd_kafka_resp_err_t code = rd_kafka_assign(kafka->client, list);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
-		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "assign: %s",
-			rd_kafka_err2str(code));
+		snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text),
+			"assign: %s", rd_kafka_err2str(code));
 	rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -128,7 +142,8 @@ static void tell_assigned(struct source_kafka *kafka, const rd_kafka_topic_parti
 	for (int i = 0; i < list->cnt; i++) {
 		if (is_single(kafka) && strcmp(list->elems[i].topic, kafka->lock_topic) == 0)
 			topics_of[0] = kafka->base.topic_count;
-		else if (!is_single(kafka) && partition_find(kafka, list->elems[i].topic, list->elems[i].partition) != NULL)
+		else if (!is_single(kafka) && partition_find(kafka, list->elems[i].topic,
+						      list->elems[i].partition) != NULL)
 			topics_of[list->elems[i].partition]++;
 	}
 	for (int32_t shard = 0; shard < shards; shard++) {
@@ -136,9 +151,12 @@ static void tell_assigned(struct source_kafka *kafka, const rd_kafka_topic_parti
 			kafka->is_ours[shard] = true;
 			event_add(kafka, SOURCE_ASSIGNED, shard);
 		} else if (topics_of[shard] > 0) {
-			snprintf(event_add(kafka, SOURCE_FATAL, shard)->text, sizeof(kafka->events->text),
-				"partition %d was assigned for %u of %u topics: all members of the group must read the same topics, "
-				"with the same partition count", (int)shard, topics_of[shard], kafka->base.topic_count);
+			snprintf(event_add(kafka, SOURCE_FATAL, shard)->text,
+				sizeof(kafka->events->text),
+				"partition %d was assigned for %u of %u topics: all members of the "
+				"group must read the same topics, "
+				"with the same partition count",
+				(int)shard, topics_of[shard], kafka->base.topic_count);
 		}
 	}
 	free(topics_of);
@@ -194,7 +212,8 @@ static void tell_revoked(struct source_kafka *kafka)
 	complete_revocation(kafka);
 }
 
-static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code, rd_kafka_topic_partition_list_t *list, void *context)
+static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
+	rd_kafka_topic_partition_list_t *list, void *context)
 {
 	struct source_kafka *kafka = context;
 
@@ -225,7 +244,8 @@ static void on_error(rd_kafka_t *client, int code, const char *reason, void *con
 		tell_fatal(kafka);
 	else if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && !kafka->is_down) {
 		kafka->is_down = true;
-		snprintf(event_add(kafka, SOURCE_BROKER_DOWN, -1)->text, sizeof(kafka->events->text), "%s", reason);
+		snprintf(event_add(kafka, SOURCE_BROKER_DOWN, -1)->text,
+			sizeof(kafka->events->text), "%s", reason);
 	}
 }
 
@@ -234,7 +254,8 @@ static bool broker_answers(struct source_kafka *kafka, int timeout_ms)
 {
 	const struct rd_kafka_metadata *metadata;
 
-	if (rd_kafka_metadata(kafka->client, 0, NULL, &metadata, timeout_ms) != RD_KAFKA_RESP_ERR_NO_ERROR)
+	if (rd_kafka_metadata(kafka->client, 0, NULL, &metadata, timeout_ms) !=
+		RD_KAFKA_RESP_ERR_NO_ERROR)
 		return false;
 	rd_kafka_metadata_destroy(metadata);
 	return true;
@@ -263,7 +284,8 @@ static struct slice copy_bytes(struct source_kafka *kafka, const void *bytes, si
 	return (struct slice){ copy, length };
 }
 
-static void take_error(struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
+static void take_error(
+	struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
 {
 	enum source_event_kind kind = SOURCE_UNREADABLE;
 
@@ -273,7 +295,8 @@ static void take_error(struct source_kafka *kafka, struct partition *partition, 
 			return;
 		}
 		kind = SOURCE_AT_END;
-	} else if (raw->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET || raw->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
+	} else if (raw->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+		   raw->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE) {
 		kind = SOURCE_OUT_OF_RANGE;
 	}
 	struct source_event *event = event_add(kafka, kind, shard_of(kafka, partition));
@@ -283,10 +306,12 @@ static void take_error(struct source_kafka *kafka, struct partition *partition, 
 		snprintf(event->text, sizeof(event->text), "%s", rd_kafka_message_errstr(raw));
 }
 
-static void take_message(struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
+static void take_message(
+	struct source_kafka *kafka, struct partition *partition, const rd_kafka_message_t *raw)
 {
 	/* What the library still had from before a new start is not ours to see again. */
-	if (!partition->is_started || (partition->next_offset >= 0 && raw->offset < partition->next_offset))
+	if (!partition->is_started ||
+		(partition->next_offset >= 0 && raw->offset < partition->next_offset))
 		return;
 	X_GROW(kafka->messages, kafka->message_count, kafka->message_capacity);
 	kafka->messages[kafka->message_count++] = (struct message){
@@ -323,8 +348,10 @@ static void serve_group(struct source_kafka *kafka)
 	rd_kafka_message_t *raw;
 
 	while ((raw = rd_kafka_consumer_poll(kafka->client, 0)) != NULL) {
-		struct partition *partition = raw->rkt != NULL ?
-			partition_find(kafka, rd_kafka_topic_name(raw->rkt), raw->partition) : NULL;
+		struct partition *partition =
+			raw->rkt != NULL ? partition_find(kafka, rd_kafka_topic_name(raw->rkt),
+						   raw->partition)
+					 : NULL;
 
 		if (partition != NULL && raw->err == RD_KAFKA_RESP_ERR_NO_ERROR)
 			take_message(kafka, partition, raw);
@@ -333,7 +360,8 @@ static void serve_group(struct source_kafka *kafka)
 		else if (raw->err == RD_KAFKA_RESP_ERR__FATAL)
 			tell_fatal(kafka);
 		else if (raw->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED)
-			log_warn("event=max_poll_exceeded detail=\"%s\"", rd_kafka_message_errstr(raw));
+			log_warn("event=max_poll_exceeded detail=\"%s\"",
+				rd_kafka_message_errstr(raw));
 		rd_kafka_message_destroy(raw);
 	}
 }
@@ -341,7 +369,8 @@ static void serve_group(struct source_kafka *kafka)
 static void serve_partitions(struct source_kafka *kafka, size_t max)
 {
 	for (size_t n = 0; n < kafka->partition_total && kafka->message_count < max; n++) {
-		struct partition *partition = &kafka->partitions[kafka->next_served++ % kafka->partition_total];
+		struct partition *partition =
+			&kafka->partitions[kafka->next_served++ % kafka->partition_total];
 		struct serving serving = { kafka, partition };
 
 		if (partition->is_started && !partition->is_held)
@@ -358,7 +387,8 @@ static void tell_due_ends(struct source_kafka *kafka)
 		if (!partition->end_is_due)
 			continue;
 		partition->end_is_due = false;
-		struct source_event *event = event_add(kafka, SOURCE_AT_END, shard_of(kafka, partition));
+		struct source_event *event =
+			event_add(kafka, SOURCE_AT_END, shard_of(kafka, partition));
 		event->topic = partition->topic;
 		event->partition = partition->number;
 	}
@@ -375,7 +405,8 @@ static void wait_for_queues(struct source_kafka *kafka, int timeout_ms)
 	}
 }
 
-static int kafka_poll(struct source *source, int timeout_ms, size_t max, struct source_batch *ret_batch)
+static int kafka_poll(
+	struct source *source, int timeout_ms, size_t max, struct source_batch *ret_batch)
 {
 	struct source_kafka *kafka = (struct source_kafka *)source;
 
@@ -389,8 +420,9 @@ static int kafka_poll(struct source *source, int timeout_ms, size_t max, struct 
 		serve_group(kafka);
 		serve_partitions(kafka, max);
 	}
-	if (kafka->is_down && (kafka->message_count > 0 ||
-		(++kafka->polls_down % PING_POLLS == 0 && broker_answers(kafka, PING_TIMEOUT_MS)))) {
+	if (kafka->is_down &&
+		(kafka->message_count > 0 || (++kafka->polls_down % PING_POLLS == 0 &&
+						     broker_answers(kafka, PING_TIMEOUT_MS)))) {
 		kafka->is_down = false;
 		event_add(kafka, SOURCE_BROKER_UP, -1);
 	}
@@ -401,13 +433,15 @@ static int kafka_poll(struct source *source, int timeout_ms, size_t max, struct 
 	kafka->event_count = 0;
 	kafka->told = given;
 	kafka->told_capacity = given_capacity;
-	*ret_batch = (struct source_batch){ kafka->messages, kafka->message_count, given, given_count };
+	*ret_batch =
+		(struct source_batch){ kafka->messages, kafka->message_count, given, given_count };
 	return 0;
 }
 
 /* ---- the rest of the interface ---------------------------------------------------------------------------- */
 
-static int kafka_start(struct source *source, int32_t shard, const struct source_position *positions, size_t count)
+static int kafka_start(
+	struct source *source, int32_t shard, const struct source_position *positions, size_t count)
 {
 	struct source_kafka *kafka = (struct source_kafka *)source;
 
@@ -416,9 +450,11 @@ static int kafka_start(struct source *source, int32_t shard, const struct source
 	for (size_t i = 0; i < count; i++) {
 		if (positions[i].topic >= kafka->base.topic_count || positions[i].partition < 0 ||
 			positions[i].partition >= kafka->partition_count)
-			return err_raise(-EINVAL, "position of topic %u partition %d: no such partition", positions[i].topic,
-				(int)positions[i].partition);
-		struct partition *partition = partition_at(kafka, positions[i].topic, positions[i].partition);
+			return err_raise(-EINVAL,
+				"position of topic %u partition %d: no such partition",
+				positions[i].topic, (int)positions[i].partition);
+		struct partition *partition =
+			partition_at(kafka, positions[i].topic, positions[i].partition);
 		if (positions[i].partition >= kafka->partition_counts[positions[i].topic]) {
 			/* Single mode: this topic has fewer than another. There is nothing, and that's its end. */
 			struct source_event *event = event_add(kafka, SOURCE_AT_END, shard);
@@ -440,7 +476,8 @@ static void kafka_hold(struct source *source, uint16_t topic, int32_t number, bo
 	struct partition *partition = partition_at(kafka, topic, number);
 
 	if (partition->is_held && !held)
-		on_queue_filled(kafka->client, kafka); /* what waited there must not wait for the next arrival */
+		on_queue_filled(kafka->client,
+			kafka); /* what waited there must not wait for the next arrival */
 	partition->is_held = held;
 }
 
@@ -453,8 +490,8 @@ static void kafka_released(struct source *source, int32_t shard)
 		complete_revocation(kafka);
 }
 
-static int kafka_commit(struct source *source, int32_t shard, const struct source_position *positions, size_t count,
-	const char *metadata)
+static int kafka_commit(struct source *source, int32_t shard,
+	const struct source_position *positions, size_t count, const char *metadata)
 {
 	struct source_kafka *kafka = (struct source_kafka *)source;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
@@ -462,13 +499,14 @@ static int kafka_commit(struct source *source, int32_t shard, const struct sourc
 	for (size_t i = 0; i < count; i++) {
 		if (positions[i].offset < 0)
 			continue;
-		rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(list,
-			kafka->base.topics[positions[i].topic], positions[i].partition);
+		rd_kafka_topic_partition_t *element = rd_kafka_topic_partition_list_add(
+			list, kafka->base.topics[positions[i].topic], positions[i].partition);
 		element->offset = positions[i].offset;
 		element->metadata = x_strdup(metadata);
 		element->metadata_size = strlen(metadata);
 	}
-	rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_commit(kafka->client, list, 1) : RD_KAFKA_RESP_ERR_NO_ERROR;
+	rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_commit(kafka->client, list, 1)
+						 : RD_KAFKA_RESP_ERR_NO_ERROR;
 	forget_last_commit(kafka);
 	/* What is committed in a revocation is no question for later. */
 	if (kafka->is_ours[shard])
@@ -478,8 +516,8 @@ static int kafka_commit(struct source *source, int32_t shard, const struct sourc
 	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : 1;
 }
 
-static int kafka_committed(struct source *source, int32_t shard, struct source_position *ret, size_t count,
-	char *ret_metadata, size_t cap)
+static int kafka_committed(struct source *source, int32_t shard, struct source_position *ret,
+	size_t count, char *ret_metadata, size_t cap)
 {
 	struct source_kafka *kafka = (struct source_kafka *)source;
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new((int)count + 1);
@@ -488,13 +526,15 @@ static int kafka_committed(struct source *source, int32_t shard, struct source_p
 	(void)shard;
 	for (size_t i = 0; i < count; i++)
 		if (ret[i].partition < kafka->partition_counts[ret[i].topic])
-			rd_kafka_topic_partition_list_add(list, kafka->base.topics[ret[i].topic], ret[i].partition);
+			rd_kafka_topic_partition_list_add(
+				list, kafka->base.topics[ret[i].topic], ret[i].partition);
 	rd_kafka_resp_err_t code = rd_kafka_committed(kafka->client, list, COMMITTED_TIMEOUT_MS);
 	for (size_t i = 0; code == RD_KAFKA_RESP_ERR_NO_ERROR && i < count; i++) {
-		const rd_kafka_topic_partition_t *found = rd_kafka_topic_partition_list_find(list,
-			kafka->base.topics[ret[i].topic], ret[i].partition);
+		const rd_kafka_topic_partition_t *found = rd_kafka_topic_partition_list_find(
+			list, kafka->base.topics[ret[i].topic], ret[i].partition);
 
-		ret[i].offset = found != NULL && found->offset >= 0 ? found->offset : SOURCE_BEGINNING;
+		ret[i].offset =
+			found != NULL && found->offset >= 0 ? found->offset : SOURCE_BEGINNING;
 		if (ret[i].offset >= 0) {
 			any = true;
 			snprintf(ret_metadata, cap, "%.*s", (int)found->metadata_size,
@@ -535,10 +575,12 @@ static bool kafka_confirmed(struct source *source)
 		return has_heard(kafka);
 	rd_kafka_queue_t *queue = rd_kafka_queue_new(kafka->client);
 	bool is_confirmed = false;
-	if (rd_kafka_commit_queue(kafka->client, kafka->last_commit, queue, NULL, NULL) == RD_KAFKA_RESP_ERR_NO_ERROR) {
+	if (rd_kafka_commit_queue(kafka->client, kafka->last_commit, queue, NULL, NULL) ==
+		RD_KAFKA_RESP_ERR_NO_ERROR) {
 		rd_kafka_event_t *event = rd_kafka_queue_poll(queue, CONFIRM_TIMEOUT_MS);
 
-		is_confirmed = event != NULL && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR;
+		is_confirmed =
+			event != NULL && rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR_NO_ERROR;
 		if (event != NULL)
 			rd_kafka_event_destroy(event);
 	}
@@ -603,7 +645,8 @@ static void open_queues(struct source_kafka *kafka)
 			partition->number = number;
 			if (number >= kafka->partition_counts[topic])
 				continue;
-			partition->queue = rd_kafka_queue_get_partition(kafka->client, kafka->base.topics[topic], number);
+			partition->queue = rd_kafka_queue_get_partition(
+				kafka->client, kafka->base.topics[topic], number);
 			rd_kafka_queue_forward(partition->queue, NULL);
 			rd_kafka_queue_cb_event_enable(partition->queue, on_queue_filled, kafka);
 		}
@@ -615,15 +658,19 @@ static void open_queues(struct source_kafka *kafka)
 
 static int subscribe(struct source_kafka *kafka)
 {
-	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(kafka->base.topic_count + 1);
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(kafka->base.topic_count + 1);
 
 	if (is_single(kafka))
 		rd_kafka_topic_partition_list_add(list, kafka->lock_topic, RD_KAFKA_PARTITION_UA);
 	for (uint16_t i = 0; !is_single(kafka) && i < kafka->base.topic_count; i++)
-		rd_kafka_topic_partition_list_add(list, kafka->base.topics[i], RD_KAFKA_PARTITION_UA);
+		rd_kafka_topic_partition_list_add(
+			list, kafka->base.topics[i], RD_KAFKA_PARTITION_UA);
 	rd_kafka_resp_err_t code = rd_kafka_subscribe(kafka->client, list);
 	rd_kafka_topic_partition_list_destroy(list);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR ? 0 : err_raise(-EIO, "subscribe: %s", rd_kafka_err2str(code));
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		       ? 0
+		       : err_raise(-EIO, "subscribe: %s", rd_kafka_err2str(code));
 }
 
 struct source *source_kafka_new(const struct source_kafka_settings *settings)

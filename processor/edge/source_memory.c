@@ -7,9 +7,9 @@
 #include "base/xalloc.h"
 
 struct log_partition {
-	struct message *messages;    /* keys and values owned */
+	struct message *messages; /* keys and values owned */
 	size_t count, capacity;
-	int64_t committed;           /* group offset; -1: none */
+	int64_t committed; /* group offset; -1: none */
 	char metadata[128];
 };
 
@@ -27,7 +27,7 @@ struct reading {
 struct source_memory {
 	struct source base;
 	struct memory_log *log;
-	struct reading *readings;    /* as the log's partitions */
+	struct reading *readings; /* as the log's partitions */
 	bool *is_ours, *is_leaving;
 	bool is_confirmed, is_single;
 	struct message *batch;
@@ -42,7 +42,8 @@ struct memory_log *memory_log_new(uint16_t topic_count, int32_t partition_count)
 
 	log->topic_count = topic_count;
 	log->partition_count = partition_count;
-	log->partitions = x_calloc((size_t)topic_count * (size_t)partition_count, sizeof(*log->partitions));
+	log->partitions =
+		x_calloc((size_t)topic_count * (size_t)partition_count, sizeof(*log->partitions));
 	for (size_t i = 0; i < (size_t)topic_count * (size_t)partition_count; i++)
 		log->partitions[i].committed = -1;
 	return log;
@@ -68,7 +69,8 @@ void memory_log_free(struct memory_log *log)
 	free(log);
 }
 
-int64_t memory_log_append(struct memory_log *log, uint16_t topic, int32_t partition, struct slice key, struct slice value)
+int64_t memory_log_append(struct memory_log *log, uint16_t topic, int32_t partition,
+	struct slice key, struct slice value)
 {
 	struct log_partition *to = &log->partitions[place_of(log, topic, partition)];
 
@@ -93,7 +95,8 @@ static int32_t shard_of(const struct source_memory *memory, size_t place)
 	return memory->is_single ? 0 : (int32_t)(place % (size_t)memory->log->partition_count);
 }
 
-static struct source_event *event_add(struct source_memory *memory, enum source_event_kind kind, int32_t shard)
+static struct source_event *event_add(
+	struct source_memory *memory, enum source_event_kind kind, int32_t shard)
 {
 	X_GROW(memory->events, memory->event_count, memory->event_capacity);
 	struct source_event *event = &memory->events[memory->event_count++];
@@ -126,7 +129,8 @@ void source_memory_revoke(struct source *source, int32_t shard, bool lost)
 
 	memory->is_ours[shard] = false;
 	memory->is_leaving[shard] = true;
-	for (size_t i = 0; i < (size_t)memory->log->topic_count * (size_t)memory->log->partition_count; i++)
+	for (size_t i = 0;
+		i < (size_t)memory->log->topic_count * (size_t)memory->log->partition_count; i++)
 		if (shard_of(memory, i) == shard)
 			memory->readings[i].is_started = false;
 	event_add(memory, lost ? SOURCE_LOST : SOURCE_REVOKED, shard);
@@ -142,7 +146,8 @@ void source_memory_set_confirmed(struct source *source, bool confirmed)
 	((struct source_memory *)source)->is_confirmed = confirmed;
 }
 
-void source_memory_set_unreadable(struct source *source, uint16_t topic, int32_t partition, bool unreadable)
+void source_memory_set_unreadable(
+	struct source *source, uint16_t topic, int32_t partition, bool unreadable)
 {
 	struct source_memory *memory = (struct source_memory *)source;
 
@@ -159,29 +164,34 @@ static size_t serve(struct source_memory *memory, size_t place, size_t batch_cou
 	if (!reading->is_started || reading->is_held)
 		return batch_count;
 	if (reading->is_unreadable) {
-		reading->end_is_told = false; /* when it can be read again, its end is found again */
+		reading->end_is_told =
+			false; /* when it can be read again, its end is found again */
 		event_add_at(memory, SOURCE_UNREADABLE, place);
 		return batch_count;
 	}
-	for (; reading->next < (int64_t)from->count && batch_count < max; reading->next++, batch_count++) {
+	for (; reading->next < (int64_t)from->count && batch_count < max;
+		reading->next++, batch_count++) {
 		X_GROW(memory->batch, batch_count, memory->batch_capacity);
 		memory->batch[batch_count] = from->messages[reading->next];
 		reading->end_is_told = false;
 	}
-	if (batch_count == before && reading->next >= (int64_t)from->count && !reading->end_is_told) {
+	if (batch_count == before && reading->next >= (int64_t)from->count &&
+		!reading->end_is_told) {
 		reading->end_is_told = true;
 		event_add_at(memory, SOURCE_AT_END, place);
 	}
 	return batch_count;
 }
 
-static int memory_poll(struct source *source, int timeout_ms, size_t max, struct source_batch *ret_batch)
+static int memory_poll(
+	struct source *source, int timeout_ms, size_t max, struct source_batch *ret_batch)
 {
 	struct source_memory *memory = (struct source_memory *)source;
 	size_t count = 0;
 
 	(void)timeout_ms;
-	for (size_t i = 0; i < (size_t)memory->log->topic_count * (size_t)memory->log->partition_count; i++)
+	for (size_t i = 0;
+		i < (size_t)memory->log->topic_count * (size_t)memory->log->partition_count; i++)
 		count = serve(memory, i, count, max);
 	struct source_event *given = memory->events;
 	size_t given_count = memory->event_count, given_capacity = memory->event_capacity;
@@ -194,7 +204,8 @@ static int memory_poll(struct source *source, int timeout_ms, size_t max, struct
 	return 0;
 }
 
-static int memory_start(struct source *source, int32_t shard, const struct source_position *positions, size_t count)
+static int memory_start(
+	struct source *source, int32_t shard, const struct source_position *positions, size_t count)
 {
 	struct source_memory *memory = (struct source_memory *)source;
 
@@ -203,7 +214,8 @@ static int memory_start(struct source *source, int32_t shard, const struct sourc
 	for (size_t i = 0; i < count; i++) {
 		size_t place = place_of(memory->log, positions[i].topic, positions[i].partition);
 		struct reading *reading = &memory->readings[place];
-		int64_t end = memory_log_end(memory->log, positions[i].topic, positions[i].partition);
+		int64_t end =
+			memory_log_end(memory->log, positions[i].topic, positions[i].partition);
 
 		if (positions[i].offset > end) {
 			event_add_at(memory, SOURCE_OUT_OF_RANGE, place);
@@ -229,15 +241,15 @@ static void memory_released(struct source *source, int32_t shard)
 	((struct source_memory *)source)->is_leaving[shard] = false;
 }
 
-static int memory_commit(struct source *source, int32_t shard, const struct source_position *positions, size_t count,
-	const char *metadata)
+static int memory_commit(struct source *source, int32_t shard,
+	const struct source_position *positions, size_t count, const char *metadata)
 {
 	struct source_memory *memory = (struct source_memory *)source;
 
 	(void)shard;
 	for (size_t i = 0; i < count; i++) {
-		struct log_partition *to = &memory->log->partitions[place_of(memory->log, positions[i].topic,
-			positions[i].partition)];
+		struct log_partition *to = &memory->log->partitions[place_of(
+			memory->log, positions[i].topic, positions[i].partition)];
 		if (positions[i].offset < 0)
 			continue;
 		to->committed = positions[i].offset;
@@ -246,15 +258,16 @@ static int memory_commit(struct source *source, int32_t shard, const struct sour
 	return 0;
 }
 
-static int memory_committed(struct source *source, int32_t shard, struct source_position *ret, size_t count,
-	char *ret_metadata, size_t cap)
+static int memory_committed(struct source *source, int32_t shard, struct source_position *ret,
+	size_t count, char *ret_metadata, size_t cap)
 {
 	struct source_memory *memory = (struct source_memory *)source;
 	bool any = false;
 
 	(void)shard;
 	for (size_t i = 0; i < count; i++) {
-		const struct log_partition *from = &memory->log->partitions[place_of(memory->log, ret[i].topic, ret[i].partition)];
+		const struct log_partition *from = &memory->log->partitions[place_of(
+			memory->log, ret[i].topic, ret[i].partition)];
 		ret[i].offset = from->committed >= 0 ? from->committed : SOURCE_BEGINNING;
 		if (from->committed >= 0) {
 			any = true;
@@ -300,10 +313,12 @@ static struct source *source_new(struct memory_log *log, const char *const *topi
 {
 	struct source_memory *memory = x_calloc(1, sizeof(*memory));
 
-	memory->base = (struct source){ &memory_ops, topics, log->topic_count, is_single ? 1 : log->partition_count };
+	memory->base = (struct source){ &memory_ops, topics, log->topic_count,
+		is_single ? 1 : log->partition_count };
 	memory->is_single = is_single;
 	memory->log = log;
-	memory->readings = x_calloc((size_t)log->topic_count * (size_t)log->partition_count, sizeof(*memory->readings));
+	memory->readings = x_calloc(
+		(size_t)log->topic_count * (size_t)log->partition_count, sizeof(*memory->readings));
 	memory->is_ours = x_calloc((size_t)log->partition_count, sizeof(bool));
 	memory->is_leaving = x_calloc((size_t)log->partition_count, sizeof(bool));
 	memory->is_confirmed = true;

@@ -15,7 +15,7 @@ struct memory_segment {
 };
 
 struct memory_manifest {
-	uint64_t id;                 /* 0: none */
+	uint64_t id; /* 0: none */
 	struct buffer bytes;
 };
 
@@ -67,8 +67,8 @@ static int answer_of(struct storage_memory *memory, int answer)
 	return err_raise(-EAGAIN, "memory storage: the answer was lost");
 }
 
-static int memory_take_epoch(struct storage *storage, int32_t shard, int32_t partition_count, uint64_t *ret_epoch,
-	int32_t *ret_partition_count)
+static int memory_take_epoch(struct storage *storage, int32_t shard, int32_t partition_count,
+	uint64_t *ret_epoch, int32_t *ret_partition_count)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 
@@ -98,7 +98,8 @@ static int memory_read_epoch(struct storage *storage, int32_t shard, uint64_t *r
 	return answer_of(memory, STORAGE_OK);
 }
 
-static int memory_read_manifest(struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
+static int memory_read_manifest(
+	struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 
@@ -111,7 +112,8 @@ static int memory_read_manifest(struct storage *storage, int32_t shard, uint32_t
 	return answer_of(memory, STORAGE_OK);
 }
 
-static struct memory_segment *segment_find(const struct storage_memory *memory, int32_t shard, struct slice name)
+static struct memory_segment *segment_find(
+	const struct storage_memory *memory, int32_t shard, struct slice name)
 {
 	for (size_t i = 0; i < memory->segment_count; i++)
 		if (memory->segments[i].shard == shard && slice_is(name, memory->segments[i].name))
@@ -119,7 +121,8 @@ static struct memory_segment *segment_find(const struct storage_memory *memory, 
 	return NULL;
 }
 
-static int memory_read_segment(struct storage *storage, int32_t shard, struct slice name, struct buffer *ret)
+static int memory_read_segment(
+	struct storage *storage, int32_t shard, struct slice name, struct buffer *ret)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 
@@ -132,7 +135,8 @@ static int memory_read_segment(struct storage *storage, int32_t shard, struct sl
 	return answer_of(memory, STORAGE_OK);
 }
 
-static int memory_write_segment(struct storage *storage, int32_t shard, const struct storage_segment *written)
+static int memory_write_segment(
+	struct storage *storage, int32_t shard, const struct storage_segment *written)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 
@@ -151,8 +155,9 @@ static int memory_write_segment(struct storage *storage, int32_t shard, const st
 	return answer_of(memory, STORAGE_OK);
 }
 
-static int memory_swap_manifest(struct storage *storage, int32_t shard, uint64_t epoch, uint64_t predecessor, uint64_t id,
-	struct slice manifest, const struct slice *segment_names, const uint64_t *segment_lengths, size_t segment_count)
+static int memory_swap_manifest(struct storage *storage, int32_t shard, uint64_t epoch,
+	uint64_t predecessor, uint64_t id, struct slice manifest, const struct slice *segment_names,
+	const uint64_t *segment_lengths, size_t segment_count)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 
@@ -165,7 +170,8 @@ static int memory_swap_manifest(struct storage *storage, int32_t shard, uint64_t
 	if (state->manifests[0].id != predecessor)
 		return answer_of(memory, STORAGE_REBASE);
 	for (size_t i = 0; i < segment_count; i++) {
-		const struct memory_segment *segment = segment_find(memory, shard, segment_names[i]);
+		const struct memory_segment *segment =
+			segment_find(memory, shard, segment_names[i]);
 		if (segment == NULL || segment->bytes.len != segment_lengths[i])
 			return answer_of(memory, STORAGE_REBASE);
 	}
@@ -193,8 +199,8 @@ static bool is_kept(const char *name, const struct slice *keep, size_t keep_coun
 	return false;
 }
 
-static int memory_sweep(struct storage *storage, int32_t shard, uint64_t epoch, const struct slice *keep, size_t keep_count,
-	uint64_t *ret_deleted)
+static int memory_sweep(struct storage *storage, int32_t shard, uint64_t epoch,
+	const struct slice *keep, size_t keep_count, uint64_t *ret_deleted)
 {
 	struct storage_memory *memory = (struct storage_memory *)storage;
 	uint64_t deleted = 0;

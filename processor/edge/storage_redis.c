@@ -17,10 +17,11 @@ enum { KEY_BYTES_MAX = 320, ARGUMENTS_FIXED_MAX = 16 };
 
 struct storage_redis {
 	struct storage base;
-	pthread_mutex_t lock;        /* the writer thread and the pipeline's clock question share the connection */
+	pthread_mutex_t
+		lock; /* the writer thread and the pipeline's clock question share the connection */
 	char *address, *user, *password, *job;
 	struct timeval timeout;
-	redisContext *context;       /* NULL: not connected */
+	redisContext *context; /* NULL: not connected */
 	bool policy_checked;
 };
 
@@ -35,8 +36,10 @@ static void command_add(struct command *command, const void *text, size_t length
 {
 	if (command->count == command->capacity) {
 		command->capacity = command->capacity ? command->capacity * 2 : ARGUMENTS_FIXED_MAX;
-		command->text = x_realloc(command->text, command->capacity * sizeof(*command->text));
-		command->length = x_realloc(command->length, command->capacity * sizeof(*command->length));
+		command->text =
+			x_realloc(command->text, command->capacity * sizeof(*command->text));
+		command->length =
+			x_realloc(command->length, command->capacity * sizeof(*command->length));
 	}
 	command->text[command->count] = text;
 	command->length[command->count++] = length;
@@ -53,12 +56,14 @@ static void command_deinit(struct command *command)
 	free(command->length);
 }
 
-static void key_format(const struct storage_redis *redis, int32_t shard, const char *what, char *ret_key)
+static void key_format(
+	const struct storage_redis *redis, int32_t shard, const char *what, char *ret_key)
 {
 	snprintf(ret_key, KEY_BYTES_MAX, "{salespulse:%s:%d}:%s", redis->job, (int)shard, what);
 }
 
-static void segment_key_format(const struct storage_redis *redis, int32_t shard, struct slice name, char *ret_key)
+static void segment_key_format(
+	const struct storage_redis *redis, int32_t shard, struct slice name, char *ret_key)
 {
 	char what[KEY_BYTES_MAX / 2];
 
@@ -76,7 +81,8 @@ static void disconnect(struct storage_redis *redis)
 /* NULL: the connection is gone, and the caller answers -EAGAIN. An error reply is returned as such. */
 static redisReply *run_command(struct storage_redis *redis, const struct command *command)
 {
-	redisReply *reply = redisCommandArgv(redis->context, (int)command->count, command->text, command->length);
+	redisReply *reply = redisCommandArgv(
+		redis->context, (int)command->count, command->text, command->length);
 
 	if (reply == NULL)
 		disconnect(redis);
@@ -104,9 +110,11 @@ static int reply_is_error(struct storage_redis *redis, redisReply *reply)
 	if (reply->type != REDIS_REPLY_ERROR)
 		return 0;
 	/* LOADING, MASTERDOWN, READONLY, BUSY, OOM … pass; a wrong password or a script that does not compile does not. */
-	bool lasting = strncmp(reply->str, "WRONGPASS", 9) == 0 || strncmp(reply->str, "NOAUTH", 6) == 0 ||
-		strncmp(reply->str, "NOPERM", 6) == 0;
-	int code = err_raise(lasting ? -EACCES : -EAGAIN, "redis at %s: %s", redis->address, reply->str);
+	bool lasting = strncmp(reply->str, "WRONGPASS", 9) == 0 ||
+		       strncmp(reply->str, "NOAUTH", 6) == 0 ||
+		       strncmp(reply->str, "NOPERM", 6) == 0;
+	int code = err_raise(
+		lasting ? -EACCES : -EAGAIN, "redis at %s: %s", redis->address, reply->str);
 	freeReplyObject(reply);
 	disconnect(redis);
 	return code;
@@ -120,10 +128,12 @@ static int check_policy(struct storage_redis *redis)
 		return err_raise(-EAGAIN, "redis at %s does not answer", redis->address);
 	int code = 0;
 	if (reply->type == REDIS_REPLY_ERROR) {
-		log_warn("event=redis_policy_unknown detail=\"CONFIG GET refused: make sure that maxmemory-policy is noeviction\"");
+		log_warn("event=redis_policy_unknown detail=\"CONFIG GET refused: make sure that "
+			 "maxmemory-policy is noeviction\"");
 	} else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-		strcmp(reply->element[1]->str, "noeviction") != 0) {
-		code = err_raise(-EINVAL, "redis at %s evicts keys (maxmemory-policy %s); set it to noeviction",
+		   strcmp(reply->element[1]->str, "noeviction") != 0) {
+		code = err_raise(-EINVAL,
+			"redis at %s evicts keys (maxmemory-policy %s); set it to noeviction",
 			redis->address, reply->element[1]->str);
 	}
 	freeReplyObject(reply);
@@ -135,8 +145,9 @@ static int authenticate(struct storage_redis *redis)
 {
 	if (redis->password[0] == '\0')
 		return 0;
-	redisReply *reply = redis->user[0] != '\0' ? run_words(redis, "AUTH", redis->user, redis->password, NULL) :
-		run_words(redis, "AUTH", redis->password, NULL);
+	redisReply *reply = redis->user[0] != '\0'
+				    ? run_words(redis, "AUTH", redis->user, redis->password, NULL)
+				    : run_words(redis, "AUTH", redis->password, NULL);
 	int code = reply_is_error(redis, reply);
 	if (code != 0)
 		return err_pass(code);
@@ -154,7 +165,8 @@ static int connect_to(struct storage_redis *redis)
 		const char *colon = strrchr(redis->address, ':');
 		char host[256];
 		int port = colon != NULL ? (int)strtol(colon + 1, NULL, 10) : 6379;
-		size_t host_length = colon != NULL ? (size_t)(colon - redis->address) : strlen(redis->address);
+		size_t host_length =
+			colon != NULL ? (size_t)(colon - redis->address) : strlen(redis->address);
 
 		snprintf(host, sizeof(host), "%.*s", (int)host_length, redis->address);
 		redis->context = redisConnectWithTimeout(host, port, redis->timeout);
@@ -191,7 +203,8 @@ static int call(struct storage_redis *redis, const struct command *command, redi
 	return code == 0 ? 0 : err_pass(code);
 }
 
-static void command_eval(struct command *command, const char *script_name, size_t key_count, char *count_text, size_t cap)
+static void command_eval(struct command *command, const char *script_name, size_t key_count,
+	char *count_text, size_t cap)
 {
 	const struct asset *script = asset_find(script_name);
 
@@ -201,8 +214,8 @@ static void command_eval(struct command *command, const char *script_name, size_
 	command_add_text(command, count_text);
 }
 
-static int redis_take_epoch(struct storage *storage, int32_t shard, int32_t partition_count, uint64_t *ret_epoch,
-	int32_t *ret_partition_count)
+static int redis_take_epoch(struct storage *storage, int32_t shard, int32_t partition_count,
+	uint64_t *ret_epoch, int32_t *ret_partition_count)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	struct command command = { 0 };
@@ -220,7 +233,8 @@ static int redis_take_epoch(struct storage *storage, int32_t shard, int32_t part
 	command_deinit(&command);
 	if (code != 0)
 		return err_pass(code);
-	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 || reply->element[0]->type != REDIS_REPLY_STRING ||
+	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2 ||
+		reply->element[0]->type != REDIS_REPLY_STRING ||
 		reply->element[1]->type != REDIS_REPLY_STRING) {
 		freeReplyObject(reply);
 		return err_raise(-EPROTO, "redis: unexpected reply of take_epoch");
@@ -231,7 +245,8 @@ static int redis_take_epoch(struct storage *storage, int32_t shard, int32_t part
 	return STORAGE_OK;
 }
 
-static int get_string(struct storage_redis *redis, const char *key, struct buffer *ret, bool skip_first_line)
+static int get_string(
+	struct storage_redis *redis, const char *key, struct buffer *ret, bool skip_first_line)
 {
 	struct command command = { 0 };
 	redisReply *reply = NULL;
@@ -245,7 +260,8 @@ static int get_string(struct storage_redis *redis, const char *key, struct buffe
 	int answer = STORAGE_ABSENT;
 	if (reply->type == REDIS_REPLY_STRING) {
 		const char *text = reply->str, *line_end = memchr(text, '\n', reply->len);
-		size_t skip = skip_first_line && line_end != NULL ? (size_t)(line_end - text) + 1 : 0;
+		size_t skip =
+			skip_first_line && line_end != NULL ? (size_t)(line_end - text) + 1 : 0;
 
 		buffer_put(ret, text + skip, reply->len - skip);
 		answer = STORAGE_OK;
@@ -267,7 +283,8 @@ static int redis_read_epoch(struct storage *storage, int32_t shard, uint64_t *re
 	return answer < 0 ? err_pass(answer) : answer;
 }
 
-static int redis_read_manifest(struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
+static int redis_read_manifest(
+	struct storage *storage, int32_t shard, uint32_t index, struct buffer *ret)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	char key[KEY_BYTES_MAX];
@@ -278,7 +295,8 @@ static int redis_read_manifest(struct storage *storage, int32_t shard, uint32_t 
 	return get_string(redis, key, ret, true);
 }
 
-static int redis_read_segment(struct storage *storage, int32_t shard, struct slice name, struct buffer *ret)
+static int redis_read_segment(
+	struct storage *storage, int32_t shard, struct slice name, struct buffer *ret)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	char key[KEY_BYTES_MAX];
@@ -287,7 +305,8 @@ static int redis_read_segment(struct storage *storage, int32_t shard, struct sli
 	return get_string(redis, key, ret, false);
 }
 
-static int redis_write_segment(struct storage *storage, int32_t shard, const struct storage_segment *segment)
+static int redis_write_segment(
+	struct storage *storage, int32_t shard, const struct storage_segment *segment)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	struct command command = { 0 };
@@ -315,21 +334,23 @@ static int swap_answer(const redisReply *reply)
 	return strcmp(reply->str, "FENCED") == 0 ? STORAGE_FENCED : STORAGE_REBASE;
 }
 
-static int redis_swap_manifest(struct storage *storage, int32_t shard, uint64_t epoch, uint64_t predecessor, uint64_t id,
-	struct slice manifest, const struct slice *segment_names, const uint64_t *segment_lengths, size_t segment_count)
+static int redis_swap_manifest(struct storage *storage, int32_t shard, uint64_t epoch,
+	uint64_t predecessor, uint64_t id, struct slice manifest, const struct slice *segment_names,
+	const uint64_t *segment_lengths, size_t segment_count)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	struct command command = { 0 };
 	char fixed[3][KEY_BYTES_MAX], count[24], epoch_text[24], predecessor_text[24], id_text[24];
-	char (*keys)[KEY_BYTES_MAX] = x_calloc(segment_count + 1, sizeof(*keys));
-	char (*lengths)[24] = x_calloc(segment_count + 1, sizeof(*lengths));
+	char(*keys)[KEY_BYTES_MAX] = x_calloc(segment_count + 1, sizeof(*keys));
+	char(*lengths)[24] = x_calloc(segment_count + 1, sizeof(*lengths));
 	redisReply *reply = NULL;
 
 	key_format(redis, shard, "epoch", fixed[0]);
 	key_format(redis, shard, "manifest:0", fixed[1]);
 	key_format(redis, shard, "manifest:1", fixed[2]);
 	snprintf(epoch_text, sizeof(epoch_text), "%llu", (unsigned long long)epoch);
-	snprintf(predecessor_text, sizeof(predecessor_text), "%llu", (unsigned long long)predecessor);
+	snprintf(predecessor_text, sizeof(predecessor_text), "%llu",
+		(unsigned long long)predecessor);
 	snprintf(id_text, sizeof(id_text), "%llu", (unsigned long long)id);
 	command_eval(&command, "swap_manifest.lua", 3 + segment_count, count, sizeof(count));
 	for (size_t i = 0; i < 3; i++)
@@ -343,7 +364,8 @@ static int redis_swap_manifest(struct storage *storage, int32_t shard, uint64_t 
 	command_add_text(&command, id_text);
 	command_add(&command, manifest.at, manifest.len);
 	for (size_t i = 0; i < segment_count; i++) {
-		snprintf(lengths[i], sizeof(lengths[i]), "%llu", (unsigned long long)segment_lengths[i]);
+		snprintf(lengths[i], sizeof(lengths[i]), "%llu",
+			(unsigned long long)segment_lengths[i]);
 		command_add_text(&command, lengths[i]);
 	}
 	int code = call(redis, &command, &reply);
@@ -376,8 +398,8 @@ static bool is_garbage(const char *key, uint64_t epoch, const struct slice *keep
 	return strtoull(name, NULL, 10) <= epoch && !is_kept(slice_of(name), keep, keep_count);
 }
 
-static int delete_garbage(struct storage_redis *redis, const redisReply *keys, uint64_t epoch, const struct slice *keep,
-	size_t keep_count, uint64_t *deleted)
+static int delete_garbage(struct storage_redis *redis, const redisReply *keys, uint64_t epoch,
+	const struct slice *keep, size_t keep_count, uint64_t *deleted)
 {
 	struct command command = { 0 };
 	redisReply *reply = NULL;
@@ -398,7 +420,8 @@ static int delete_garbage(struct storage_redis *redis, const redisReply *keys, u
 	return code == 0 ? 0 : err_pass(code);
 }
 
-static int scan_page(struct storage_redis *redis, const char *pattern, char *cursor, size_t cap, redisReply **ret_page)
+static int scan_page(struct storage_redis *redis, const char *pattern, char *cursor, size_t cap,
+	redisReply **ret_page)
 {
 	struct command command = { 0 };
 
@@ -420,8 +443,8 @@ static int scan_page(struct storage_redis *redis, const char *pattern, char *cur
 	return 0;
 }
 
-static int redis_sweep(struct storage *storage, int32_t shard, uint64_t epoch, const struct slice *keep, size_t keep_count,
-	uint64_t *ret_deleted)
+static int redis_sweep(struct storage *storage, int32_t shard, uint64_t epoch,
+	const struct slice *keep, size_t keep_count, uint64_t *ret_deleted)
 {
 	struct storage_redis *redis = (struct storage_redis *)storage;
 	char pattern[KEY_BYTES_MAX], cursor[32] = "0";
@@ -458,7 +481,8 @@ static int redis_server_time(struct storage *storage, int64_t *ret_ms)
 		freeReplyObject(reply);
 		return err_raise(-EPROTO, "redis: unexpected reply of TIME");
 	}
-	*ret_ms = strtoll(reply->element[0]->str, NULL, 10) * 1000 + strtoll(reply->element[1]->str, NULL, 10) / 1000;
+	*ret_ms = strtoll(reply->element[0]->str, NULL, 10) * 1000 +
+		  strtoll(reply->element[1]->str, NULL, 10) / 1000;
 	freeReplyObject(reply);
 	return STORAGE_OK;
 }

@@ -19,9 +19,12 @@
 
 static const char DEFINITIONS[] =
 	"measures:\n"
-	"  - {name: revenue, on: deal, at: deal.won_at, where: 'deal.status == \"WON\"', agg: sum, value: deal.amount, by: {rep: deal.owner_id}}\n"
-	"  - {name: wins, on: deal, at: deal.won_at, where: 'deal.status == \"WON\"', agg: count, by: {rep: deal.owner_id}}\n"
-	"  - {name: open, on: opportunity, at: opportunity.created_at, until: opportunity.closed_at, agg: count, by: {rep: opportunity.owner_id}}\n"
+	"  - {name: revenue, on: deal, at: deal.won_at, where: 'deal.status == \"WON\"', agg: sum, "
+	"value: deal.amount, by: {rep: deal.owner_id}}\n"
+	"  - {name: wins, on: deal, at: deal.won_at, where: 'deal.status == \"WON\"', agg: count, "
+	"by: {rep: deal.owner_id}}\n"
+	"  - {name: open, on: opportunity, at: opportunity.created_at, until: "
+	"opportunity.closed_at, agg: count, by: {rep: opportunity.owner_id}}\n"
 	"metrics:\n"
 	"  - {name: revenue, value: revenue, windows: [1h, today], group_by: [[], [rep]]}\n"
 	"  - {name: wins, value: wins, windows: [1h, today], group_by: [[]]}\n"
@@ -37,7 +40,9 @@ void rig_init(struct rig *rig, int32_t partition_count)
 	rig->plan = plan_of(DEFINITIONS);
 	rig->zone = zone_of("Asia/Jakarta");
 	rig->calendar = (struct calendar){ &rig->zone, 1, 1 };
-	rig->book = (struct tenant_book){ .calendars = &rig->calendar, .calendar_count = 1, .fallback = { .currency = "IDR" } };
+	rig->book = (struct tenant_book){
+		.calendars = &rig->calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
+	};
 	rig->schemas = schema_store_new(NULL);
 	rig->partition_count = partition_count;
 	rig->log = memory_log_new(2, partition_count);
@@ -46,13 +51,29 @@ void rig_init(struct rig *rig, int32_t partition_count)
 	rig->storage = storage_memory_new(&rig->storage_seconds);
 	arena_init(&rig->arena, 0);
 	rig->settings = (struct pipeline_settings){
-		.shard = { .plan = rig->plan, .tenants = &rig->book, .store = { 10000, 1 << 20 }, .groups = { 1000, 10000 },
-			.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .rank_interval_ms = 2000,
-				.restate_interval_ms = 60000, .rank_top = 50, .finals_max = 10000 },
-			.hash_seed = 1, .pending_max = 1000 },
-		.clock = { .follow_wall = true, .alignment_ms = 600000, .max_skew_ms = 300000, .near_wall_ms = 600000,
-			.idle_ms = 30000, .unreadable_ms = 60000 },
-		.checkpoint = { .interval_ms = 5000, .segment_bytes_max = 65536, .fold_ratio = 1.0, .compress = true, .writer_id = 7 },
+		.shard = { .plan = rig->plan,
+			.tenants = &rig->book,
+			.store = { 10000, 1 << 20 },
+			.groups = { 1000, 10000 },
+			.snapshots = { .publish_interval_ms = 250,
+				.refresh_ms = 600000,
+				.rank_interval_ms = 2000,
+				.restate_interval_ms = 60000,
+				.rank_top = 50,
+				.finals_max = 10000 },
+			.hash_seed = 1,
+			.pending_max = 1000 },
+		.clock = { .follow_wall = true,
+			.alignment_ms = 600000,
+			.max_skew_ms = 300000,
+			.near_wall_ms = 600000,
+			.idle_ms = 30000,
+			.unreadable_ms = 60000 },
+		.checkpoint = { .interval_ms = 5000,
+			.segment_bytes_max = 65536,
+			.fold_ratio = 1.0,
+			.compress = true,
+			.writer_id = 7 },
 		.wire_form = CODEC_AUTO,
 		.topic_types = topic_types,
 		.message_bytes_max = 1 << 20,
@@ -98,11 +119,13 @@ void rig_start(struct rig *rig, int n)
 	struct rig_node *node = &rig->nodes[n];
 
 	assert_null(node->pipeline);
-	node->source = rig->settings.is_single ? source_memory_new_single(rig->log, topics) : source_memory_new(rig->log, topics);
+	node->source = rig->settings.is_single ? source_memory_new_single(rig->log, topics)
+					       : source_memory_new(rig->log, topics);
 	node->writer = checkpoint_writer_inline(rig->storage);
 	if (node->sink == NULL)
 		node->sink = sink_memory_new();
-	const struct pipeline_seams seams = { node->source, node->writer, node->sink, &rig->wall, rig->schemas };
+	const struct pipeline_seams seams = { node->source, node->writer, node->sink, &rig->wall,
+		rig->schemas };
 	rig->settings.checkpoint.writer_id++;
 	node->pipeline = pipeline_new(&rig->settings, &seams);
 }
@@ -160,7 +183,8 @@ void rig_append(struct rig *rig, const struct event *event)
 
 	codec_encode_event(event, &bytes);
 	memory_log_append(rig->log, event->type == ENTITY_DEAL ? RIG_DEAL : RIG_OPPORTUNITY,
-		kafka_partition_of(event->tenant_id, rig->partition_count), event->tenant_id, buffer_slice(&bytes));
+		kafka_partition_of(event->tenant_id, rig->partition_count), event->tenant_id,
+		buffer_slice(&bytes));
 }
 
 void rig_won(struct rig *rig, const char *id, int64_t version, const char *amount)
@@ -168,19 +192,22 @@ void rig_won(struct rig *rig, const char *id, int64_t version, const char *amoun
 	struct event *event = event_make(&rig->arena, ENTITY_DEAL, id, version, NULL);
 
 	event->occurred_at_ms = event->ingested_at_ms = rig->wall.manual_now_ms;
-	event_set_all(event, "status", "WON", "amount", amount, "currency", "IDR", "owner_id", "ana", NULL);
+	event_set_all(event, "status", "WON", "amount", amount, "currency", "IDR", "owner_id",
+		"ana", NULL);
 	event_set_time(event, "won_at", rig->wall.manual_now_ms);
 	rig_append(rig, event);
 }
 
-static void look_at(const struct sink_memory_record *record, const char *metric, const char *window, struct rig_value *value)
+static void look_at(const struct sink_memory_record *record, const char *metric, const char *window,
+	struct rig_value *value)
 {
 	struct snapshot snapshot;
 
 	if (record->topic != SINK_LATEST || record->value.at == NULL)
 		return;
 	assert_int_equal(codec_decode_snapshot(record->value, &snapshot), 0);
-	if (!slice_is(snapshot.metric, metric) || !slice_is(snapshot.window, window) || snapshot.group_key.len > 0)
+	if (!slice_is(snapshot.metric, metric) || !slice_is(snapshot.window, window) ||
+		snapshot.group_key.len > 0)
 		return;
 	value->count++;
 	if (snapshot.revision <= value->revision)
@@ -199,7 +226,9 @@ struct rig_value rig_latest(struct rig *rig, const char *metric, const char *win
 	struct rig_value value = { 0 };
 
 	for (int n = 0; n < RIG_NODES; n++)
-		for (size_t i = 0; rig->nodes[n].sink != NULL && i < sink_memory_count(rig->nodes[n].sink); i++)
+		for (size_t i = 0;
+			rig->nodes[n].sink != NULL && i < sink_memory_count(rig->nodes[n].sink);
+			i++)
 			look_at(sink_memory_at(rig->nodes[n].sink, i), metric, window, &value);
 	return value;
 }
@@ -234,7 +263,9 @@ static void check_against_before(const struct sink *sink, size_t at)
 void rig_check_revisions(struct rig *rig)
 {
 	for (int n = 0; n < RIG_NODES; n++)
-		for (size_t i = 0; rig->nodes[n].sink != NULL && i < sink_memory_count(rig->nodes[n].sink); i++) {
+		for (size_t i = 0;
+			rig->nodes[n].sink != NULL && i < sink_memory_count(rig->nodes[n].sink);
+			i++) {
 			enum sink_topic topic = sink_memory_at(rig->nodes[n].sink, i)->topic;
 
 			if (topic == SINK_LATEST || topic == SINK_HISTORY)
