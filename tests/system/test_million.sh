@@ -12,9 +12,22 @@ start_redis
 check "simulate: $events events are on the topics" test $? -eq 0
 
 start_run whole --clock=event --publish.restate=1s --job=whole
+# Nothing more comes: the count of messages stands still for 10 s. Bounded, as a wait must be.
+stands_still() {
+	local before now
+	before=$(metric_of "$1" salespulse_messages_total)
+	for _ in 1 2 3 4 5 6; do
+		sleep 10
+		now=$(metric_of "$1" salespulse_messages_total)
+		[ "$now" = "$before" ] && break
+		before=$now
+	done
+}
+
 reads_all() { [ "$(metric_of whole salespulse_messages_total)" -ge $((events * 9 / 10)) ] && [ "$(metric_of whole salespulse_shards_serving)" = 4 ]; }
 check "run reads them and serves" wait_for 300 reads_all
-sleep 12
+stands_still whole
+sleep 15 # what is gathered for a second, and what a budget spreads
 kill -TERM "$run_pid"
 wait "$run_pid"
 check "run ends with status 0 when it is asked to" test $? -eq 0
@@ -30,7 +43,8 @@ for i in $(seq $((kills + 1))); do
 done
 serves_again() { [ "$(metric_of killed salespulse_shards_serving)" = 4 ]; }
 check "it serves again" wait_for 300 serves_again
-sleep 12 # what is gathered for a second, and what a budget spreads
+stands_still killed
+sleep 15 # what is gathered for a second, and what a budget spreads
 kill -TERM "$run_pid"
 wait "$run_pid"
 "$python" "$root/tests/oracle/compare.py" --brokers "$brokers" --schemas "$root/schemas" --outputs kpi.latest,kpi.history \
