@@ -30,23 +30,6 @@ static void print_inputs(const struct pipeline *p, const struct assignment_shard
 	}
 }
 
-static const char *why_not_serving(enum assignment_state state)
-{
-	switch (state) {
-	case ASSIGNMENT_RESTORING:
-	case ASSIGNMENT_CONFIRMING:
-		return "a shard waits for its checkpoint";
-	case ASSIGNMENT_STARTING:
-		return "a shard waits for its offsets";
-	case ASSIGNMENT_CATCHING_UP:
-		return "a shard is not caught up";
-	case ASSIGNMENT_STOPPED:
-		return "a shard has stopped";
-	default:
-		return "a shard is being given up";
-	}
-}
-
 static void print_shard(const struct pipeline *p, const struct assignment_shard *shard, bool *ready,
 	const char **why, struct buffer *out)
 {
@@ -78,7 +61,8 @@ static void print_shard(const struct pipeline *p, const struct assignment_shard 
 		return;
 	if (shard->state != ASSIGNMENT_SERVING) {
 		*ready = false;
-		*why = why_not_serving(shard->state);
+		*why = shard->state == ASSIGNMENT_STOPPED ? "a shard has stopped"
+							  : "a shard is not caught up";
 	}
 	print_inputs(p, shard, ready, why, out);
 }
