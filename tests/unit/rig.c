@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -121,7 +122,8 @@ void rig_start(struct rig *rig, int n)
 	assert_null(node->pipeline);
 	node->source = rig->settings.is_single ? source_memory_new_single(rig->log, topics)
 					       : source_memory_new(rig->log, topics);
-	node->writer = checkpoint_writer_inline(rig->storage);
+	node->writer = rig->has_threads ? checkpoint_writer_thread(rig->storage)
+					: checkpoint_writer_inline(rig->storage);
 	if (node->sink == NULL)
 		node->sink = sink_memory_new();
 	const struct pipeline_seams seams = { node->source, node->writer, node->sink, &rig->wall,
@@ -135,8 +137,20 @@ void rig_assign(struct rig *rig, int node, int32_t shard)
 	source_memory_assign(rig->nodes[node].source, shard);
 }
 
+void rig_real_time(struct rig *rig)
+{
+	rig->has_threads = true;
+	rig->wall.ops = &wall_real;
+	rig->wall.manual_now_ms = wall_now_ms(&rig->wall);
+	rig->storage_seconds = rig->wall.manual_now_ms / 1000;
+}
+
 void rig_pass(struct rig *rig, int64_t ms)
 {
+	if (rig->has_threads) {
+		usleep((useconds_t)ms * 1000);
+		return;
+	}
 	rig->wall.manual_now_ms += ms;
 	rig->wall.manual_monotone_ms += ms;
 	rig->storage_seconds = rig->wall.manual_now_ms / 1000;

@@ -37,6 +37,7 @@ struct rig {
 	struct wall wall;
 	struct arena arena;
 	struct pipeline_settings settings; /* to be changed before rig_start */
+	bool has_threads;            /* checkpoints by a writer thread; then wall must be the real one (rig_real_time) */
 	struct rig_node nodes[RIG_NODES];
 };
 
@@ -54,6 +55,8 @@ void rig_serve(struct rig *, int node);
 
 /* Wall, monotone and the storage's clock move on together. */
 void rig_pass(struct rig *, int64_t ms);
+/* Threads and real time: for what only happens between them. Before rig_start; rig_pass waits instead then. */
+void rig_real_time(struct rig *);
 /* One turn; answers pipeline_turn's code. */
 int rig_turn(struct rig *, int node);
 /* `seconds` times: a turn in each quarter of a second; every turn must answer 0. */

@@ -517,6 +517,72 @@ static void test_forgetful_storage(void **state)
 	rig_deinit(&rig);
 }
 
+/* ---- the writer's thread -------------------------------------------------------------------------------- */
+
+static void pass_until(struct rig *rig, enum assignment_state state)
+{
+	for (int i = 0; i < 500 && rig_state(rig, 0) != state; i++) {
+		assert_int_equal(rig_turn(rig, 0), 0);
+		rig_pass(rig, 5);
+	}
+	assert_int_equal(rig_state(rig, 0), state);
+}
+
+static void test_checkpoints_by_a_thread(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 1);
+	rig_real_time(&rig);
+	rig.settings.checkpoint.interval_ms = 20;
+	rig_won(&rig, "D1", 1, "100");
+	rig_start(&rig, 0);
+	rig_assign(&rig, 0, 0);
+	pass_until(&rig, ASSIGNMENT_SERVING);
+	const struct checkpoint *checkpoint = rig_shard(&rig, 0, 0)->checkpoint;
+	for (int i = 0; i < 500 && checkpoint_status(checkpoint).written_count < 3; i++) {
+		assert_int_equal(rig_turn(&rig, 0), 0);
+		rig_pass(&rig, 5);
+	}
+	assert_true(checkpoint_status(checkpoint).written_count >= 3);
+	source_memory_revoke(rig.nodes[0].source, 0, false);
+	pass_until(&rig, ASSIGNMENT_PARKED);
+	rig_crash(&rig, 0);
+	rig_start(&rig, 0);
+	rig_assign(&rig, 0, 0);
+	pass_until(&rig, ASSIGNMENT_SERVING);
+	assert_int_equal(rig_shard(&rig, 0, 0)->inputs[RIG_DEAL].position.offset, 1);
+	rig_deinit(&rig);
+}
+
+/* One shard's restore waits for the storage; another that is taken away meanwhile does not wait behind it. */
+static void test_absent_storage_holds_no_turn(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 2);
+	rig_real_time(&rig);
+	storage_memory_fail_next(rig.storage, 1000000);
+	rig_start(&rig, 0);
+	rig_assign(&rig, 0, 0);
+	rig_assign(&rig, 0, 1);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(rig_turn(&rig, 0), 0);
+		rig_pass(&rig, 5);
+	}
+	assert_int_equal(rig_state(&rig, 0), ASSIGNMENT_RESTORING);
+	int64_t before_ms = wall_monotone_ms(&rig.wall);
+	for (int32_t shard = 1; shard >= 0; shard--) {
+		source_memory_revoke(rig.nodes[0].source, shard, false);
+		assert_int_equal(rig_turn(&rig, 0), 0);
+		assert_true(source_memory_is_released(rig.nodes[0].source, shard));
+	}
+	assert_true(wall_monotone_ms(&rig.wall) - before_ms < 2000);
+	rig_deinit(&rig);
+}
+
 /* ---- bad input ------------------------------------------------------------------------------------------ */
 
 static void test_dead_letter_is_whole(void **state)
@@ -957,6 +1023,8 @@ int main(void)
 		cmocka_unit_test(test_end_saves_everything),
 		cmocka_unit_test(test_absent_storage),
 		cmocka_unit_test(test_forgetful_storage),
+		cmocka_unit_test(test_checkpoints_by_a_thread),
+		cmocka_unit_test(test_absent_storage_holds_no_turn),
 		cmocka_unit_test(test_dead_letter_is_whole),
 		cmocka_unit_test(test_late_event),
 		cmocka_unit_test(test_unknown_schema_waits),
