@@ -154,11 +154,13 @@ struct final_value {                 /* what was sent of one key of kpi.history 
 	uint16_t closer;
 	bool has_first;              /* the first one had a value */
 	bool dirty;                  /* changed since the last confirmed cut */
+	bool is_doubted;             /* another process may have sent something else since */
 };
 
 /* One round over what is due; it stops where the sink is full, and goes on there. */
 struct closed_round {
 	bool is_active, restates;    /* restates: not only periods that have just closed */
+	bool ends_doubt;             /* begun after all was read again */
 	bool is_loaded;              /* `sums` and `due` are of the period under the cursor */
 	uint32_t class, closer, period;
 	uint64_t *due;               /* owned bitmap, taken from the period */
@@ -224,6 +226,7 @@ struct snapshots {
 	uint32_t restored_count, restored_cap;
 	struct closed_round round;
 	int64_t restated_ms;         /* turn time of the last round that restates */
+	enum { DOUBT_NONE, DOUBT_READING, DOUBT_CAUGHT_UP } doubt; /* snapshots_doubt */
 	bool has_whole;              /* a period has closed that no round has looked at */
 	struct final_value *finals;  /* a ring once finals_max is reached */
 	uint32_t final_count, final_cap, final_next;

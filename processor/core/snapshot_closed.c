@@ -218,13 +218,15 @@ static void place_restored(struct snapshots *s)
 
 		if (r->is_since) {
 			set_since(closing, r->group, r->start_ms);
-		} else if (period < closing->closed &&
+		} else if (period < closing->count &&
 			   closing->periods[period].start_ms == r->start_ms) {
 			if (r->group != GROUP_NONE)
 				snapshot_due(closing, period, r->group);
-			closing->periods[period].is_whole |= r->group == GROUP_NONE;
-			closing->due_periods += r->group == GROUP_NONE;
-			s->has_whole |= r->group == GROUP_NONE;
+			if (r->group != GROUP_NONE || period >= closing->closed)
+				continue;
+			closing->periods[period].is_whole = true;
+			closing->due_periods++;
+			s->has_whole = true;
 		}
 	}
 	s->restored_count = 0;
@@ -276,12 +278,19 @@ static void set_since(struct closing *closing, uint32_t group, int64_t at_ms)
 	closing->has_since = true;
 }
 
-static void book_flow(struct closing *closing, uint32_t group, int64_t at_ms)
+/* In doubt those that are open as well: the one before may have closed them. */
+static uint32_t noted_periods(const struct snapshots *s, const struct closing *closing)
+{
+	return s->doubt && closing->count ? closing->count - 1 : closing->closed;
+}
+
+static void book_flow(
+	const struct snapshots *s, struct closing *closing, uint32_t group, int64_t at_ms)
 {
 	uint32_t behind =
 		lower_period(closing, at_ms + 1); /* the period after the one that contains it */
 
-	for (uint32_t i = behind ? behind - 1 : 0; i <= behind && i < closing->closed; i++)
+	for (uint32_t i = behind ? behind - 1 : 0; i <= behind && i < noted_periods(s, closing); i++)
 		snapshot_due(closing, i, group);
 }
 
@@ -302,27 +311,30 @@ void snapshots_booked(
 			snapshots_begin(s, view, ledger_clock(view->ledgers[class]));
 			closing = snapshot_closing(s, class, i);
 		}
-		if (!closing->closed || at_ms >= closing->periods[closing->closed].start_ms)
+		if (!s->doubt && (!closing->closed ||
+					 at_ms >= closing->periods[closing->closed].start_ms))
 			continue;
 		if (history >> i & 1)
 			set_since(closing, cell->group, at_ms);
 		else if (flows >> i & 1)
-			book_flow(closing, cell->group, at_ms);
+			book_flow(s, closing, cell->group, at_ms);
 	}
 }
 
 /* A change of the past, as the periods that it shows in. */
-static void spread_since(struct closing *closing)
+static void spread_since(const struct snapshots *s, struct closing *closing)
 {
+	uint32_t end = noted_periods(s, closing);
+
 	for (uint32_t group = 0; group < closing->since_count; group++) {
 		int64_t at_ms = closing->since_ms[group];
 		uint32_t behind =
 			at_ms == INT64_MAX
-				? closing->closed
+				? end
 				: lower_period(closing, at_ms == INT64_MIN ? at_ms : at_ms + 1);
 
 		for (uint32_t i = behind ? behind - 1 : 0;
-			at_ms != INT64_MAX && i < closing->closed; i++)
+			at_ms != INT64_MAX && i < end; i++)
 			snapshot_due(closing, i, group);
 		closing->since_ms[group] = INT64_MAX;
 	}
@@ -342,6 +354,19 @@ void snapshot_final_forget(struct snapshots *s, struct final_value *final)
 	period = lower_period(closing, final->start_ms);
 	if (period < closing->closed && closing->periods[period].start_ms == final->start_ms)
 		snapshot_due(closing, period, final->group);
+}
+
+void snapshots_doubt(struct snapshots *s)
+{
+	s->doubt = DOUBT_READING;
+	for (uint32_t i = 0; i < s->final_count; i++)
+		s->finals[i].is_doubted = true;
+}
+
+void snapshots_caught_up(struct snapshots *s)
+{
+	if (s->doubt == DOUBT_READING)
+		s->doubt = DOUBT_CAUGHT_UP;
 }
 
 void snapshot_restored_add(struct snapshots *s, const struct restored_due *due)
@@ -373,10 +398,19 @@ static void close_periods(struct collecting *c)
 	}
 }
 
+/* What is noted of an open period waits until it closes. */
+static bool has_due(const struct closing *closing)
+{
+	for (uint32_t i = 0; closing->due_periods && i < closing->closed; i++)
+		if (closing->periods[i].due || closing->periods[i].is_whole)
+			return true;
+	return false;
+}
+
 static bool has_corrections(const struct snapshots *s)
 {
 	for (uint32_t i = 0; i < s->class_count * s->closer_count; i++)
-		if (s->closings[i].due_periods || s->closings[i].has_since)
+		if (s->closings[i].has_since || has_due(&s->closings[i]))
 			return true;
 	return false;
 }
@@ -394,9 +428,10 @@ static bool begin_round(struct collecting *c)
 		return false;
 	for (uint32_t i = 0; restates && i < s->class_count * s->closer_count; i++)
 		if (s->closings[i].has_since)
-			spread_since(&s->closings[i]);
+			spread_since(s, &s->closings[i]);
 	s->round.is_active = true;
 	s->round.restates = restates;
+	s->round.ends_doubt = restates && s->doubt == DOUBT_CAUGHT_UP;
 	s->round.is_loaded = false;
 	s->round.class = s->round.closer = s->round.period = 0;
 	s->round.before_ms = INT64_MIN;
@@ -423,6 +458,9 @@ static bool next_period(struct snapshots *s)
 		}
 	}
 	r->is_active = false;
+	if (r->ends_doubt)
+		s->doubt = DOUBT_NONE;
+	r->ends_doubt = false;
 	return false;
 }
 

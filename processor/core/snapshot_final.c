@@ -184,7 +184,7 @@ static bool offer_final(struct collecting *c, uint32_t group, const struct snaps
 	key = snapshot_key_hash(&record);
 	final = snapshot_final_find(c->s, key);
 	content = snapshot_content(o, false, 0);
-	if (final ? final->content == content : !exists)
+	if (final ? final->content == content && !final->is_doubted : !exists)
 		return true;
 	snapshot_describe(c->s, c->view, group, m, o, &record);
 	record.is_final = true;
@@ -200,6 +200,7 @@ static bool offer_final(struct collecting *c, uint32_t group, const struct snaps
 		final->first = o->value.exact;
 	}
 	final->content = content;
+	final->is_doubted = false;
 	final->start_ms = o->start_ms;
 	final->group = group;
 	final->class = c->s->round.class;
@@ -217,7 +218,9 @@ static bool settle_key(
 	const struct closed_sums *sums = &c->s->round.sums;
 	const struct totals_source source = { .view = c->view, .sums = sums };
 	const struct totals_source before = { .view = c->view, .sums = sums, .of_previous = true };
-	bool exists = snapshot_is_nonzero(&source, m, group, currency) ||
+	/* Not at the edge of the ledger: what compares with what is not known there is no zero. */
+	bool may_be_said = c->s->doubt && (sums->has_previous || !m->reads_previous);
+	bool exists = may_be_said || snapshot_is_nonzero(&source, m, group, currency) ||
 		      (sums->has_previous && snapshot_is_nonzero(&before, m, group, currency));
 	struct outcome o = { 0 };
 
@@ -282,7 +285,8 @@ static bool settle_rank(struct collecting *c, const struct rank_board *b,
 		struct outcome o = snapshot_rank_outcome(place, count);
 
 		if (!offer_final(c, b->groups[i], slot, currency, &o,
-			    place->rank && place->rank <= c->s->settings.rank_top))
+			    place->rank && (c->s->doubt ||
+						   place->rank <= c->s->settings.rank_top)))
 			return false;
 	}
 	return true;

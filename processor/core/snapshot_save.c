@@ -71,7 +71,7 @@ static void save_closing(const struct snapshots *s, uint32_t index, struct buffe
 	buffer_put_zigzag(out, closer->mature_ms);
 	buffer_put_zigzag(out,
 		closing->count ? closing->periods[closing->closed].start_ms : closing->restored_ms);
-	for (uint32_t i = 0; closing->due_periods && i < closing->closed; i++)
+	for (uint32_t i = 0; closing->due_periods && i < closing->count; i++)
 		if (closing->periods[i].due || closing->periods[i].is_whole)
 			save_period(&closing->periods[i], out);
 	save_round(s, closing, out);

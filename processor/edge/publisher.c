@@ -372,6 +372,8 @@ int publisher_snapshots(struct publisher *publisher, int32_t shard_index, struct
 	assert(shard_index >= 0 && shard_index < publisher->settings.shard_count);
 	if (publisher->is_closed)
 		return 0;
+	if (moment->is_serving)
+		snapshots_caught_up(shard_snapshots(shard));
 	uint32_t budget = budget_of(publisher, pace, moment->monotone_ms);
 	if (budget > 0)
 		pace->tokens_milli -= (int64_t)shard_collect(shard, moment->monotone_ms, false,

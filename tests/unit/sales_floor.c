@@ -255,7 +255,7 @@ void floor_at(struct sales_floor *f, const char *clock)
 	floor_settle(f);
 }
 
-void floor_restart(struct sales_floor *f, bool whole)
+void floor_cut(struct sales_floor *f, bool whole)
 {
 	struct buffer *cut;
 
@@ -267,6 +267,10 @@ void floor_restart(struct sales_floor *f, bool whole)
 	buffer_init(cut);
 	shard_save(f->shard, whole, cut);
 	shard_saved(f->shard);
+}
+
+static void start_again(struct sales_floor *f)
+{
 	shard_free(f->shard);
 	f->settings.plan = f->plan;
 	f->settings.hash_seed++;
@@ -275,4 +279,16 @@ void floor_restart(struct sales_floor *f, bool whole)
 		assert_int_equal(shard_restore(f->shard, f->cuts[i].data, f->cuts[i].len), 0);
 	shard_restored(f->shard);
 	snapshots_raise_revision(shard_snapshots(f->shard), f->revision + 1);
+}
+
+void floor_restart(struct sales_floor *f, bool whole)
+{
+	floor_cut(f, whole);
+	start_again(f);
+}
+
+void floor_crash(struct sales_floor *f)
+{
+	start_again(f);
+	snapshots_doubt(shard_snapshots(f->shard));
 }

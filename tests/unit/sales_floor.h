@@ -59,6 +59,9 @@ uint32_t floor_turn(struct sales_floor *, int64_t passed_ms, uint32_t budget);
 void floor_at(struct sales_floor *, const char *clock);
 /* A checkpoint, a new process. */
 void floor_restart(struct sales_floor *, bool whole);
+/* The two halves of it: between them the process says what no checkpoint knows of, and dies. */
+void floor_cut(struct sales_floor *, bool whole);
+void floor_crash(struct sales_floor *);
 
 /* NULL: no record of this key. */
 const struct board_record *floor_find(const struct sales_floor *, const char *key);

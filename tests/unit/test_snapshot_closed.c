@@ -413,6 +413,76 @@ static void a_restart_changes_nothing_in_the_past(void **state)
 	floor_deinit(&f);
 }
 
+/* What a dead process said after its last checkpoint is on the topic, and nobody remembers it. */
+static void a_crash_leaves_nothing_stale(void **state)
+{
+	struct sales_floor f;
+	const char *key = "acme/revenue/day/rep/ana/IDR@2026-03-02",
+		   *other = "acme/revenue/day/rep/budi/IDR@2026-03-02";
+	uint32_t history;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_win(&f, "D1", 1, "2026-03-02T01:00:00Z", "ana", "10", NULL);
+	floor_at(&f, "2026-03-02T19:00:00Z");
+	floor_cut(&f, true);
+	floor_win(&f, "D1", 2, "2026-03-02T01:00:00Z", "ana", "8", NULL);
+	floor_win(&f, "D9", 1, "2026-03-02T01:00:00Z", "budi", "3", NULL);
+	floor_settle(&f);
+	floor_expect(&f, key, "8", "OK");
+	floor_expect(&f, other, "3", "OK");
+	floor_crash(&f);
+	history = f.history;
+	floor_settle(&f);
+	assert_int_equal(f.history, history); /* what no event touches is not said again */
+	/* All is read again, and more, before the next turn: it adds up to what the checkpoint said. */
+	floor_win(&f, "D1", 2, "2026-03-02T01:00:00Z", "ana", "8", NULL);
+	floor_win(&f, "D9", 1, "2026-03-02T01:00:00Z", "budi", "3", NULL);
+	floor_win(&f, "D1", 3, "2026-03-02T01:00:00Z", "ana", "10", NULL);
+	floor_win(&f, "D9", 2, "2026-03-02T01:00:00Z", "budi", "0", NULL);
+	floor_win(&f, "D9", 3, "2026-03-03T01:00:00Z", "budi", "3", NULL);
+	floor_settle(&f);
+	floor_expect(&f, key, "10", "OK");
+	floor_expect(&f, other, "0", "OK");
+	floor_expect(&f, "acme/revenue/day///IDR@2026-03-02", "10", "OK");
+	assert_true(floor_find(&f, key)->record.first_final_value.units == 10 * DECIMAL_SCALE);
+	/* Once is enough. */
+	snapshots_caught_up(shard_snapshots(f.shard));
+	floor_win(&f, "D1", 4, "2026-03-02T01:00:00Z", "ana", "9", NULL);
+	floor_settle(&f);
+	history = f.history;
+	floor_win(&f, "D1", 5, "2026-03-02T01:00:00Z", "ana", "8", NULL);
+	floor_win(&f, "D1", 6, "2026-03-02T01:00:00Z", "ana", "9", NULL);
+	floor_win(&f, "D8", 1, "2026-03-02T01:00:00Z", "citra", "3", NULL);
+	floor_win(&f, "D8", 2, "2026-03-03T01:00:00Z", "citra", "3", NULL);
+	floor_settle(&f);
+	assert_int_equal(f.history, history);
+	floor_absent(&f, "acme/revenue/day/rep/citra/IDR@2026-03-02");
+	floor_deinit(&f);
+}
+
+/* The same where the day itself closed after the checkpoint. */
+static void a_day_closed_by_the_dead_is_closed_anew(void **state)
+{
+	struct sales_floor f;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_win(&f, "D1", 1, "2026-03-02T01:00:00Z", "ana", "10", NULL);
+	floor_at(&f, "2026-03-02T02:00:00Z");
+	floor_cut(&f, true);
+	floor_win(&f, "D2", 1, "2026-03-02T03:00:00Z", "budi", "3", NULL);
+	floor_at(&f, "2026-03-02T19:00:00Z");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "3", "OK");
+	floor_crash(&f);
+	floor_win(&f, "D2", 1, "2026-03-02T03:00:00Z", "budi", "3", NULL);
+	floor_win(&f, "D2", 2, "2026-03-04T03:00:00Z", "budi", "3", NULL);
+	floor_at(&f, "2026-03-02T19:00:00Z");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "0", "OK");
+	floor_expect(&f, "acme/revenue/day///IDR@2026-03-02", "10", "OK");
+	floor_deinit(&f);
+}
+
 static void finals_outlive_definitions(void **state)
 {
 	static const char other[] =
@@ -621,6 +691,8 @@ int main(void)
 		cmocka_unit_test(an_undelivered_final_is_sent_again),
 		cmocka_unit_test(the_limit_forgets_the_oldest),
 		cmocka_unit_test(a_restart_changes_nothing_in_the_past),
+		cmocka_unit_test(a_crash_leaves_nothing_stale),
+		cmocka_unit_test(a_day_closed_by_the_dead_is_closed_anew),
 		cmocka_unit_test(finals_outlive_definitions),
 		cmocka_unit_test(impossible_bytes_are_refused),
 		cmocka_unit_test(the_last_record_depends_on_nothing_but_the_facts),
