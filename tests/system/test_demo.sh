@@ -19,7 +19,7 @@ wait "$second"
 check "and so does another one beside it" test $? -eq 0
 check "the table has revenue" grep -qE 'Pendapatan .*Rp [1-9]' "$work/first.txt"
 check "and calls" grep -qE 'Panggilan keluar +[0-9.]+( [▲▼=][^ ]*)? +[0-9.]+( [▲▼=][^ ]*)? +[1-9]' "$work/second.txt"
-check "and a leaderboard" grep -qE '^  1  [A-Z][a-z]+ [A-Z]' "$work/first.txt"
+check "and a leaderboard" grep -qE '^  1( |▲|▼) [A-Z][a-z]+ [A-Z]' "$work/first.txt"
 check "the feed is live" grep -q 'langsung' "$work/first.txt"
 check "no process and no folder is left" wait_for 5 nothing_left
 
