@@ -45,6 +45,7 @@ struct model_entity {
 	const char *topic;           /* default topic */
 	const struct model_field *fields;
 	size_t field_count;
+	const char *passing_field, *passing_symbol; /* S26: it can go once this field says so and its times are long past; NULL: never */
 };
 
 extern const struct model_entity model_table[ENTITY_TYPE_COUNT];

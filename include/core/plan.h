@@ -72,6 +72,7 @@ struct plan_derived {
 	struct expr_program *value;    /* over the child's own slots only; NULL for count */
 	struct expr_program *where;    /* may be NULL */
 	struct expr_program *by;       /* DERIVE_FIRST: the order; else NULL */
+	uint64_t print;                /* fingerprint of its own: a remembered minimum is one of these definitions (S26) */
 };
 
 /* Which facts to look at again when slots of an entity of type `of` change (compiled from the programs' paths). */
@@ -248,6 +249,8 @@ struct plan {
 	struct plan_grouping groupings[PLAN_GROUPINGS_MAX]; uint32_t grouping_count; /* [0] is the company */
 	struct plan_metric *metrics; uint32_t metric_count;
 	uint16_t *measures_on[ENTITY_TYPE_COUNT]; uint16_t measures_on_count[ENTITY_TYPE_COUNT];
+	bool passes[ENTITY_TYPE_COUNT];        /* S26: entities of this type go when all about them is below the floor */
+	const char *kept_by[ENTITY_TYPE_COUNT]; /* the derived value for which they must stay though the type could go; or NULL */
 	struct plan_effects *effects; /* [edge_count * measure_count], row per edge */
 
 	int64_t grace_ms;            /* after a period's end until its final value is sent */

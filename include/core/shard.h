@@ -35,7 +35,7 @@ struct shard_settings {
 enum shard_answer {
 	SHARD_APPLIED = 0,
 	SHARD_DUPLICATE = 1,      /* nothing differed */
-	SHARD_LATE = 2,           /* applied; some of its facts lie beyond the horizon and were dropped: kpi.late */
+	SHARD_LATE = 2,           /* kpi.late: some of its facts lie beyond the horizon and were dropped; or all of it, and it is unknown (S26) */
 	SHARD_BAD = 3,            /* refused: dead letter; the reason is in ret_reason */
 	SHARD_FULL = 4,           /* a limit is hit: nothing was changed; the shard must stop (S26) */
 };

@@ -56,6 +56,10 @@ struct shard {
 	struct index tenant_index;   /* intern id -> tenant */
 	struct pending_heap pending;
 	struct fact_set old_facts, new_facts, deltas;
+	struct shard_eviction {      /* a walk over the store, begun anew whenever a floor has risen */
+		uint32_t next;       /* place in the store; those before it are done */
+		int64_t floor_ms;    /* the highest floor when the last walk began; INT64_MIN: never */
+	} eviction;
 	int64_t clock_ms;            /* INT64_MIN before the first */
 	bool is_advancing;           /* some of it stands at clock_ms, some does not yet */
 	uint64_t events, duplicates, late, bad, facts, delta_count, dropped_flow, ahead;
@@ -83,6 +87,11 @@ void shard_book_all(struct shard *, const struct store *, struct fact_maker *);
 uint32_t shard_group_of(struct shard *, const struct fact *, uint8_t n);
 /* Ledgers, groups and pending facts made anew, empty; the clock stays. */
 void shard_reset_totals(struct shard *);
+
+/* A bounded step of the walk that lets go of what is past (S26). The clock stands everywhere. */
+void shard_evict(struct shard *);
+/* Whether the event is of something that may have gone, and below the floor. */
+bool shard_is_past(const struct shard *, uint32_t tenant, const struct event *);
 
 void pending_push(struct pending_heap *, const struct pending_fact *);
 /* Takes the earliest; count > 0. */

@@ -100,7 +100,20 @@ void store_change_swap(struct store *);
 bool store_change_shows_old(const struct store *);
 void store_change_close(struct store *);
 
+/*
+ * S26. A call (any type of plan->passes) can go when it is over, alive, and all its times are below `before_ms`, its last event's too; what
+ * it gave to its parents' minima stays with them. Deletions, erasures, merges never go, nor does one without which a parent would be unknown.
+ * store_can_evict does not look at its facts: the caller does. No change may be open.
+ */
+bool store_can_evict(const struct store *, uint32_t index, int64_t before_ms);
+void store_evict(struct store *, uint32_t index);
+/* Whether this event may be of one that went: unknown here, of such a type, and all that it says lies below `before_ms`. */
+bool store_is_past(const struct store *, uint32_t tenant, const struct event *, int64_t before_ms);
+
+/* Places, those of evicted entities included: these are unknown and have no facts. */
 uint32_t store_count(const struct store *);
+/* Entities that are there. */
+uint32_t store_live_count(const struct store *);
 const struct entity *store_entity(const struct store *, uint32_t index);
 /* Finds by tenant, type and id, or ENTITY_NONE. */
 uint32_t store_find(const struct store *, uint32_t tenant, enum entity_type, struct slice id);
@@ -119,6 +132,7 @@ struct store_counters {
 	uint64_t versions_folded, stages_folded; /* registers at their limit (registers.h) */
 	uint64_t merge_cycles;    /* merges whose oldest edge was dropped, counted each time they are resolved */
 	uint64_t splits_scaled;   /* deals whose revenue splits pass 100 % */
+	uint64_t evicted;         /* S26 */
 };
 struct store_counters store_counters(const struct store *);
 size_t store_bytes(const struct store *);

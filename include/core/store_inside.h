@@ -40,6 +40,22 @@ struct store_node {
 	uint64_t affected;                /* change that has it in `affected` */
 	uint64_t mark;                    /* of the walk that saw it last */
 	bool dirty, saving;               /* checkpoint: changed since the cut, written by the cut in hand */
+	uint8_t place;                    /* enum store_place */
+};
+
+/* S26: whose place this is. What went is in no index, is unknown, has no arrays' contents and no links. */
+enum store_place {
+	PLACE_TAKEN,
+	PLACE_GONE,                       /* a checkpoint may hold what was here: it has to be told first */
+	PLACE_FREE,                       /* in free_nodes */
+};
+
+/* S26: what an evicted child gave to a derived minimum or maximum of its parent. */
+struct store_fold {
+	uint32_t parent;                  /* the raw target of the link */
+	uint32_t derived;                 /* index in plan->derived */
+	int64_t value;
+	bool dirty, saving;               /* as of a node */
 };
 
 /* The old side of a touched node; with the other side showing, the new one. */
@@ -124,6 +140,19 @@ struct store {
 	uint32_t image_customer;          /* of a deal; 0 = none */
 	const struct ext_cells *image_ext;
 
+	/* S26 */
+	uint32_t gone_count;              /* places that are not taken */
+	struct u32_list free_nodes[ENTITY_TYPE_COUNT]; /* places of evicted entities, with their arrays */
+	struct store_fold *folds;
+	uint32_t fold_count, fold_cap;
+	struct index fold_index;          /* by parent and derived */
+	struct passing {                  /* of types that can go: where it says that it is over */
+		uint8_t slot;
+		uint32_t symbol;          /* intern id */
+	} passing[ENTITY_TYPE_COUNT];
+	bool has_cut;                     /* there may be a checkpoint that knows what is evicted now */
+	bool folds_changed;
+
 	struct u32_list dirty, saving;
 	struct string_map restore_map;
 	struct store_counters counters;
@@ -163,6 +192,8 @@ static inline uint32_t store_root(const struct store *s, uint32_t index)
 /* ---- store.c ---- */
 /* Finds, or makes an entity that is known by reference only. */
 uint32_t store_find_or_add(struct store *, uint32_t tenant, enum entity_type, uint32_t id);
+void store_unindex(struct store *, uint32_t index);
+void store_free_lists(struct store *, const struct entity *);
 /* Flags, erasure and own attributes from the registers. */
 void store_show_registers(struct store *, uint32_t index);
 void store_mark_dirty(struct store *, uint32_t index);
@@ -172,6 +203,23 @@ void store_bury(struct store *, const void *);
 /* ---- store_save.c ---- */
 /* Everything that is shown, from the registers alone. */
 void store_recompute(struct store *);
+
+/* ---- store_evict.c ---- */
+void store_evict_init(struct store *);
+void store_evict_deinit(struct store *);
+/* A free place for an entity of this type, with its arrays, taken now; or ENTITY_NONE. */
+uint32_t store_evict_reuse(struct store *, enum entity_type);
+/* What was remembered of evicted children of this raw parent; false: nothing. */
+bool store_fold_find(const struct store *, uint32_t parent, uint32_t derived, int64_t *ret_value);
+/* Those that went since the last cut, then what was remembered of them. `whole`: only the latter, all of it. */
+void store_evict_write(struct store *, bool whole, struct buffer *out);
+void store_evict_saved(struct store *);
+/* Records of store_evict_write. */
+enum { STORE_RECORD_GONE = 'G', STORE_RECORD_FOLD = 'F' };
+void store_evict_read_gone(struct store *, uint32_t index);
+void store_evict_read_fold(struct store *, uint32_t index, struct reader *);
+/* After everything was linked: takes the places of those that went. */
+void store_evict_restored(struct store *);
 
 /* ---- store_change.c ---- */
 void store_change_begin(struct store *);
@@ -240,6 +288,8 @@ void store_derive_init(struct store *);
 void store_derive(struct store *);
 /* One value of one parent, from all its children; for restore and check. */
 struct value store_derive_scan(struct store *, uint32_t derived, uint32_t parent);
+/* What one child gives to it now; false: nothing. */
+bool store_derive_gives(const struct store *, uint32_t derived, uint32_t child, struct value *ret_value);
 void store_derive_put(struct store *, uint32_t derived, uint32_t parent, struct value);
 
 #endif

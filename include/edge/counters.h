@@ -18,6 +18,7 @@
 	X(counter, dropped_facts, "salespulse_dropped_facts_total", "", "Flow facts below the horizon that were not booked.") \
 	X(counter, lost_facts, "salespulse_null_facts_total", "", "Facts not made because a value was null, overflowed or mixed currencies.") \
 	X(counter, ahead, "salespulse_ahead_of_wall_total", "", "Events whose time is further ahead of wall time than max_skew.") \
+	X(counter, evicted, "salespulse_entities_evicted_total", "", "Calls that were let go: over, and below the horizon in all their times. What they gave to minima of their leads stays.") \
 	X(counter, folded_versions, "salespulse_folded_versions_total", "", "Versions of open opportunities folded because there were more than 64.") \
 	X(counter, groups_refused, "salespulse_groups_refused_total", "", "Groups or cells not made because a limit is reached.") \
 	X(counter, messages, "salespulse_messages_total", "", "Messages read.") \

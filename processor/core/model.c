@@ -104,7 +104,7 @@ const struct model_entity model_table[ENTITY_TYPE_COUNT] = {
 	[ENTITY_LEAD] = { "lead", "crm.lead", FIELDS(lead_fields) },
 	[ENTITY_OPPORTUNITY] = { "opportunity", "crm.opportunity", FIELDS(opportunity_fields) },
 	[ENTITY_DEAL] = { "deal", "crm.deal", FIELDS(deal_fields) },
-	[ENTITY_CALL] = { "call", "crm.call", FIELDS(call_fields) },
+	[ENTITY_CALL] = { "call", "crm.call", FIELDS(call_fields), "state", "ENDED" },
 	[ENTITY_REP] = { "rep", "crm.rep", FIELDS(rep_fields) },
 	[ENTITY_ACCOUNT] = { "account", "crm.account", FIELDS(account_fields) },
 };

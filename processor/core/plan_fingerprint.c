@@ -211,8 +211,13 @@ uint64_t plan_fingerprint(const struct compiler *c)
 	put_number(&p, MEANING);
 	put_number(&p, plan->grace_ms);
 	put_number(&p, plan->horizon_ms);
-	for (uint32_t i = 0; i < plan->derived_count; i++)
+	for (uint32_t i = 0; i < plan->derived_count; i++) {
+		size_t start = p.out.len;
+
 		put_derived(&p, &plan->derived[i]);
+		c->plan->derived[i].print =
+			hash_bytes(p.out.data + start, p.out.len - start, MEANING);
+	}
 	for (uint32_t i = 0; i < plan->edge_count; i++)
 		put_edge(&p, &plan->edges[i]);
 	for (uint32_t i = 0; i < plan->grouping_count; i++)

@@ -136,6 +136,27 @@ static void link_measures(struct compiler *c)
 	}
 }
 
+/* A minimum or maximum can be remembered without its children; what adds up or leads to a child can't be. */
+static bool can_be_remembered(const struct plan_derived *d)
+{
+	return (d->kind == DERIVE_MIN || d->kind == DERIVE_MAX) && d->type != VALUE_MONEY &&
+	       d->type != VALUE_STRING && d->relation < RELATION_STORED_COUNT;
+}
+
+static void link_passing(struct plan *plan)
+{
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
+		plan->passes[type] = model_table[type].passing_field != NULL;
+	for (uint32_t i = 0; i < plan->derived_count; i++) {
+		const struct plan_derived *d = &plan->derived[i];
+
+		if (!plan->passes[d->child] || can_be_remembered(d))
+			continue;
+		plan->passes[d->child] = false;
+		plan->kept_by[d->child] = d->name;
+	}
+}
+
 void plan_link(struct compiler *c)
 {
 	struct plan *plan = c->plan;
@@ -144,6 +165,7 @@ void plan_link(struct compiler *c)
 		link_grouping(c, i);
 	link_effects(plan);
 	link_measures(c);
+	link_passing(plan);
 	/* Closed periods are kept open for corrections for four hundred days: last year's month can still be restated. */
 	plan->horizon_ms = 400 * DAY_MS + plan->grace_ms;
 	for (uint32_t i = 0; i < plan->metric_count; i++)

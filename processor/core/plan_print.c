@@ -130,6 +130,20 @@ static void print_metric(const struct plan *plan, const struct plan_metric *m, s
 	print_memory(plan, m, out);
 }
 
+/* S26: what memory is given back. */
+static void print_passing(const struct plan *plan, struct buffer *out)
+{
+	enum { DAY_MS = 86400000 };
+
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
+		if (plan->passes[type])
+			buffer_printf(out, "a %s that is over is let go after %lld days\n",
+				model_table[type].name, (long long)(plan->horizon_ms / DAY_MS));
+		else if (plan->kept_by[type] != NULL)
+			buffer_printf(out, "every %s is kept: %s needs them all\n",
+				model_table[type].name, plan->kept_by[type]);
+}
+
 void plan_print(const struct plan *plan, struct buffer *out)
 {
 	buffer_printf(out,
@@ -137,6 +151,7 @@ void plan_print(const struct plan *plan, struct buffer *out)
 		"fingerprint %016llx\n",
 		plan->measure_count, plan->metric_count, plan->grouping_count, plan->window_count,
 		plan->edge_count, plan->span_count, (unsigned long long)plan->fingerprint);
+	print_passing(plan, out);
 	buffer_put_text(out, "\nmeasures\n");
 	for (uint32_t i = 0; i < plan->measure_count; i++)
 		print_measure(plan, &plan->measures[i], out);

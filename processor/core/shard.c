@@ -57,6 +57,7 @@ struct shard *shard_new(const struct shard_settings *settings)
 	s->plan = settings->plan;
 	s->class_count = settings->tenants->calendar_count;
 	s->clock_ms = INT64_MIN;
+	s->eviction.floor_ms = INT64_MIN;
 	intern_init(&s->strings, settings->hash_seed,
 		0); /* the store keeps the limit: a restore must not be refused */
 	r = plan_intern_constants(s->plan, &s->strings);
@@ -308,6 +309,10 @@ enum shard_answer shard_apply(struct shard *s, const struct event *event, char *
 	tenant = shard_tenant_get(s, event->tenant_id);
 	if (tenant == UINT32_MAX)
 		return SHARD_FULL;
+	if (shard_is_past(s, tenant, event)) {
+		s->late++;
+		return SHARD_LATE;
+	}
 	answer = store_apply(s->store, tenant, event, &change);
 	if (answer == STORE_FULL)
 		return SHARD_FULL;
@@ -377,6 +382,7 @@ int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
 	if (!drain_pending(s, &work_max))
 		return 1;
 	s->is_advancing = false;
+	shard_evict(s);
 	return 0;
 }
 
@@ -433,7 +439,7 @@ struct shard_counters shard_counters(const struct shard *s)
 		.deltas = s->delta_count,
 		.dropped_flow = s->dropped_flow,
 		.ahead = s->ahead,
-		.entities = store_count(s->store),
+		.entities = store_live_count(s->store),
 		.groups = group_count(s->groups),
 		.cells = cell_count(s->groups),
 		.pending = s->pending.count,

@@ -41,24 +41,29 @@ static struct store_node *new_node(struct store *s)
 	return store_node(s, s->count++);
 }
 
+static void node_take_arrays(struct store *s, struct store_node *node, uint8_t type)
+{
+	uint32_t slots = s->plan->slot_count[type];
+
+	node->entity.slots = arena_alloc(&s->memory, (slots + 1) * sizeof(int64_t));
+	node->links = arena_alloc(&s->memory, (s->link_count[type] + 1u) * sizeof(*node->links));
+	node->heads = arena_alloc(&s->memory, (s->head_count[type] + 1u) * sizeof(*node->heads));
+	for (uint32_t i = 0; i < s->link_count[type]; i++)
+		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE };
+	for (uint32_t i = 0; i < s->head_count[type]; i++)
+		node->heads[i] = ENTITY_NONE;
+}
+
+/* The arrays are there, and empty. */
 static void node_init(struct store *s, struct store_node *node, const struct node_key *key)
 {
-	uint32_t slots = s->plan->slot_count[key->type];
-
-	node->entity = (struct entity){
-		.tenant = key->tenant, .id = key->id, .type = key->type, .merged_into = ENTITY_NONE
-	};
+	node->entity = (struct entity){ .tenant = key->tenant,
+		.id = key->id,
+		.type = key->type,
+		.merged_into = ENTITY_NONE,
+		.slots = node->entity.slots };
 	node->entity.present[0] = s->zero_slots[key->type][0];
 	node->entity.present[1] = s->zero_slots[key->type][1];
-	node->entity.slots = arena_alloc(&s->memory, (slots + 1) * sizeof(int64_t));
-	node->links =
-		arena_alloc(&s->memory, (s->link_count[key->type] + 1u) * sizeof(*node->links));
-	node->heads =
-		arena_alloc(&s->memory, (s->head_count[key->type] + 1u) * sizeof(*node->heads));
-	for (uint32_t i = 0; i < s->link_count[key->type]; i++)
-		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE };
-	for (uint32_t i = 0; i < s->head_count[key->type]; i++)
-		node->heads[i] = ENTITY_NONE;
 	node->merge_target = node->merge_prev = node->merge_next = node->merge_head = ENTITY_NONE;
 }
 
@@ -69,11 +74,23 @@ uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type ty
 
 	if (index_find(&s->index, node_hash(&key), node_equal, &key, s, &index))
 		return index;
-	index = s->count;
-	node_init(s, new_node(s), &key);
+	index = store_evict_reuse(s, type);
+	if (index == ENTITY_NONE) {
+		index = s->count;
+		node_take_arrays(s, new_node(s), key.type);
+	}
+	node_init(s, store_node(s, index), &key);
 	index_insert(&s->index, node_hash(&key), index);
 	store_touch(s, index); /* its old side: unknown, without a slot */
 	return index;
+}
+
+void store_unindex(struct store *s, uint32_t index)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct node_key key = { .tenant = e->tenant, .id = e->id, .type = e->type };
+
+	index_remove(&s->index, node_hash(&key), index);
 }
 
 void store_mark_dirty(struct store *s, uint32_t index)
@@ -223,10 +240,11 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	find_relations(s);
 	find_readers(s);
 	store_derive_init(s);
+	store_evict_init(s);
 	return s;
 }
 
-static void free_lists(struct store *s, const struct entity *e)
+void store_free_lists(struct store *s, const struct entity *e)
 {
 	uint32_t count = attribute_slot_count((enum entity_type)e->type);
 
@@ -259,7 +277,7 @@ void store_free(struct store *s)
 		store_change_close(s);
 	}
 	for (uint32_t i = 0; i < s->count; i++) {
-		free_lists(s, &store_node(s, i)->entity);
+		store_free_lists(s, &store_node(s, i)->entity);
 		registers_free(store_node(s, i)->entity.registers);
 	}
 	for (uint32_t i = 0; i < s->chunk_count; i++)
@@ -269,6 +287,7 @@ void store_free(struct store *s)
 	arena_deinit(&s->memory);
 	arena_deinit(&s->trail_memory);
 	free_scratch(s);
+	store_evict_deinit(s);
 	free(s->tenants);
 	free(s->touched);
 	free(s->graveyard);
@@ -339,7 +358,8 @@ static bool has_room(const struct store *s, const struct event *event)
 
 	if (s->limits.strings_bytes_max && intern_bytes(s->strings) > s->limits.strings_bytes_max)
 		return false;
-	return s->limits.entities_max >= s->count && s->limits.entities_max - s->count >= new_max;
+	return s->limits.entities_max >= store_live_count(s) &&
+	       s->limits.entities_max - store_live_count(s) >= new_max;
 }
 
 /* All texts that the event may add, before anything changes. False: the limit. */
@@ -480,6 +500,11 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 uint32_t store_count(const struct store *s)
 {
 	return s->count;
+}
+
+uint32_t store_live_count(const struct store *s)
+{
+	return s->count - s->gone_count;
 }
 
 const struct entity *store_entity(const struct store *s, uint32_t index)

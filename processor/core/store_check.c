@@ -53,18 +53,40 @@ static void check_node(struct store *s, uint32_t index)
 	check_children(s, index);
 }
 
+static void check_gone(const struct store *s, uint32_t index)
+{
+	const struct store_node *node = store_node(s, index);
+	const struct entity *e = &node->entity;
+
+	assert(!e->known && !e->registers && !e->ext && !e->present[0] && !e->present[1]);
+	assert(!node->link_count && node->merge_head == ENTITY_NONE &&
+		node->merge_target == ENTITY_NONE);
+	for (uint32_t i = 0; i < s->plan->slot_count[e->type]; i++)
+		assert(!e->slots[i]);
+	for (uint32_t i = 0; i < s->link_count[e->type]; i++)
+		assert(node->links[i].target == ENTITY_NONE);
+	for (uint32_t i = 0; i < s->head_count[e->type]; i++)
+		assert(node->heads[i] == ENTITY_NONE);
+}
+
 void store_check(const struct store *constant)
 {
 	struct store *s =
 		(struct store *)(uintptr_t)constant; /* what is computed again ends as it was */
-	uint32_t count = s->count;
+	uint32_t count = s->count, gone = 0;
 	struct store_counters counters = s->counters;
 
 	assert(!s->open);
 	index_check(&s->index);
-	assert(index_count(&s->index) == s->count);
-	for (uint32_t i = 0; i < count; i++)
-		check_node(s, i);
+	assert(index_count(&s->index) == store_live_count(s));
+	for (uint32_t i = 0; i < count; i++) {
+		if (store_node(s, i)->place == PLACE_TAKEN)
+			check_node(s, i);
+		else
+			check_gone(s, i);
+		gone += store_node(s, i)->place != PLACE_TAKEN;
+	}
+	assert(gone == s->gone_count);
 	store_change_begin(s);
 	store_recompute(s);
 	store_collect_affected(s);

@@ -125,15 +125,11 @@ struct scan {
 	bool mixed; /* money of more than one currency */
 };
 
-static void scan_child(struct scan *scan, uint32_t child)
+static void scan_value(struct scan *scan, struct value value, uint32_t child)
 {
 	const struct store *s = scan->store;
-	struct contribution c = contribute(s, scan->d, &store_node(s, child)->entity);
-	struct value value = scan->d->kind == DERIVE_FIRST ? c.by : c.value;
 	int order;
 
-	if (!c.counts)
-		return;
 	scan->count++;
 	scan->sum += value.i;
 	if (scan->count == 1) {
@@ -151,6 +147,35 @@ static void scan_child(struct scan *scan, uint32_t child)
 	}
 }
 
+static void scan_child(struct scan *scan, uint32_t child)
+{
+	struct contribution c =
+		contribute(scan->store, scan->d, &store_node(scan->store, child)->entity);
+
+	if (c.counts)
+		scan_value(scan, scan->d->kind == DERIVE_FIRST ? c.by : c.value, child);
+}
+
+/* What children gave that were evicted since (S26). */
+static void scan_remembered(struct scan *scan, uint32_t parent)
+{
+	uint32_t derived = (uint32_t)(scan->d - scan->store->plan->derived);
+	struct value value = { .type = (uint8_t)scan->d->type };
+
+	if (store_fold_find(scan->store, parent, derived, &value.i))
+		scan_value(scan, value, ENTITY_NONE);
+}
+
+bool store_derive_gives(
+	const struct store *s, uint32_t derived, uint32_t child, struct value *ret_value)
+{
+	struct contribution c =
+		contribute(s, &s->plan->derived[derived], &store_node(s, child)->entity);
+
+	*ret_value = c.value;
+	return c.counts;
+}
+
 static void scan_children(struct scan *scan, uint32_t parent, enum relation relation)
 {
 	struct store *s = scan->store;
@@ -163,6 +188,7 @@ static void scan_children(struct scan *scan, uint32_t parent, enum relation rela
 
 		for (; child != ENTITY_NONE; child = store_node(s, child)->links[link].next)
 			scan_child(scan, child);
+		scan_remembered(scan, s->found.items[i]);
 	}
 }
 
@@ -432,6 +458,21 @@ static void derive_union_of(struct store *s, const struct store_touch *touch, ui
 	}
 }
 
+/* What a merged parent remembers goes with it, though no child of it is touched (S26). */
+static void derive_remembered(
+	struct store *s, uint32_t derived, const struct store_touch *touch, uint64_t mark)
+{
+	uint32_t now = store_node(s, touch->node)->entity.merged_into;
+	int64_t value;
+
+	if (now == touch->other.merged_into || !store_fold_find(s, touch->node, derived, &value))
+		return;
+	want_scan(s,
+		touch->other.merged_into == ENTITY_NONE ? touch->node : touch->other.merged_into,
+		mark);
+	want_scan(s, now == ENTITY_NONE ? touch->node : now, mark);
+}
+
 static void derive_one(struct store *s, uint32_t derived)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
@@ -449,6 +490,8 @@ static void derive_one(struct store *s, uint32_t derived)
 			 reads_differ(&s->reads[derived], &touch.other,
 				 &store_node(s, touch.node)->entity))
 			derive_child(s, derived, &touch, mark);
+		else if (s->fold_count && store_node(s, touch.node)->entity.type == d->parent)
+			derive_remembered(s, derived, &touch, mark);
 	}
 	for (uint32_t i = 0; i < s->parents.count; i++)
 		store_derive_put(s, derived, s->parents.items[i],

@@ -115,9 +115,14 @@ size_t store_save(
 	if (*cursor == 0) {
 		begin_cut(s, whole);
 		write_tenants(s, out);
+		store_evict_write(s, whole, out);
 	}
 	while (*cursor < s->saving.count && (!written || out->len - start < bytes_max)) {
-		write_entity(s, s->saving.items[(*cursor)++], out);
+		uint32_t index = s->saving.items[(*cursor)++];
+
+		if (!store_node(s, index)->entity.registers)
+			continue; /* it went; another may have its place, known by reference only */
+		write_entity(s, index, out);
 		written++;
 	}
 	if (*cursor >= s->saving.count)
@@ -127,6 +132,7 @@ size_t store_save(
 
 void store_saved(struct store *s)
 {
+	store_evict_saved(s);
 	for (uint32_t i = 0; i < s->saving.count; i++)
 		store_node(s, s->saving.items[i])->saving = false;
 	s->saving.count = 0;
@@ -299,6 +305,19 @@ static void read_entity(struct store *s, const struct string_map *strings, struc
 		drop_image(s, index);
 }
 
+static void read_evicted(
+	struct store *s, const struct string_map *strings, uint8_t kind, struct reader *in)
+{
+	uint32_t index = read_name(s, strings, in);
+
+	if (index == ENTITY_NONE)
+		return;
+	if (kind == STORE_RECORD_GONE)
+		store_evict_read_gone(s, index);
+	else
+		store_evict_read_fold(s, index, in);
+}
+
 static void read_tenants(struct store *s, struct reader *in)
 {
 	uint64_t count = reader_varint(in);
@@ -323,6 +342,8 @@ int store_restore(struct store *s, struct reader *in)
 			read_tenants(s, in);
 		else if (kind == RECORD_ENTITY)
 			read_entity(s, &strings, in);
+		else if (kind == STORE_RECORD_GONE || kind == STORE_RECORD_FOLD)
+			read_evicted(s, &strings, kind, in);
 		else
 			reader_fail(in);
 	}
@@ -373,7 +394,8 @@ void store_recompute(struct store *s)
 	restore_choices(s);
 	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++)
 		for (uint32_t i = 0; i < s->count; i++)
-			if (store_node(s, i)->entity.type == s->plan->derived[derived].parent)
+			if (store_node(s, i)->entity.type == s->plan->derived[derived].parent &&
+				store_node(s, i)->place == PLACE_TAKEN)
 				store_derive_put(s, derived, i, store_derive_scan(s, derived, i));
 }
 
@@ -381,6 +403,7 @@ void store_restored(struct store *s)
 {
 	assert(!s->open);
 	store_recompute(s);
+	store_evict_restored(s);
 	arena_reset(&s->trail_memory);
 	s->restore_map = (struct string_map){ .map = NULL };
 }

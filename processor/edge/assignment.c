@@ -179,6 +179,7 @@ static void add_totals(const struct assignment_shard *shard, struct counters *to
 			  c.facts_lost.split_overflow;
 	to->ahead += shard->clock.ahead_count;
 	to->folded_versions += c.store.versions_folded;
+	to->evicted += c.store.evicted;
 	to->groups_refused += c.groups_refused;
 	to->checkpoints += status.written_count;
 	to->checkpoints_failed += status.failed_count;
