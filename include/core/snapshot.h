@@ -79,12 +79,13 @@ void snapshots_forget_published(struct snapshots *);
 void snapshots_forget_key(struct snapshots *, uint64_t key_hash);
 /*
  * After a restore: whoever had the shard may have said on kpi.history what no checkpoint knows of (S18, S10). Until the round after
- * snapshots_caught_up, each key that a fact touches is sent once, whatever was remembered of it, and a key that is nothing (any
- * more) as well; a restored key is sent at its first touch, whenever that is.
+ * snapshots_caught_up, each key that a fact touches is sent once, whatever was remembered of it, and one that is nothing (any
+ * more) as well; a restored key is sent at its first touch, whenever that is. While in doubt, snapshots_booked wants every fact.
  */
 void snapshots_doubt(struct snapshots *);
 /* All that the one before can have read was read again. Repeatable. */
 void snapshots_caught_up(struct snapshots *);
+bool snapshots_is_in_doubt(const struct snapshots *);
 /* The hash of a record's key (tenant, metric, window, group, currency[, window_start]) as snapshots_forget_key takes it. */
 uint64_t snapshot_key_hash(const struct snapshot *);
 

@@ -110,6 +110,7 @@ struct closed_period {
 	uint64_t *due;               /* owned bitmap of groups; NULL: none */
 	uint32_t words;
 	bool is_whole;               /* it has just closed: all its groups are due */
+	struct index doubted;        /* snapshot_doubt.c */
 };
 
 /* One closer in one calendar class. */
@@ -121,6 +122,7 @@ struct closing {
 	int64_t *since_ms;           /* [since_count]: of a group whose past changed, all closed periods from then on are due */
 	uint32_t since_count;
 	bool has_since;
+	struct index doubted_groups; /* snapshot_doubt.c */
 	int64_t restored_ms;         /* closed until here, as a checkpoint said; INT64_MIN: nothing said */
 };
 
@@ -335,6 +337,20 @@ void snapshot_due(struct closing *, uint32_t period, uint32_t group);
 void snapshot_final_forget(struct snapshots *, struct final_value *);
 void snapshot_restored_add(struct snapshots *, const struct restored_due *);
 void snapshot_free_closed(struct snapshots *);
+
+/* ---- snapshot_doubt.c: what another process may have said ---- */
+void snapshot_doubt_cell(struct closed_period *, uint32_t cell);
+void snapshot_doubt_group(struct closed_period *, uint32_t group);
+/* Stocks and opening balances of it, in every period that closes from now on. */
+void snapshot_doubt_history(struct closing *, uint32_t group);
+/* The next such group from *cursor on (0 at first), which moves behind it; false: no more. */
+bool snapshot_doubt_next(const struct closing *, size_t *cursor, uint32_t *ret_group);
+/* Calls `due` for every group that may have been something else in this period, when it closes. */
+void snapshot_doubt_groups(const struct collecting *, const struct closing *, uint32_t period,
+	void (*due)(struct closed_round *, uint32_t group));
+/* Whether a fact that this metric adds up came since the restore. */
+bool snapshot_is_doubted(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t currency);
+void snapshot_doubt_ends(struct snapshots *);
 
 /* ---- snapshot_final.c: one period's records ---- */
 struct final_value *snapshot_final_find(const struct snapshots *, uint64_t key);

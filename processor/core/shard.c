@@ -209,7 +209,7 @@ static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const str
 	}
 	if (ledger_add(s->ledgers[class], cell, p->at_ms, p->sum, p->count))
 		return false;
-	if (p->at_ms < s->day_start_ms[class]) {
+	if (p->at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots)) {
 		const struct snapshot_view view = view_of(s);
 
 		snapshots_booked(s->snapshots, &view, cell, p->at_ms);

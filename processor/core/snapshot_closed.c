@@ -94,10 +94,13 @@ void snapshot_find_closers(struct snapshots *s)
 
 static void free_closing(struct closing *closing)
 {
-	for (uint32_t i = 0; i < closing->count; i++)
+	for (uint32_t i = 0; i < closing->count; i++) {
 		free(closing->periods[i].due);
+		index_deinit(&closing->periods[i].doubted);
+	}
 	free(closing->periods);
 	free(closing->since_ms);
+	index_deinit(&closing->doubted_groups);
 }
 
 static void free_tally(struct tally *t)
@@ -218,10 +221,14 @@ static void place_restored(struct snapshots *s)
 
 		if (r->is_since) {
 			set_since(closing, r->group, r->start_ms);
+			if (s->doubt)
+				snapshot_doubt_history(closing, r->group);
 		} else if (period < closing->count &&
 			   closing->periods[period].start_ms == r->start_ms) {
 			if (r->group != GROUP_NONE)
 				snapshot_due(closing, period, r->group);
+			if (r->group != GROUP_NONE && s->doubt)
+				snapshot_doubt_group(&closing->periods[period], r->group);
 			if (r->group != GROUP_NONE || period >= closing->closed)
 				continue;
 			closing->periods[period].is_whole = true;
@@ -284,14 +291,17 @@ static uint32_t noted_periods(const struct snapshots *s, const struct closing *c
 	return s->doubt && closing->count ? closing->count - 1 : closing->closed;
 }
 
-static void book_flow(
-	const struct snapshots *s, struct closing *closing, uint32_t group, int64_t at_ms)
+static void book_flow(const struct snapshots *s, struct closing *closing, uint32_t group,
+	uint32_t cell, int64_t at_ms)
 {
 	uint32_t behind =
 		lower_period(closing, at_ms + 1); /* the period after the one that contains it */
 
-	for (uint32_t i = behind ? behind - 1 : 0; i <= behind && i < noted_periods(s, closing); i++)
+	for (uint32_t i = behind ? behind - 1 : 0; i <= behind && i < noted_periods(s, closing);
+		i++)
 		snapshot_due(closing, i, group);
+	if (s->doubt && behind)
+		snapshot_doubt_cell(&closing->periods[behind - 1], cell);
 }
 
 void snapshots_booked(
@@ -311,13 +321,15 @@ void snapshots_booked(
 			snapshots_begin(s, view, ledger_clock(view->ledgers[class]));
 			closing = snapshot_closing(s, class, i);
 		}
-		if (!s->doubt && (!closing->closed ||
-					 at_ms >= closing->periods[closing->closed].start_ms))
+		if (!s->doubt &&
+			(!closing->closed || at_ms >= closing->periods[closing->closed].start_ms))
 			continue;
-		if (history >> i & 1)
+		if (history >> i & 1) {
 			set_since(closing, cell->group, at_ms);
-		else if (flows >> i & 1)
-			book_flow(s, closing, cell->group, at_ms);
+			if (s->doubt)
+				snapshot_doubt_history(closing, cell->group);
+		} else if (flows >> i & 1)
+			book_flow(s, closing, cell->group, cell_index, at_ms);
 	}
 }
 
@@ -333,8 +345,7 @@ static void spread_since(const struct snapshots *s, struct closing *closing)
 				? end
 				: lower_period(closing, at_ms == INT64_MIN ? at_ms : at_ms + 1);
 
-		for (uint32_t i = behind ? behind - 1 : 0;
-			at_ms != INT64_MAX && i < end; i++)
+		for (uint32_t i = behind ? behind - 1 : 0; at_ms != INT64_MAX && i < end; i++)
 			snapshot_due(closing, i, group);
 		closing->since_ms[group] = INT64_MAX;
 	}
@@ -354,19 +365,6 @@ void snapshot_final_forget(struct snapshots *s, struct final_value *final)
 	period = lower_period(closing, final->start_ms);
 	if (period < closing->closed && closing->periods[period].start_ms == final->start_ms)
 		snapshot_due(closing, period, final->group);
-}
-
-void snapshots_doubt(struct snapshots *s)
-{
-	s->doubt = DOUBT_READING;
-	for (uint32_t i = 0; i < s->final_count; i++)
-		s->finals[i].is_doubted = true;
-}
-
-void snapshots_caught_up(struct snapshots *s)
-{
-	if (s->doubt == DOUBT_READING)
-		s->doubt = DOUBT_CAUGHT_UP;
 }
 
 void snapshot_restored_add(struct snapshots *s, const struct restored_due *due)
@@ -459,7 +457,7 @@ static bool next_period(struct snapshots *s)
 	}
 	r->is_active = false;
 	if (r->ends_doubt)
-		s->doubt = DOUBT_NONE;
+		snapshot_doubt_ends(s);
 	r->ends_doubt = false;
 	return false;
 }

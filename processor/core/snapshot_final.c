@@ -150,6 +150,7 @@ static bool load_period(struct collecting *c)
 		due_from(c, &r->sums.inside, NULL);
 		due_from(c, &r->sums.previous, NULL);
 		due_from(c, &r->sums.before, closer->stocks);
+		snapshot_doubt_groups(c, closing, r->period, due_bit);
 	}
 	r->group = r->slot = r->currency = r->board = 0;
 	r->is_loaded = true;
@@ -219,7 +220,8 @@ static bool settle_key(
 	const struct totals_source source = { .view = c->view, .sums = sums };
 	const struct totals_source before = { .view = c->view, .sums = sums, .of_previous = true };
 	/* Not at the edge of the ledger: what compares with what is not known there is no zero. */
-	bool may_be_said = c->s->doubt && (sums->has_previous || !m->reads_previous);
+	bool may_be_said = c->s->doubt && (sums->has_previous || !m->reads_previous) &&
+			   snapshot_is_doubted(c, m, group, currency);
 	bool exists = may_be_said || snapshot_is_nonzero(&source, m, group, currency) ||
 		      (sums->has_previous && snapshot_is_nonzero(&before, m, group, currency));
 	struct outcome o = { 0 };
@@ -285,8 +287,7 @@ static bool settle_rank(struct collecting *c, const struct rank_board *b,
 		struct outcome o = snapshot_rank_outcome(place, count);
 
 		if (!offer_final(c, b->groups[i], slot, currency, &o,
-			    place->rank && (c->s->doubt ||
-						   place->rank <= c->s->settings.rank_top)))
+			    place->rank && (c->s->doubt || place->rank <= c->s->settings.rank_top)))
 			return false;
 	}
 	return true;

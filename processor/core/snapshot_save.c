@@ -60,6 +60,19 @@ static void save_restored(const struct snapshots *s, uint32_t index, bool since,
 	}
 }
 
+/* As changed from the last period on: who restores it has no period there, but the same doubt. */
+static void save_doubted(const struct closing *closing, struct buffer *out)
+{
+	size_t cursor = 0;
+	uint32_t group;
+
+	while (closing->count && snapshot_doubt_next(closing, &cursor, &group)) {
+		buffer_put_u8(out, 1);
+		buffer_put_zigzag(out, closing->periods[closing->count - 1].start_ms);
+		buffer_put_varint(out, group);
+	}
+}
+
 /* Its place, until when it is closed, {1, period, whole, groups} …, 0, {1, since, group} …, 0. */
 static void save_closing(const struct snapshots *s, uint32_t index, struct buffer *out)
 {
@@ -84,6 +97,7 @@ static void save_closing(const struct snapshots *s, uint32_t index, struct buffe
 		buffer_put_zigzag(out, closing->since_ms[i]);
 		buffer_put_varint(out, i);
 	}
+	save_doubted(closing, out);
 	save_restored(s, index, true, out);
 	buffer_put_u8(out, 0);
 }

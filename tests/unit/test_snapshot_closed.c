@@ -483,6 +483,75 @@ static void a_day_closed_by_the_dead_is_closed_anew(void **state)
 	floor_deinit(&f);
 }
 
+/* Taken back again while the day is open for us: the dead process had closed it in between. What was never anything stays unsaid. */
+static void what_came_and_went_on_an_open_day_is_said(void **state)
+{
+	struct sales_floor f;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_win(&f, "D1", 1, "2026-03-02T01:00:00Z", "ana", "10", NULL);
+	floor_at(&f, "2026-03-02T02:00:00Z");
+	floor_cut(&f, true);
+	floor_win(&f, "D2", 1, "2026-03-02T01:30:00Z", "budi", "3", NULL);
+	floor_at(&f, "2026-03-02T19:00:00Z");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "3", "OK");
+	floor_crash(&f);
+	floor_win(&f, "D2", 1, "2026-03-02T01:30:00Z", "budi", "3", NULL);
+	floor_win(&f, "D2", 2, "2026-03-04T03:00:00Z", "budi", "3", NULL);
+	floor_at(&f, "2026-03-02T04:00:00Z");
+	floor_at(&f, "2026-03-02T19:00:00Z");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "0", "OK");
+	floor_expect(&f, "acme/revenue/day///IDR@2026-03-02", "10", "OK");
+	floor_absent(&f, "acme/open/day/rep/budi/@2026-03-02");
+	floor_deinit(&f);
+}
+
+/* A stock that is nothing again, days after; and one more crash before what is in doubt was said. */
+static void doubt_reaches_stocks(bool crashes_again)
+{
+	struct sales_floor f;
+	struct event *gone;
+
+	floor_init(&f, DEFINITIONS);
+	rep(&f, "ana", "2026-03-01");
+	floor_at(&f, "2026-03-02T02:00:00Z");
+	floor_cut(&f, true);
+	gone = event_make_op(&f.arena, ENTITY_REP, EVENT_DELETE, "ana", 2, "2026-03-06T02:00:00Z");
+	floor_win(&f, "D2", 1, "2026-03-02T01:30:00Z", "budi", "3", NULL);
+	floor_at(&f, "2026-03-05T19:00:00Z");
+	floor_expect(&f, "acme/roster/day///@2026-03-05", "1", "OK");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "3", "OK");
+	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")->record.previous_value.value > 0);
+	floor_crash(&f);
+	floor_win(&f, "D2", 1, "2026-03-02T01:30:00Z", "budi", "3", NULL);
+	floor_win(&f, "D2", 2, "2026-03-06T03:00:00Z", "budi", "3", NULL);
+	floor_apply(&f, gone);
+	floor_at(&f, "2026-03-02T04:00:00Z");
+	if (crashes_again) {
+		floor_cut(&f, false);
+		floor_crash(&f);
+	}
+	floor_at(&f, "2026-03-05T19:00:00Z");
+	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "0", "OK");
+	floor_expect(&f, "acme/roster/day///@2026-03-03", "0", "OK");
+	floor_expect(&f, "acme/roster/day///@2026-03-05", "0", "OK");
+	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")->record.previous_value.value <= 0);
+	floor_deinit(&f);
+}
+
+static void doubt_reaches_what_a_stock_was(void **state)
+{
+	(void)state;
+	doubt_reaches_stocks(false);
+}
+
+static void doubt_outlives_a_crash(void **state)
+{
+	(void)state;
+	doubt_reaches_stocks(true);
+}
+
 static void finals_outlive_definitions(void **state)
 {
 	static const char other[] =
@@ -693,6 +762,9 @@ int main(void)
 		cmocka_unit_test(a_restart_changes_nothing_in_the_past),
 		cmocka_unit_test(a_crash_leaves_nothing_stale),
 		cmocka_unit_test(a_day_closed_by_the_dead_is_closed_anew),
+		cmocka_unit_test(what_came_and_went_on_an_open_day_is_said),
+		cmocka_unit_test(doubt_reaches_what_a_stock_was),
+		cmocka_unit_test(doubt_outlives_a_crash),
 		cmocka_unit_test(finals_outlive_definitions),
 		cmocka_unit_test(impossible_bytes_are_refused),
 		cmocka_unit_test(the_last_record_depends_on_nothing_but_the_facts),
