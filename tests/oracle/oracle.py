@@ -338,6 +338,8 @@ class Facts:
                 self.add(tenant, "new_won_revenue", at, amount, deal["currency"], rep, team, source)
         self.add(tenant, "won_deals", at, UNIT, "", winner, team, source)
         self.add(tenant, "won_amount", at, deal["amount"], deal["currency"], winner, team, source)
+        if deal["amount"] is not None:
+            self.add(tenant, "deals_with_amount", at, UNIT, deal["currency"], winner, team, source)
         began = first(opportunity and opportunity["created_at"], deal["created_at"])
         if began is not None and at >= began:
             self.add(tenant, "cycle_time", at, (at - began) * (UNIT // 1000), "", winner, team, source)
@@ -460,7 +462,7 @@ METRICS = [
     Metric("rep_revenue", "money", plus("won_revenue"), None, REP, [R], "deal"),
     Metric("revenue_per_rep", "money", plus("won_revenue"), [], SALES, [C, T], "deal rep", roster=True),
     Metric("won_deals", "count", plus("won_deals"), None, SALES, [C, T, R, S], "deal"),
-    Metric("average_purchase_value", "money", plus("won_amount"), plus("won_deals"), SALES, [C, T, R, S], "deal"),
+    Metric("average_purchase_value", "money", plus("won_amount"), plus("deals_with_amount"), SALES, [C, T, R, S], "deal"),
     Metric("sales_growth_amount", "money", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="amount"),
     Metric("sales_growth", "percent", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="share"),
     Metric("new_revenue", "money", plus("new_won_revenue"), None, SALES, [C, T, S], "deal"),
@@ -514,7 +516,7 @@ class Series:
         return self.sums[b] - self.sums[a], b - a
 
 
-MONEY = {"won_revenue", "new_won_revenue", "won_amount", "opportunities_created_value", "opportunities_won_value",
+MONEY = {"won_revenue", "new_won_revenue", "won_amount", "deals_with_amount", "opportunities_created_value", "opportunities_won_value",
          "opportunities_lost_value", "open_value", "open_weighted"}
 
 
