@@ -41,6 +41,11 @@ struct definition_param {            /* params: {maturity: 30d, sales_marketing:
 	enum { PARAM_SCALAR, PARAM_LIST, PARAM_MAP } kind;
 };
 
+struct definition_override {         /* tenants: {acme: {channel: {…}, answer_within: 20s}}: one param of one tenant */
+	struct definition_text tenant;
+	struct definition_param param;
+};
+
 struct definition_derive {           /* "lead.first_won_at": {min: …, over: …, where: …} or {value: …} (a named expression) */
 	struct definition_text name;
 	struct definition_text kind;     /* "min" "max" "sum" "count" "first" "next" "value" */
@@ -64,6 +69,7 @@ struct definition_metric {
 struct definitions {
 	struct arena *arena;
 	struct definition_param *params;     size_t param_count;
+	struct definition_override *overrides; size_t override_count; /* the last word of several counts */
 	struct definition_derive *derives;   size_t derive_count;
 	struct definition_measure *measures; size_t measure_count;
 	struct definition_metric *metrics;   size_t metric_count;

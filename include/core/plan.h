@@ -44,8 +44,15 @@ enum plan_limit {
  * type VALUE_REF of the entity type reached so far), read `slot` there. element_field >= 0: read that column of
  * the element that `each` stands on instead (hop_count is 0 then). code of expr_ref = index in plan->loads.
  */
+/* A param that some tenants have otherwise. */
+struct plan_param {
+	const char *name;
+	struct value *values;             /* [1 + plan->param_tenant_count]: the usual one, then by tenant */
+};
+
 struct plan_load {
 	enum value_type type;
+	uint16_t param;                   /* 1 + index in plan->params: nothing else of this counts; 0: none */
 	uint8_t hop_count;
 	uint8_t hops[PLAN_PATH_HOPS_MAX]; /* slot of each reference on the way */
 	int16_t slot;                     /* slot in the last entity; -1 with element_field or ext */
@@ -238,6 +245,8 @@ struct plan {
 
 	uint8_t slot_count[ENTITY_TYPE_COUNT]; /* built-in slots plus derived */
 	struct plan_load *loads;     uint32_t load_count;
+	struct plan_param *params;   uint32_t param_count;
+	const char **param_tenants;  uint32_t param_tenant_count; /* tenants that have params of their own */
 	struct plan_derived *derived; uint32_t derived_count;    /* in an order in which none needs a later one */
 	struct plan_dependent *dependents; uint32_t dependent_count;
 
@@ -279,6 +288,10 @@ int plan_intern_constants(const struct plan *, struct intern *);
 void plan_print(const struct plan *, struct buffer *);
 
 /* Index by name, or -1. */
+/* The place of this tenant's values in plan_param.values: 0 unless it has its own. */
+uint32_t plan_param_row(const struct plan *, struct slice tenant_id);
+/* Of those that differ by tenant; -1. */
+int plan_param_find(const struct plan *, struct slice name);
 int plan_measure_find(const struct plan *, struct slice name);
 int plan_metric_find(const struct plan *, struct slice name);
 

@@ -70,6 +70,7 @@ int plan_compile_text(struct plan_scope *, const struct definition_text *, enum 
 /* The tree that this name stands for; NULL: it is no named expression or param. */
 const struct expr_node *plan_named_find(const struct compiler *, const struct slice *path, size_t count);
 
+void plan_add_named(struct compiler *, struct slice entity, struct slice name, const struct expr_node *);
 int plan_compile_params(struct compiler *);
 int plan_compile_derives(struct compiler *);
 int plan_compile_measures(struct compiler *);

@@ -90,6 +90,8 @@ void store_free(struct store *);
 /* Tenants, in order of first sight. Registering is idempotent. */
 uint32_t store_tenant(struct store *, struct slice tenant_id, const struct tenant_settings *);
 uint32_t store_tenant_count(const struct store *);
+/* plan_param_row of the tenant. */
+uint32_t store_param_row(const struct store *, uint32_t tenant);
 uint32_t store_tenant_id(const struct store *, uint32_t tenant);   /* intern id */
 
 /* Merges one valid event. The change, if any, shows the new side at first. */

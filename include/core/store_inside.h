@@ -73,6 +73,7 @@ void u32_list_add(struct u32_list *, uint32_t);
 struct store_tenant {
 	uint32_t id;                      /* intern id */
 	uint64_t streams;                 /* bit per entity type that has delivered */
+	uint32_t param_row;               /* plan_param_row */
 };
 
 /* Slots that store*.c use themselves, looked up once. */

@@ -1,4 +1,4 @@
-/* plan_define: params and derived values. */
+/* plan_define: functions over entities, and derived values. */
 #include <stdio.h>
 #include <string.h>
 
@@ -123,38 +123,6 @@ static struct value run_latest_team(
 	return team_of(memberships_in(&args[0]), INT64_MAX);
 }
 
-/* A param that is a map, as a function: channel(lead.source_channel). */
-struct text_map {
-	uint32_t count;
-	uint32_t *from, *to; /* intern ids */
-	uint32_t fallback;   /* of `_`: an id, 0 = null */
-	bool keeps;	     /* `_: keep`, or no `_` */
-};
-
-static enum value_type check_map(
-	const enum value_type *types, uint32_t count, char *message, size_t cap)
-{
-	(void)count;
-	return check_one(types, VALUE_STRING, VALUE_STRING, "a map takes a string", message, cap);
-}
-
-static struct value run_map(
-	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
-{
-	const struct text_map *map = user;
-
-	(void)frame;
-	(void)count;
-	if (args[0].is_null)
-		return args[0];
-	for (uint32_t i = 0; i < map->count; i++)
-		if (map->from[i] == (uint32_t)args[0].i)
-			return value_of(VALUE_STRING, map->to[i]);
-	if (map->keeps)
-		return args[0];
-	return map->fallback ? value_of(VALUE_STRING, map->fallback) : value_null(VALUE_STRING);
-}
-
 void plan_add_functions(struct compiler *c)
 {
 	static const struct expr_function own[] = {
@@ -169,89 +137,6 @@ void plan_add_functions(struct compiler *c)
 		&c->plan->arena, (own_count + c->definitions->param_count) * sizeof(*c->functions));
 	memcpy(c->functions, own, sizeof(own));
 	c->function_count = (uint32_t)own_count;
-}
-
-/* ---- params --------------------------------------------------------------------------------------------- */
-
-static void add_map(struct compiler *c, const struct definition_param *p)
-{
-	struct text_map *map = arena_alloc(&c->plan->arena, sizeof(*map));
-
-	*map = (struct text_map){ .keeps = true };
-	map->from = arena_alloc(&c->plan->arena, (p->map.count + 1) * sizeof(*map->from));
-	map->to = arena_alloc(&c->plan->arena, (p->map.count + 1) * sizeof(*map->to));
-	for (size_t i = 0; i < p->map.count; i++) {
-		const struct definition_pair *pair = &p->map.items[i];
-
-		if (slice_is(pair->key.text, "_")) {
-			map->keeps = slice_is(pair->value.text, "keep");
-			if (!map->keeps && !slice_is(pair->value.text, "null"))
-				map->fallback = intern_add(&c->plan->strings, pair->value.text);
-			continue;
-		}
-		map->from[map->count] = intern_add(&c->plan->strings, pair->key.text);
-		map->to[map->count++] = intern_add(&c->plan->strings, pair->value.text);
-	}
-	c->functions[c->function_count++] = (struct expr_function){ plan_strdup(c, p->name.text), 1,
-		1, check_map, run_map, map };
-}
-
-static struct expr_node *text_node(struct compiler *c, struct slice text)
-{
-	struct expr_node *node = arena_alloc(&c->scratch, sizeof(*node));
-
-	memset(node, 0, sizeof(*node));
-	node->kind = EXPR_LITERAL;
-	node->literal.type = VALUE_STRING;
-	node->text = text;
-	return node;
-}
-
-static struct expr_node *list_node(struct compiler *c, const struct definition_list *list)
-{
-	struct expr_node *node = arena_alloc(&c->scratch, sizeof(*node));
-
-	memset(node, 0, sizeof(*node));
-	node->kind = EXPR_LIST;
-	node->children = arena_alloc(&c->scratch, (list->count + 1) * sizeof(struct expr_node *));
-	for (size_t i = 0; i < list->count; i++)
-		node->children[node->child_count++] = text_node(c, list->items[i].text);
-	return node;
-}
-
-static void add_named(
-	struct compiler *c, struct slice entity, struct slice name, const struct expr_node *tree)
-{
-	struct plan_named *n = &c->named[c->named_count++];
-
-	n->entity = entity;
-	n->name = (struct slice){ arena_strndup(&c->scratch, name.at, name.len), name.len };
-	n->tree = tree;
-}
-
-int plan_compile_params(struct compiler *c)
-{
-	const struct definitions *d = c->definitions;
-
-	c->named = arena_alloc(
-		&c->scratch, (d->param_count + d->derive_count + 1) * sizeof(*c->named));
-	for (size_t i = 0; i < d->param_count; i++) {
-		const struct definition_param *p = &d->params[i];
-		struct expr_node *tree;
-
-		if (p->kind == PARAM_MAP) {
-			add_map(c, p);
-			continue;
-		}
-		if (p->kind == PARAM_LIST)
-			tree = list_node(c, &p->list);
-		else if (plan_parse(c, &p->value, &tree))
-			return 1;
-		else if (tree->kind == EXPR_PATH)
-			tree = text_node(c, p->value.text); /* a bare word is a string */
-		add_named(c, (struct slice){ 0 }, p->name.text, tree);
-	}
-	return 0;
 }
 
 /* ---- derived values ------------------------------------------------------------------------------------- */
@@ -480,7 +365,7 @@ int plan_compile_derives(struct compiler *c)
 			if (plan_parse(c, &derive->value, &tree))
 				return 1;
 			trees[i] = tree;
-			add_named(c, entity, name, tree);
+			plan_add_named(c, entity, name, tree);
 		}
 	}
 	return compile_in_order(c) || check_named(c, trees);

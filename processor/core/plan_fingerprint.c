@@ -51,9 +51,26 @@ static enum entity_type type_behind(const struct plan *plan, enum entity_type ty
 	return type;
 }
 
+static void put_constant(struct printing *p, const struct value *value)
+{
+	put_number(p, value->type);
+	put_number(p, value->is_null);
+	if (value->type == VALUE_STRING && !value->is_null)
+		buffer_put_slice(&p->out, intern_text(&p->plan->strings, (uint32_t)value->i));
+	else
+		put_number(p, value->i);
+}
+
 static void put_load(struct printing *p, enum entity_type type, const struct plan_load *load)
 {
 	put_number(p, load->type);
+	if (load->param) {
+		const struct plan_param *param = &p->plan->params[load->param - 1];
+
+		for (uint32_t i = 0; i <= p->plan->param_tenant_count; i++)
+			put_constant(p, &param->values[i]);
+		return;
+	}
 	for (uint8_t i = 0; i < load->hop_count; i++) {
 		put_slot(p, type, load->hops[i]);
 		type = type_behind(p->plan, type, load->hops[i]);
@@ -66,36 +83,46 @@ static void put_load(struct printing *p, enum entity_type type, const struct pla
 		put_slot(p, type, (uint32_t)load->currency_slot);
 }
 
-static void put_constant(struct printing *p, const struct value *value)
+/* A map of the params says what it maps, in no order; `_: keep` is what is done anyway. */
+static uint64_t print_map(const struct definition_pairs *map)
 {
-	put_number(p, value->type);
-	put_number(p, value->is_null);
-	if (value->type == VALUE_STRING && !value->is_null)
-		buffer_put_slice(&p->out, intern_text(&p->plan->strings, (uint32_t)value->i));
-	else
-		put_number(p, value->i);
+	uint64_t sum = 0;
+
+	for (size_t k = 0; k < map->count; k++) {
+		struct slice key = map->items[k].key.text, value = map->items[k].value.text;
+
+		if (!slice_is(key, "_") || !slice_is(value, "keep"))
+			sum += hash_bytes(value.at, value.len, hash_bytes(key.at, key.len, 1));
+	}
+	return sum;
 }
 
-/* A map of the params says what it maps, in no order; `_: keep` is what is done anyway. */
+/* Tenants' own maps, in the order in which they are written: a later one of the same tenant counts. */
+static void put_own_maps(struct printing *p, const char *name)
+{
+	const struct definitions *d = p->c->definitions;
+
+	for (size_t i = 0; i < d->override_count; i++) {
+		const struct definition_override *o = &d->overrides[i];
+
+		if (!slice_is(o->param.name.text, name))
+			continue;
+		buffer_put_slice(&p->out, o->tenant.text);
+		put_number(p, (int64_t)print_map(&o->param.map));
+	}
+}
+
 static void put_function(struct printing *p, const struct expr_function *function)
 {
 	const struct definitions *d = p->c->definitions;
-	uint64_t sum = 0;
 
 	for (size_t i = 0; i < d->param_count; i++) {
 		const struct definition_param *param = &d->params[i];
 
 		if (param->kind != PARAM_MAP || !slice_is(param->name.text, function->name))
 			continue;
-		for (size_t k = 0; k < param->map.count; k++) {
-			struct slice key = param->map.items[k].key.text,
-				     value = param->map.items[k].value.text;
-
-			if (!slice_is(key, "_") || !slice_is(value, "keep"))
-				sum += hash_bytes(
-					value.at, value.len, hash_bytes(key.at, key.len, 1));
-		}
-		put_number(p, (int64_t)sum);
+		put_number(p, (int64_t)print_map(&param->map));
+		put_own_maps(p, function->name);
 		return;
 	}
 	put_text(p, function->name);
@@ -211,6 +238,8 @@ uint64_t plan_fingerprint(const struct compiler *c)
 	put_number(&p, MEANING);
 	put_number(&p, plan->grace_ms);
 	put_number(&p, plan->horizon_ms);
+	for (uint32_t i = 0; i < plan->param_tenant_count && plan->param_count; i++)
+		put_text(&p, plan->param_tenants[i]);
 	for (uint32_t i = 0; i < plan->derived_count; i++) {
 		size_t start = p.out.len;
 

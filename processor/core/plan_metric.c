@@ -125,7 +125,13 @@ static int compile_formula(struct building *b)
 	if (plan_parse(c, &b->d->value, &tree))
 		return 1;
 	if (metric_compile(&c->plan->arena, tree, &resolve, &b->m->program, &type, &error)) {
-		plan_fail(c, &b->d->value, "%s", error.message);
+		struct slice at = { b->d->value.text.at + error.offset, error.len };
+		bool differs = plan_param_find(c->plan, at) >= 0;
+
+		plan_fail(c, &b->d->value, "%s",
+			differs ? "this param differs by tenant; a metric's formula is the same "
+				  "for all"
+				: error.message);
 		c->mistake->offset = (uint32_t)error.offset;
 		c->mistake->length = (uint32_t)error.len;
 		return 1;
@@ -198,6 +204,10 @@ static int compile_options(struct building *b)
 	if (d->min_share.text.at)
 		return plan_fail(
 			b->c, &d->min_share, "`min_share` comes with targets, in a later version");
+	if (d->mature.text.at && plan_param_find(b->c->plan, d->mature.text) >= 0)
+		return plan_fail(b->c, &d->mature,
+			"this param differs by tenant; when a cohort is ripe must be the same for "
+			"all");
 	if (d->mature.text.at) {
 		const struct expr_node *tree = NULL;
 

@@ -144,6 +144,20 @@ static int walk(struct plan_scope *scope, const struct slice *path, size_t count
 	return 0;
 }
 
+static int resolve_param(struct plan_scope *scope, struct slice name, struct expr_ref *ret)
+{
+	int param = plan_param_find(scope->c->plan, name);
+	struct plan_load load;
+
+	if (param < 0)
+		return 1;
+	load_init(&load);
+	load.type = (enum value_type)scope->c->plan->params[param].values[0].type;
+	load.param = (uint16_t)(param + 1);
+	*ret = (struct expr_ref){ load.type, 0, load_get(scope->c, &load) };
+	return 0;
+}
+
 static int scope_resolve(void *ctx, const struct slice *path, size_t count, struct expr_ref *ret)
 {
 	struct plan_scope *scope = ctx;
@@ -152,6 +166,8 @@ static int scope_resolve(void *ctx, const struct slice *path, size_t count, stru
 
 	if (scope->each_name.at && count && slice_equal(path[0], scope->each_name))
 		return resolve_element(scope, path, count, ret);
+	if (count == 1 && !resolve_param(scope, path[0], ret))
+		return 0;
 	return walk(scope, path, count, ret, &bad, &type);
 }
 

@@ -310,13 +310,20 @@ uint32_t store_tenant(
 	if (!id)
 		return UINT32_MAX;
 	X_GROW(s->tenants, s->tenant_count, s->tenant_cap);
-	s->tenants[s->tenant_count] = (struct store_tenant){ .id = id };
+	s->tenants[s->tenant_count] =
+		(struct store_tenant){ .id = id, .param_row = plan_param_row(s->plan, tenant_id) };
 	return s->tenant_count++;
 }
 
 uint32_t store_tenant_count(const struct store *s)
 {
 	return s->tenant_count;
+}
+
+uint32_t store_param_row(const struct store *s, uint32_t tenant)
+{
+	assert(tenant < s->tenant_count);
+	return s->tenants[tenant].param_row;
 }
 
 uint32_t store_tenant_id(const struct store *s, uint32_t tenant)

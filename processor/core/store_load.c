@@ -50,6 +50,8 @@ struct value store_load(const struct store *s, const struct entity *e,
 {
 	struct value value = { .type = (uint8_t)load->type };
 
+	if (load->param)
+		return s->plan->params[load->param - 1].values[s->tenants[e->tenant].param_row];
 	if (load->element_field >= 0)
 		return load_element(e, list, row, load);
 	for (uint8_t hop = 0; hop < load->hop_count; hop++) {
@@ -99,7 +101,7 @@ struct value store_frame_load(void *ctx, uint32_t code)
 	const struct plan_load *load = &frame->store->plan->loads[code];
 
 	if (frame->overlay && load->hop_count == 0 && load->element_field < 0 && !load->ext_key &&
-		bit_of(frame->overlay_set, (uint32_t)load->slot))
+		!load->param && bit_of(frame->overlay_set, (uint32_t)load->slot))
 		return load_overlaid(frame, load);
 	return store_load(frame->store, frame->entity, frame->list, frame->row, load);
 }

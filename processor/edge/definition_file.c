@@ -30,7 +30,8 @@ struct loader {
 	uint32_t mark_count, mark_capacity;
 	struct arena arena;
 	struct definitions d;
-	size_t param_capacity, derive_capacity, measure_capacity, metric_capacity;
+	size_t override_capacity, param_capacity, derive_capacity, measure_capacity,
+		metric_capacity;
 	struct buffer *explanation;
 };
 
@@ -329,21 +330,55 @@ static int read_derives(struct loader *l, struct fy_node *node)
 		       : refuse(l, node, "`derive` is a mapping: lead.first_won_at: {min: …}");
 }
 
+static int read_param(struct loader *l, struct fy_node_pair *pair, struct definition_param *p)
+{
+	struct fy_node *value = fy_node_pair_value(pair);
+
+	*p = (struct definition_param){ .name = text_of(l, fy_node_pair_key(pair)) };
+	if (is_missing(value))
+		return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
+	p->kind = fy_node_is_scalar(value)     ? PARAM_SCALAR
+		  : fy_node_is_sequence(value) ? PARAM_LIST
+					       : PARAM_MAP;
+	return p->kind == PARAM_SCALAR ? read_text(l, value, &p->value)
+	       : p->kind == PARAM_LIST ? read_list(l, value, &p->list)
+				       : read_pairs(l, value, &p->map);
+}
+
+static int read_overrides(struct loader *l, struct fy_node_pair *tenant)
+{
+	struct fy_node *node = fy_node_pair_value(tenant);
+
+	if (!node || !fy_node_is_mapping(node))
+		return refuse(l, fy_node_pair_key(tenant),
+			"a tenant has params of its own: acme: {answer_within: 20s}");
+	for (int i = 0; i < fy_node_mapping_item_count(node); i++) {
+		struct definition_override o = { .tenant = text_of(l, fy_node_pair_key(tenant)) };
+
+		if (read_param(l, fy_node_mapping_get_by_index(node, i), &o.param))
+			return 1;
+		X_GROW(l->d.overrides, l->d.override_count, l->override_capacity);
+		l->d.overrides[l->d.override_count++] = o;
+	}
+	return 0;
+}
+
+static int read_tenants(struct loader *l, struct fy_node *node)
+{
+	if (!fy_node_is_mapping(node))
+		return refuse(l, node, "`tenants` is a mapping: {acme: {answer_within: 20s}}");
+	for (int i = 0; i < fy_node_mapping_item_count(node); i++)
+		if (read_overrides(l, fy_node_mapping_get_by_index(node, i)))
+			return 1;
+	return 0;
+}
+
 static int read_params(struct loader *l, struct fy_node *node)
 {
 	for (int i = 0; fy_node_is_mapping(node) && i < fy_node_mapping_item_count(node); i++) {
-		struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, i);
-		struct fy_node *value = fy_node_pair_value(pair);
-		struct definition_param p = { .name = text_of(l, fy_node_pair_key(pair)) };
+		struct definition_param p;
 
-		if (is_missing(value))
-			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
-		p.kind = fy_node_is_scalar(value)     ? PARAM_SCALAR
-			 : fy_node_is_sequence(value) ? PARAM_LIST
-						      : PARAM_MAP;
-		if (p.kind == PARAM_SCALAR     ? read_text(l, value, &p.value)
-			: p.kind == PARAM_LIST ? read_list(l, value, &p.list)
-					       : read_pairs(l, value, &p.map))
+		if (read_param(l, fy_node_mapping_get_by_index(node, i), &p))
 			return 1;
 		*(struct definition_param *)place_of(l, (void **)&l->d.params, &l->d.param_count,
 			&l->param_capacity, sizeof(p), p.name.text) = p;
@@ -439,14 +474,16 @@ static int read_includes(struct loader *l, struct fy_node *node)
 
 static int read_section(struct loader *l, struct fy_node *key, struct fy_node *value)
 {
-	static const char *const names[] = { "include", "params", "derive", "measures", "metrics",
-		"grace" };
+	static const char *const names[] = { "include", "params", "tenants", "derive", "measures",
+		"metrics", "grace" };
 	struct slice name = yaml_text_of(key);
 
 	if (slice_is(name, "include"))
 		return 0; /* read first */
 	if (slice_is(name, "params"))
 		return read_params(l, value);
+	if (slice_is(name, "tenants"))
+		return read_tenants(l, value);
 	if (slice_is(name, "derive"))
 		return read_derives(l, value);
 	if (slice_is(name, "measures"))
@@ -506,6 +543,7 @@ static void loader_deinit(struct loader *l)
 		yaml_source_deinit(&l->sources[i]);
 	free(l->marks);
 	free(l->d.params);
+	free(l->d.overrides);
 	free(l->d.derives);
 	free(l->d.measures);
 	free(l->d.metrics);

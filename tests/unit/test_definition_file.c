@@ -510,6 +510,57 @@ static const struct wrong wrongs[] = {
 		"derived value reads its child's own fields)\n"
 		"    lead.w: {min: deal.opportunity.created_at, over: deal.lead}\n"
 		"                       ^~~~~~~~~~~\n" },
+	{ "tenants: acme\n",
+		"k.yaml:1:10: `tenants` is a mapping: {acme: {answer_within: 20s}}\n"
+		"  tenants: acme\n"
+		"           ^~~~\n" },
+	{ "tenants: {acme: x}\n",
+		"k.yaml:1:11: a tenant has params of its own: acme: {answer_within: 20s}\n"
+		"  tenants: {acme: x}\n"
+		"            ^~~~\n" },
+	{ "params: {short: 60s}\n"
+		"tenants: {acme: {shrt: 90s}}\n",
+		"k.yaml:2:18: there is no param of this name; the nearest is «short»\n"
+		"  tenants: {acme: {shrt: 90s}}\n"
+		"                   ^~~~\n" },
+	{ "params: {short: 60s}\n"
+		"tenants: {acme: {short: 0.5}}\n",
+		"k.yaml:2:25: this param is duration, not decimal\n"
+		"  tenants: {acme: {short: 0.5}}\n"
+		"                          ^~~\n" },
+	{ "params: {short: 60s}\n"
+		"tenants: {acme: {short: {a: b}}}\n",
+		"k.yaml:2:18: this param is one value, not a map\n"
+		"  tenants: {acme: {short: {a: b}}}\n"
+		"                   ^~~~~\n" },
+	{ "params: {good: [WON]}\n"
+		"tenants: {acme: {good: [LOST]}}\n",
+		"k.yaml:2:18: a list is the same for all tenants; one value or a map can differ\n"
+		"  tenants: {acme: {good: [LOST]}}\n"
+		"                   ^~~~\n" },
+	{ "params: {short: 30s + 30s}\n"
+		"tenants: {acme: {short: 90s}}\n",
+		"k.yaml:1:17: a value that differs by tenant is a constant: 30d, 0.5, \"text\"\n"
+		"  params: {short: 30s + 30s}\n"
+		"                  ^~~~~~~~~\n" },
+	{ "params: {ripe: 30d}\n"
+		"tenants: {acme: {ripe: 60d}}\n"
+		"measures:\n"
+		"  - {name: won, on: deal, at: deal.won_at}\n"
+		"metrics:\n"
+		"  - {name: a, value: won, basis: COHORT, mature: ripe, windows: [today]}\n",
+		"k.yaml:6:50: this param differs by tenant; when a cohort is ripe must be the same for all\n"
+		"    - {name: a, value: won, basis: COHORT, mature: ripe, windows: [today]}\n"
+		"                                                   ^~~~\n" },
+	{ "params: {share: 2}\n"
+		"tenants: {acme: {share: 3}}\n"
+		"measures:\n"
+		"  - {name: won, on: deal, at: deal.won_at}\n"
+		"metrics:\n"
+		"  - {name: a, value: won * share, windows: [today]}\n",
+		"k.yaml:6:28: this param differs by tenant; a metric's formula is the same for all\n"
+		"    - {name: a, value: won * share, windows: [today]}\n"
+		"                             ^~~~~\n" },
 	{ "params: {maturity: 30x}\n",
 		"k.yaml:1:20: a duration is a whole number with ms, s, m, h, d or w: 30d, 90s\n"
 		"  params: {maturity: 30x}\n"
@@ -663,6 +714,40 @@ static void test_right(void **state)
 	plan_free(plan);
 }
 
+/* A tenant's own params are part of what the definitions mean; the last word counts. */
+static void test_params_of_tenants(void **state)
+{
+	static const char rest[] = "measures:\n"
+				   "  - {name: calls, on: call, at: call.initiated_at, where: 'call.talk_ms <= short', by: {k: kanal(call.channel)}}\n"
+				   "metrics:\n  - {name: calls, value: calls, windows: [today], group_by: [[k]]}\n";
+	static const char *const heads[] = {
+		"params: {short: 60s, kanal: {a: b}}\n",
+		"params: {short: 60s, kanal: {a: b}}\ntenants: {acme: {short: 90s}}\n",
+		"params: {short: 60s, kanal: {a: b}}\ntenants: {acme: {short: 91s}}\n",
+		"params: {short: 60s, kanal: {a: b}}\ntenants: {bolt: {short: 91s}}\n",
+		"params: {short: 60s, kanal: {a: b}}\ntenants: {acme: {kanal: {a: c}}}\n",
+		"params: {short: 60s, kanal: {a: b}}\ntenants: {bolt: {kanal: {a: c}}}\n",
+	};
+	uint64_t prints[6];
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++) {
+		struct buffer text;
+		struct plan *plan;
+
+		buffer_init(&text);
+		buffer_printf(&text, "%s%s", heads[i], rest);
+		plan = plan_of(buffer_text(&text));
+		prints[i] = plan->fingerprint;
+		for (size_t k = 0; k < i; k++)
+			assert_int_not_equal(prints[k], prints[i]);
+		assert_int_equal(plan_param_row(plan, SLICE_LIT("acme")), i == 1 || i == 2 || i == 4);
+		assert_int_equal(plan_param_row(plan, SLICE_LIT("other")), 0);
+		plan_free(plan);
+		buffer_deinit(&text);
+	}
+}
+
 /* ---- files ---------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/salespulse-definitions-XXXXXX";
@@ -790,6 +875,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_right),
+		cmocka_unit_test(test_params_of_tenants),
 		cmocka_unit_test(test_include),
 		cmocka_unit_test(test_include_wrong),
 	};
