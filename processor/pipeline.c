@@ -110,6 +110,8 @@ struct pipeline *pipeline_new(
 		.fenced_ms = settings->session_ms,
 	};
 	p->assignment = assignment_new(&assignment);
+	/* A process that is stopped before its first turn may have lost its session as well. */
+	p->started_ms = p->monotone_ms = p->confirm_ms = wall_monotone_ms(seams->wall);
 	return p;
 }
 
@@ -162,6 +164,7 @@ static void watch_ownership(struct pipeline *p, int64_t turn_ms)
 		p->confirm_ms = p->monotone_ms + CONFIRM_RETRY_MS;
 	}
 	publisher_set_open(p->publisher, !p->is_unconfirmed);
+	assignment_set_doubt(p->assignment, p->is_unconfirmed);
 }
 
 static void begin_turn(struct pipeline *p)
@@ -170,8 +173,6 @@ static void begin_turn(struct pipeline *p)
 
 	p->wall_ms = wall_now_ms(p->seams.wall);
 	p->monotone_ms = wall_monotone_ms(p->seams.wall);
-	if (!p->has_turned)
-		p->started_ms = before_ms = p->confirm_ms = p->monotone_ms;
 	watch_wall(p);
 	watch_ownership(p, p->monotone_ms - before_ms);
 	p->has_turned = true;
@@ -262,7 +263,7 @@ static void check_tenants(struct pipeline *p, struct assignment_shard *shard, ui
 			continue;
 		assignment_stop(p->assignment, shard, p->monotone_ms,
 			"tenant \"" SLICE_FMT "\" was found in partition %d of %s and belongs in "
-					      "%d of %d: produce with the key "
+			"%d of %d: produce with the key "
 			"tenant_id and partitioner=murmur2_random (Java's default), and write the "
 			"topic anew, or run with "
 			"sharding: single",

@@ -99,6 +99,8 @@ const char *assignment_state_name(enum assignment_state);
 
 /* What the source says of a shard or of one of its partitions. */
 void assignment_take(struct assignment *, const struct source_event *, int64_t wall_ms, int64_t monotone_ms);
+/* S19: whether the group still counts us as the owner is not known: no shard is taken up meanwhile. */
+void assignment_set_doubt(struct assignment *, bool is_in_doubt);
 /* Restores, starts, confirms, finishes revocations: what can be done without waiting. 0, or negative errno: the start is refused
  * (err_message has the choice). */
 int assignment_turn(struct assignment *, int64_t wall_ms, int64_t monotone_ms);

@@ -66,7 +66,7 @@ enum checkpoint_restore_answer {
 	CHECKPOINT_RESTORED = 2,     /* shard filled; positions and extra in the out parameters */
 	CHECKPOINT_EMPTY = 3,        /* nothing stored: a first start, or a lost Redis: the caller compares with committed offsets */
 	CHECKPOINT_MISMATCH = 4,     /* shard count differs from the stored one (S25); text says the remedy */
-	CHECKPOINT_KEPT = 5,         /* of checkpoint_confirm: the epoch is still ours */
+	CHECKPOINT_KEPT = 5,         /* of checkpoint_confirm: the epoch and the manifest are still ours */
 	CHECKPOINT_CHANGED = 6,      /* of checkpoint_confirm: somebody else had the shard meanwhile */
 };
 struct checkpoint_restored {

@@ -36,6 +36,7 @@ struct sink_ops {
 	/* SINK_SENT with the record's sequence number (rising from 1), SINK_FULL (try again after poll), -EMSGSIZE (too long, for
 	 * ever), or another negative errno. */
 	int (*send)(struct sink *, const struct sink_record *, uint64_t *ret_sequence);
+	/* A record of another topic than kpi.latest is sent again by the sink until it arrives; it fails only where its bytes are refused. */
 	/* Serves delivery reports; up to `max` failures since the last poll are in `ret`. */
 	size_t (*poll)(struct sink *, int timeout_ms, struct sink_failure *ret, size_t max);
 	/* Every record with a sequence <= this one is settled (acknowledged, or reported as failed). */

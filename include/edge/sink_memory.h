@@ -24,7 +24,7 @@ size_t sink_memory_count(const struct sink *);
 const struct sink_memory_record *sink_memory_at(const struct sink *, size_t index);
 /* Nothing is settled until sink_memory_settle when off (it is on at first). */
 void sink_memory_set_automatic(struct sink *, bool automatic);
-/* Settles all that is outstanding: acknowledged, or failed. */
+/* Settles all that is outstanding: acknowledged, or failed. As with sink_kafka only kpi.latest fails: the rest is sent until it is there. */
 void sink_memory_settle(struct sink *, bool acknowledge);
 /* The next `count` sends answer SINK_FULL. */
 void sink_memory_refuse_next(struct sink *, uint32_t count);

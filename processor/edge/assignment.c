@@ -21,7 +21,7 @@ struct assignment {
 	struct counters past; /* of shards that are gone */
 	uint64_t rebalances;
 	int64_t wall_ms, monotone_ms; /* of the event or turn under way */
-	bool is_ending;
+	bool is_ending, is_in_doubt;
 };
 
 /* ---- the lifecycle -------------------------------------------------------------------------------------- */
@@ -725,6 +725,19 @@ static int turn_shard(
 	return 0;
 }
 
+void assignment_set_doubt(struct assignment *assignment, bool is_in_doubt)
+{
+	assignment->is_in_doubt = is_in_doubt;
+}
+
+/* A shard that was given before the doubt may be another's by now: taking an epoch would fence its owner. */
+static bool must_wait(const struct assignment *assignment, const struct assignment_shard *shard)
+{
+	return assignment->is_in_doubt &&
+	       (shard->state == ASSIGNMENT_RESTORING || shard->state == ASSIGNMENT_CONFIRMING ||
+		       shard->state == ASSIGNMENT_STARTING || shard->state == ASSIGNMENT_FENCED);
+}
+
 int assignment_turn(struct assignment *assignment, int64_t wall_ms, int64_t monotone_ms)
 {
 	assignment->wall_ms = wall_ms;
@@ -736,7 +749,9 @@ int assignment_turn(struct assignment *assignment, int64_t wall_ms, int64_t mono
 		/* As far as it gets without waiting: inline storage takes a shard from RESTORING to reading in one turn. */
 		do {
 			before = shard->state;
-			int code = turn_shard(assignment, shard, wall_ms);
+			int code = must_wait(assignment, shard)
+					   ? 0
+					   : turn_shard(assignment, shard, wall_ms);
 			if (code < 0) {
 				snprintf(shard->text, sizeof(shard->text), "%s", err_message());
 				stop(assignment, shard);

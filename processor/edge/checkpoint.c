@@ -194,8 +194,10 @@ int checkpoint_confirm(struct checkpoint *checkpoint)
 	else if (answer < 0)
 		answer = err_raise(answer, "%s", checkpoint->job.message);
 	else
-		answer = checkpoint->job.epoch == checkpoint->status.epoch ? CHECKPOINT_KEPT
-									   : CHECKPOINT_CHANGED;
+		answer = checkpoint->job.epoch == checkpoint->status.epoch &&
+					 checkpoint->job.current_id == checkpoint->current.id
+				 ? CHECKPOINT_KEPT
+				 : CHECKPOINT_CHANGED;
 	job_close(checkpoint);
 	return answer;
 }

@@ -104,12 +104,35 @@ static int ask_time(struct checkpoint_job *job, struct storage *storage)
 	return STORAGE_OK;
 }
 
+static int read_current_id(struct checkpoint_job *job, struct storage *storage, uint64_t *ret_id)
+{
+	struct manifest current;
+	struct buffer bytes;
+
+	manifest_init(&current);
+	buffer_init(&bytes);
+	*ret_id = 0;
+	int answer = storage->ops->read_manifest(storage, job->shard, 0, &bytes);
+	if (answer == STORAGE_OK &&
+		manifest_read(&current, (struct slice){ (const char *)bytes.data, bytes.len }) == 0)
+		*ret_id = current.id;
+	manifest_deinit(&current);
+	buffer_deinit(&bytes);
+	return answer < 0 ? err_pass(answer) : 0;
+}
+
+/*
+ * The epoch alone does not tell: where the storage has lost everything, the late step of an old owner's own last checkpoint writes its
+ * epoch there again. Nobody else's manifest and nobody else's epoch together do.
+ */
 static int run_confirm(struct checkpoint_job *job, struct storage *storage)
 {
 	int answer = storage->ops->read_epoch(storage, job->shard, &job->epoch);
 
 	if (answer == STORAGE_ABSENT)
 		job->epoch = 0;
+	if (answer >= 0)
+		answer = read_current_id(job, storage, &job->current_id);
 	return answer < 0 ? err_pass(answer) : STORAGE_OK;
 }
 
@@ -183,23 +206,6 @@ static int run_write(struct checkpoint_job *job, struct storage *storage)
 	if (answer == STORAGE_OK)
 		(void)ask_time(job, storage);
 	return answer < 0 ? err_pass(answer) : answer;
-}
-
-static int read_current_id(struct checkpoint_job *job, struct storage *storage, uint64_t *ret_id)
-{
-	struct manifest current;
-	struct buffer bytes;
-
-	manifest_init(&current);
-	buffer_init(&bytes);
-	*ret_id = 0;
-	int answer = storage->ops->read_manifest(storage, job->shard, 0, &bytes);
-	if (answer == STORAGE_OK &&
-		manifest_read(&current, (struct slice){ (const char *)bytes.data, bytes.len }) == 0)
-		*ret_id = current.id;
-	manifest_deinit(&current);
-	buffer_deinit(&bytes);
-	return answer < 0 ? err_pass(answer) : 0;
 }
 
 /* Names of the segments that the two kept manifests list; then everything older goes. */

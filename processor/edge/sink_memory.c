@@ -120,7 +120,7 @@ void sink_memory_settle(struct sink *sink, bool acknowledge)
 
 	for (size_t i = 0; i < memory->count && !acknowledge; i++)
 		if (memory->records[i].sequence > memory->settled)
-			memory->records[i].has_failed = true;
+			memory->records[i].has_failed = memory->records[i].topic == SINK_LATEST;
 	memory->settled = sink->last_sequence;
 }
 

@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 		return 2;
 	keep_all(&reports[WORKERS]);
 	if (argc == 4) {
+		setvbuf(stdout, NULL, _IONBF, 0);
 		sim_run(strtoull(argv[3], NULL, 10), plan, &reports[WORKERS], true);
 		return 0;
 	}

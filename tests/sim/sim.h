@@ -73,7 +73,6 @@ struct sim {
 	size_t event_count, event_capacity;
 	uint64_t garbage_count;
 	bool is_storage_hurt; /* it has lost something: a refused start is right, and a rebuild the answer */
-	bool has_lost_output; /* a delivery was reported as failed */
 	bool is_told;	      /* every step is printed */
 };
 
