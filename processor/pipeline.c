@@ -386,7 +386,7 @@ static int retry_backlog(
 		p->seams.source->topics[input->position.topic], (int)input->position.partition);
 	shard->text[0] = '\0';
 	if (input->is_at_end)
-		clock_at_end(&shard->clock, assignment_place(shard, input));
+		assignment_at_end(shard, input);
 	return 0;
 }
 
@@ -469,6 +469,7 @@ static int publish(struct pipeline *p)
 			.epoch = checkpoint_epoch(shard->checkpoint),
 			.is_serving = shard->state == ASSIGNMENT_SERVING,
 			.is_partial = shard->clock.is_partial,
+			.has_read_all = assignment_has_read_all(shard),
 		};
 		code = publisher_snapshots(p->publisher, shard->index, shard->shard, &moment);
 	}

@@ -25,6 +25,7 @@ struct pending_heap {                /* the least at_ms first; owned */
 	struct pending_fact *items;
 	uint32_t count, capacity;
 	uint32_t tidy_at;            /* count at which entries of one time and cell are merged again */
+	bool keeps_nothings;         /* what cancels stays: in doubt its time is of interest (snapshots_doubt) */
 };
 
 struct shard_tenant {

@@ -189,6 +189,7 @@ struct snapshots {
 	struct index foreign_index;  /* (group, slot, currency) -> foreign */
 	bool must_touch_all;         /* everything counts as unpublished, and has not been pushed yet */
 	uint32_t unknown_below;      /* groups that may have been published by another process */
+	uint32_t doubted_below;      /* and those that came while what it had read was read again; UINT32_MAX meanwhile */
 	uint64_t *forgotten;         /* key hashes of records that were not delivered */
 	uint32_t forgotten_count, forgotten_cap;
 	int64_t forget_ms;

@@ -44,6 +44,7 @@ struct assignment_input {
 	struct backlog backlog;      /* waits for a schema */
 	bool is_held;                /* told to the source */
 	bool is_at_end;              /* the source said so, and no message came since */
+	bool was_at_end;             /* once since the start, with no backlog */
 };
 
 struct assignment_shard {
@@ -99,6 +100,10 @@ const char *assignment_state_name(enum assignment_state);
 
 /* What the source says of a shard or of one of its partitions. */
 void assignment_take(struct assignment *, const struct source_event *, int64_t wall_ms, int64_t monotone_ms);
+/* All that this input has was read. */
+void assignment_at_end(struct assignment_shard *, struct assignment_input *);
+/* Every input was read to its end since the start, and the clock is not held for a wall that may be wrong: whatever a former owner knew is known. */
+bool assignment_has_read_all(const struct assignment_shard *);
 /* S19: whether the group still counts us as the owner is not known: no shard is taken up meanwhile. */
 void assignment_set_doubt(struct assignment *, bool is_in_doubt);
 /* Restores, starts, confirms, finishes revocations: what can be done without waiting. 0, or negative errno: the start is refused

@@ -38,6 +38,7 @@ struct checkpoint_job {
 	uint64_t epoch;              /* JOB_RESTORE: taken; JOB_CONFIRM: as stored, 0 none */
 	uint64_t current_id;         /* JOB_CONFIRM: of the stored manifest, 0 none */
 	int32_t stored_partition_count;
+	bool had_owner;              /* JOB_RESTORE: an epoch had been given before */
 	bool found, fell_back;       /* JOB_RESTORE: a manifest was used; not the newest one */
 	struct buffer *cuts;         /* JOB_RESTORE: raw bytes of each cut, owned */
 	size_t cut_count;

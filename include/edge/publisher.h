@@ -36,6 +36,7 @@ struct publisher_moment {
 	int64_t clock_ms;            /* the shard's clock */
 	uint64_t epoch;
 	bool is_serving;             /* caught up: kpi.latest and the heartbeat too, not only closed periods (S18) */
+	bool has_read_all;           /* since the start: nothing that a former owner said is in doubt any more (S18) */
 	bool is_partial;             /* an input was given up: what is OK is PARTIAL (S8) */
 };
 

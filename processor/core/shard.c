@@ -196,6 +196,15 @@ uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
 	return group_get(s->groups, fact->tenant, measure->groupings[n], dims);
 }
 
+/* The day that is open here may have been closed by whoever had the shard before. */
+static void note_booked(struct shard *s, uint32_t class, uint32_t cell, int64_t at_ms)
+{
+	const struct snapshot_view view = view_of(s);
+
+	if (at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots))
+		snapshots_booked(s->snapshots, &view, cell, at_ms);
+}
+
 /* One cell's share of a fact. False: below the floor. */
 static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const struct pending_fact *p)
 {
@@ -203,17 +212,14 @@ static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const str
 
 	/* While the clock is on its way, a ledger that has not arrived still stands at the one before. */
 	if (s->clock_ms == INT64_MIN || p->at_ms >= ledger_clock(s->ledgers[class])) {
+		s->pending.keeps_nothings = snapshots_is_in_doubt(s->snapshots);
 		pending_push(&s->pending, p);
 		s->pending_dirty = true;
 		return true;
 	}
 	if (ledger_add(s->ledgers[class], cell, p->at_ms, p->sum, p->count))
 		return false;
-	if (p->at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots)) {
-		const struct snapshot_view view = view_of(s);
-
-		snapshots_booked(s->snapshots, &view, cell, p->at_ms);
-	}
+	note_booked(s, class, cell, p->at_ms);
 	return true;
 }
 
@@ -335,16 +341,18 @@ static bool drain_pending(struct shard *s, size_t *budget)
 {
 	while (s->pending.count && s->pending.items[0].at_ms < s->clock_ms) {
 		struct pending_fact p;
+		uint32_t tenant;
 
 		if (!*budget)
 			return false;
 		--*budget;
 		p = pending_pop(&s->pending);
 		s->pending_dirty = true;
+		tenant = group_at(s->groups, cell_at(s->groups, p.cell)->group)->tenant;
 		if (p.sum || p.count)
-			s->dropped_flow += !book_cell(s,
-				group_at(s->groups, cell_at(s->groups, p.cell)->group)->tenant,
-				p.cell, &p);
+			s->dropped_flow += !book_cell(s, tenant, p.cell, &p);
+		else
+			note_booked(s, s->tenant_class[tenant], p.cell, p.at_ms);
 	}
 	return true;
 }

@@ -81,11 +81,11 @@ void pending_tidy(struct pending_heap *h)
 			last->count += h->items[i].count;
 			continue;
 		}
-		if (last && !last->sum && !last->count)
+		if (last && !last->sum && !last->count && !h->keeps_nothings)
 			kept--;
 		h->items[kept++] = h->items[i];
 	}
-	if (!h->items[kept - 1].sum && !h->items[kept - 1].count)
+	if (!h->items[kept - 1].sum && !h->items[kept - 1].count && !h->keeps_nothings)
 		kept--;
 	h->count = kept;
 }

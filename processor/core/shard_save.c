@@ -129,6 +129,7 @@ static void save_pending(struct shard *s, struct buffer *out)
 {
 	size_t start = begin(out, RECORD_PENDING);
 
+	s->pending.keeps_nothings = snapshots_is_in_doubt(s->snapshots);
 	pending_tidy(&s->pending);
 	buffer_put_varint(out, s->pending.count);
 	for (uint32_t i = 0; i < s->pending.count; i++) {

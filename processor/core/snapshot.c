@@ -161,6 +161,12 @@ struct snapshot_group *snapshot_group_of(struct snapshots *s, uint32_t group)
 	return &s->groups[group];
 }
 
+/* Whether somebody else may have said of it who knows what. */
+static bool is_unknown(const struct snapshots *s, uint32_t group)
+{
+	return group < s->unknown_below || group < s->doubted_below;
+}
+
 struct published *snapshot_slots(
 	struct snapshots *s, const struct group_table *groups, uint32_t group)
 {
@@ -169,7 +175,7 @@ struct published *snapshot_slots(
 
 	if (!g->slots) {
 		g->slots = x_calloc(count + 1, sizeof(*g->slots));
-		for (uint32_t i = 0; i < count && group < s->unknown_below; i++)
+		for (uint32_t i = 0; i < count && is_unknown(s, group); i++)
 			g->slots[i].content = CONTENT_AGAIN;
 	}
 	return g->slots;
@@ -198,7 +204,7 @@ static struct published *foreign_slot(
 		return &s->foreign[place].published;
 	X_GROW(s->foreign, s->foreign_count, s->foreign_cap);
 	s->foreign[s->foreign_count] = (struct foreign){ group, slot, currency, { 0 } };
-	if (group < s->unknown_below)
+	if (is_unknown(s, group))
 		s->foreign[s->foreign_count].published.content = CONTENT_AGAIN;
 	index_insert(&s->foreign_index, hash, s->foreign_count);
 	return &s->foreign[s->foreign_count++].published;

@@ -321,8 +321,10 @@ void snapshots_booked(
 			snapshots_begin(s, view, ledger_clock(view->ledgers[class]));
 			closing = snapshot_closing(s, class, i);
 		}
-		if (!s->doubt &&
-			(!closing->closed || at_ms >= closing->periods[closing->closed].start_ms))
+		if (s->doubt) /* a day that the clock has just passed has to be there to be noted */
+			extend(closing, &view->calendars[class], s->closers[i].unit,
+				ledger_clock(view->ledgers[class]));
+		else if (!closing->closed || at_ms >= closing->periods[closing->closed].start_ms)
 			continue;
 		if (history >> i & 1) {
 			set_since(closing, cell->group, at_ms);

@@ -127,6 +127,7 @@ bool snapshot_is_doubted(
 void snapshots_doubt(struct snapshots *s)
 {
 	s->doubt = DOUBT_READING;
+	s->doubted_below = UINT32_MAX;
 	for (uint32_t i = 0; i < s->final_count; i++)
 		s->finals[i].is_doubted = true;
 }

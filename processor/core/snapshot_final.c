@@ -287,7 +287,7 @@ static bool settle_rank(struct collecting *c, const struct rank_board *b,
 		struct outcome o = snapshot_rank_outcome(place, count);
 
 		if (!offer_final(c, b->groups[i], slot, currency, &o,
-			    place->rank && (c->s->doubt || place->rank <= c->s->settings.rank_top)))
+			    c->s->doubt || (place->rank && place->rank <= c->s->settings.rank_top)))
 			return false;
 	}
 	return true;

@@ -418,6 +418,8 @@ void snapshot_look_after(struct collecting *c)
 		look_at_roster(c);
 		look_at_stages(c);
 	}
+	if (s->doubted_below == UINT32_MAX && s->doubt != DOUBT_READING)
+		s->doubted_below = s->groups_seen;
 	if (s->must_touch_all)
 		touch_all(c);
 	refresh(c);

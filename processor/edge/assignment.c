@@ -374,6 +374,20 @@ void assignment_stop(struct assignment *assignment, struct assignment_shard *sha
 
 /* ---- what the source says ------------------------------------------------------------------------------- */
 
+void assignment_at_end(struct assignment_shard *shard, struct assignment_input *input)
+{
+	input->was_at_end = true;
+	clock_at_end(&shard->clock, assignment_place(shard, input));
+}
+
+bool assignment_has_read_all(const struct assignment_shard *shard)
+{
+	for (uint32_t i = 0; i < shard->input_count; i++)
+		if (!shard->inputs[i].was_at_end)
+			return false;
+	return !shard->clock.is_skewed;
+}
+
 static void take_partition(
 	struct assignment *assignment, const struct source_event *event, int64_t wall_ms)
 {
@@ -386,7 +400,7 @@ static void take_partition(
 	if (event->kind == SOURCE_AT_END) {
 		input->is_at_end = true;
 		if (backlog_is_empty(&input->backlog))
-			clock_at_end(&shard->clock, assignment_place(shard, input));
+			assignment_at_end(shard, input);
 	} else if (event->kind == SOURCE_UNREADABLE) {
 		clock_unreadable(&shard->clock, assignment_place(shard, input), wall_ms);
 	} else if (event->kind == SOURCE_OUT_OF_RANGE) {
@@ -502,8 +516,11 @@ static int choose_first_start(struct assignment *assignment, struct assignment_s
 	_cleanup_free_ struct source_position *positions = positions_of(shard);
 	char metadata[METADATA_BYTES] = "";
 
-	if (assignment->settings.rebuild)
+	if (assignment->settings.rebuild) {
+		/* Where all that was known is lost, it was published nevertheless. */
+		snapshots_doubt(shard_snapshots(shard->shard));
 		return 0;
+	}
 	if (assignment->monotone_ms < shard->retry_ms)
 		return 1;
 	int answer = source->ops->committed(
@@ -541,7 +558,7 @@ static int start(struct assignment *assignment, struct assignment_shard *shard)
 	for (uint32_t i = 0; i < shard->input_count; i++) {
 		clock_assign(&shard->clock, i);
 		shard->inputs[i].is_held = false;
-		shard->inputs[i].is_at_end = false;
+		shard->inputs[i].is_at_end = shard->inputs[i].was_at_end = false;
 	}
 	shard->text[0] = '\0';
 	int code = source->ops->start(source, shard->index, positions, shard->input_count);

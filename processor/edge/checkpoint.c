@@ -164,8 +164,8 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 		checkpoint->status.epoch = job->epoch;
 		checkpoint->status.state = CHECKPOINT_IDLE;
 		answer = job->found ? restore_take(checkpoint, shard, ret) : CHECKPOINT_EMPTY;
-		/* Whoever had it before may have said more than the checkpoint knows. */
-		if (answer == CHECKPOINT_RESTORED)
+		/* Whoever had it before may have said more than the checkpoint knows, and before its first one as well. */
+		if (answer == CHECKPOINT_RESTORED || (answer == CHECKPOINT_EMPTY && job->had_owner))
 			snapshots_doubt(shard_snapshots(shard));
 		if (answer > 0)
 			raise_revision(checkpoint, shard, job->manifest.revision);

@@ -165,8 +165,14 @@ static int read_newest(struct checkpoint_job *job, struct storage *storage)
 static int run_restore(struct checkpoint_job *job, struct storage *storage)
 {
 	/* S17: the epoch is taken before state is read, so that whoever wrote it can't write any more. */
-	int answer = storage->ops->take_epoch(storage, job->shard, job->partition_count,
-		&job->epoch, &job->stored_partition_count);
+	uint64_t former;
+	int answer = storage->ops->read_epoch(storage, job->shard, &former);
+
+	if (answer < 0)
+		return err_pass(answer);
+	job->had_owner = answer == STORAGE_OK;
+	answer = storage->ops->take_epoch(storage, job->shard, job->partition_count, &job->epoch,
+		&job->stored_partition_count);
 	if (answer != STORAGE_OK)
 		return answer < 0 ? err_pass(answer) : answer;
 	answer = ask_time(job, storage);

@@ -285,6 +285,9 @@ static bool emit(void *ctx, enum snapshot_topic topic, const struct snapshot *sn
 
 	if (topic == SNAPSHOT_LATEST && !emission->moment->is_serving)
 		return false;
+	/* While an input is given up nothing is final. */
+	if (topic == SNAPSHOT_HISTORY && emission->moment->is_partial)
+		return false;
 	record.published_at_ms = emission->moment->wall_ms;
 	if (emission->moment->is_partial && strcmp(record.state, "OK") == 0)
 		record.state = "PARTIAL";
@@ -372,7 +375,7 @@ int publisher_snapshots(struct publisher *publisher, int32_t shard_index, struct
 	assert(shard_index >= 0 && shard_index < publisher->settings.shard_count);
 	if (publisher->is_closed)
 		return 0;
-	if (moment->is_serving)
+	if (moment->is_serving && moment->has_read_all)
 		snapshots_caught_up(shard_snapshots(shard));
 	uint32_t budget = budget_of(publisher, pace, moment->monotone_ms);
 	if (budget > 0)

@@ -56,6 +56,7 @@ static bool fails(uint64_t seed, struct plan *plan, struct sim_report *report)
 	int status = 0;
 
 	report->text[0] = '\0';
+	fflush(stdout);
 	pid_t child = fork();
 	if (child == 0) {
 		int nowhere = open("/dev/null", O_WRONLY);
@@ -106,6 +107,7 @@ static void tell(uint64_t seed, struct plan *plan, struct sim_report *report)
 
 static pid_t begin_worker(const struct seeds *seeds, struct plan *plan, struct sim_report *report)
 {
+	fflush(stdout);
 	pid_t child = fork();
 
 	if (child != 0)

@@ -9,8 +9,11 @@
 #include "edge/kafka_partition.h"
 #include "sim.h"
 
+enum { DAYS_BEFORE = 40, HOUR_MS = 3600000 };
+
 struct comparison {
 	struct sim *sim;
+	int64_t from_ms; /* closed periods from here on; what is older depends on where a run has begun */
 	bool *is_right; /* [key id] */
 };
 
@@ -72,9 +75,9 @@ static bool compare(void *ctx, enum snapshot_topic where, const struct snapshot 
 	_cleanup_buffer_ struct buffer key = { 0 }, value = { 0 };
 	struct snapshot right, published;
 
-	if (where != SNAPSHOT_LATEST)
+	if (where == SNAPSHOT_HISTORY && record->window_start_ms < comparison->from_ms)
 		return true;
-	buffer_put_u8(&key, SINK_LATEST);
+	buffer_put_u8(&key, where == SNAPSHOT_LATEST ? SINK_LATEST : SINK_HISTORY);
 	codec_encode_snapshot_key(record, &key);
 	codec_encode_snapshot(record, &value);
 	if (codec_decode_snapshot(buffer_slice(&value), &right) != 0)
@@ -83,10 +86,10 @@ static bool compare(void *ctx, enum snapshot_topic where, const struct snapshot 
 	if (id == 0) {
 		if (!is_nothing(&right))
 			sim_fail("never published: " SLICE_FMT " " SLICE_FMT " [" SLICE_FMT
-				 "] of " SLICE_FMT ", the oracle has %f",
+				 "] of " SLICE_FMT " from %lld, the oracle has %f",
 				SLICE_ARG(right.metric), SLICE_ARG(right.window),
 				SLICE_ARG(right.group_key), SLICE_ARG(right.tenant_id),
-				right.value.value);
+				(long long)right.window_start_ms, right.value.value);
 		return true;
 	}
 	codec_decode_snapshot(topic->records[topic->last[id] - 1].value, &published);
@@ -106,24 +109,39 @@ static void check_rest(const struct comparison *comparison, int32_t shard)
 		struct snapshot published;
 		uint32_t last = id < sim->topic.last_capacity ? sim->topic.last[id] : 0;
 
-		if (last == 0 || comparison->is_right[id] ||
-			sim->topic.records[last - 1].topic != SINK_LATEST)
+		if (last == 0 || comparison->is_right[id])
 			continue;
 		codec_decode_snapshot(sim->topic.records[last - 1].value, &published);
 		if (slice_is(published.metric, "heartbeat") || is_nothing(&published) ||
+			(published.is_final && published.window_start_ms < comparison->from_ms) ||
 			kafka_partition_of(published.tenant_id, sim->rig.partition_count) != shard)
 			continue;
-		sim_fail("published " SLICE_FMT " " SLICE_FMT " [" SLICE_FMT
-			 "] %f, the oracle has nothing",
+		sim_fail("published " SLICE_FMT " " SLICE_FMT " [" SLICE_FMT "] of " SLICE_FMT
+			 " from %lld: %f (revision %lld, as of %lld), the oracle has nothing",
 			SLICE_ARG(published.metric), SLICE_ARG(published.window),
-			SLICE_ARG(published.group_key), published.value.value);
+			SLICE_ARG(published.group_key), SLICE_ARG(published.tenant_id),
+			(long long)published.window_start_ms, published.value.value,
+			(long long)published.revision, (long long)published.as_of_ms);
 	}
+}
+
+static bool nowhere(void *ctx, enum snapshot_topic where, const struct snapshot *record)
+{
+	(void)ctx, (void)where, (void)record;
+	return true;
+}
+
+static void advance(struct shard *shard, int64_t clock_ms)
+{
+	while (shard_advance(shard, clock_ms, 100000) != 0)
+		continue;
 }
 
 void sim_oracle_compare(struct sim *sim, int32_t index, int64_t clock_ms)
 {
 	_cleanup_free_ bool *is_right = x_calloc(intern_count(&sim->topic.keys) + 1, sizeof(bool));
-	struct comparison comparison = { sim, is_right };
+	int64_t from_ms = clock_ms - DAYS_BEFORE * INT64_C(86400000);
+	struct comparison comparison = { sim, from_ms, is_right };
 	struct shard *shard = shard_new(&sim->rig.settings.shard);
 	char reason[EVENT_REASON_MAX];
 
@@ -131,10 +149,15 @@ void sim_oracle_compare(struct sim *sim, int32_t index, int64_t clock_ms)
 		if (kafka_partition_of(sim->events[i]->tenant_id, sim->rig.partition_count) ==
 			index)
 			shard_apply(shard, sim->events[i], reason);
-	while (clock_ms != CLOCK_NONE && shard_advance(shard, clock_ms, 100000) != 0)
-		continue;
-	if (clock_ms != CLOCK_NONE)
-		shard_collect(shard, clock_ms, true, 100000, compare, &comparison);
+	if (clock_ms != CLOCK_NONE) {
+		/* From long before, so that it closes every day that a run can have closed. */
+		advance(shard, from_ms);
+		shard_collect(shard, 0, true, 100000, nowhere, NULL);
+		advance(shard, clock_ms);
+		shard_collect(shard, HOUR_MS, true, 100000, compare, &comparison);
+		for (int64_t now_ms = 2 * HOUR_MS; !shard_is_idle(shard); now_ms += HOUR_MS)
+			shard_collect(shard, now_ms, false, 100000, compare, &comparison);
+	}
 	check_rest(&comparison, index);
 	shard_free(shard);
 }

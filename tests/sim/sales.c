@@ -6,6 +6,9 @@
 #include "sim.h"
 
 static const char DEFINITIONS[] =
+	"derive:\n"
+	"  account.first_win: {min: deal.won_at, over: deal.account, where: 'deal.status == "
+	"\"WON\"'}\n"
 	"measures:\n"
 	"  - {name: revenue, on: deal, each: c in deal.credit, at: deal.won_at, where: "
 	"'deal.status == \"WON\"', agg: sum, value: c.amount, by: {rep: c.rep_id}}\n"
@@ -15,6 +18,10 @@ static const char DEFINITIONS[] =
 	"  - {name: open, on: opportunity, at: opportunity.created_at, until: "
 	"opportunity.closed_at, agg: count, by: {rep: opportunity.owner_id}}\n"
 	"  - {name: pipeline, extends: open, agg: sum, value: opportunity.amount}\n"
+	"  - {name: buyers, extends: wins, agg: distinct, value: deal.account_id}\n"
+	"  - {name: customers, on: account, at: account.first_win, agg: count}\n"
+	"  - {name: firsts, extends: wins, where: 'local_day(deal.won_at) == "
+	"local_day(deal.account.first_win)'}\n"
 	"metrics:\n"
 	"  - {name: revenue, value: revenue, windows: [1h, today, 7d], compare: previous_period, "
 	"group_by: [[], [rep]]}\n"
@@ -22,7 +29,13 @@ static const char DEFINITIONS[] =
 	"  - {name: average, value: revenue / wins, windows: [today], group_by: [[]]}\n"
 	"  - {name: median, value: 'p50(size)', windows: [24h], group_by: [[]]}\n"
 	"  - {name: open, value: open, group_by: [[], [rep]]}\n"
-	"  - {name: pipeline, value: pipeline, group_by: [[]]}\n";
+	"  - {name: pipeline, value: pipeline, group_by: [[]]}\n"
+	"  - {name: rep_revenue, value: revenue, windows: [24h, today], group_by: [[rep]]}\n"
+	"  - {name: rank, rank: rep_revenue}\n"
+	"  - {name: customers, value: customers, windows: [24h, month_to_date], group_by: [[]]}\n"
+	"  - {name: share, value: firsts / wins, windows: [today], compare: previous_period, "
+	"group_by: [[], [rep]]}\n"
+	"  - {name: buyers, value: buyers, windows: [24h, today], group_by: [[]]}\n";
 
 #define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
 
@@ -47,12 +60,14 @@ static void fill_deal(struct arena *arena, struct event *event, struct rng *rng,
 {
 	static const char *const statuses[] = { "WON", "WON", "WON", "OPEN", "LOST", "CANCELLED" };
 	static const char *const amounts[] = { "100", "250.50", "0.0001", "99.9999", "1000000" };
-	static const char *const owners[] = { "ana", "budi", "citra" }, *const percents[] = {
-		"33.3333", "50", "60"
-	};
+	static const char *const owners[] = { "ana", "budi", "citra" },
+				 *const percents[] = { "33.3333", "50", "60" },
+				 *const accounts[] = { "A1", "A2", "A3" };
 
 	event_set_all(event, "status", PICK(rng, statuses), "amount", PICK(rng, amounts),
 		"currency", "IDR", "owner_id", PICK(rng, owners), NULL);
+	if (rng_below(rng, 4) > 0)
+		event_set(event, "account_id", PICK(rng, accounts));
 	if (rng_below(rng, 8) > 0)
 		event_set_time(event, "won_at",
 			rng_below(rng, 2) ? event->occurred_at_ms : any_time(rng, wall_ms));

@@ -68,6 +68,7 @@ struct sim {
 	struct sim_node nodes[RIG_NODES];
 	int owner[SIM_SHARDS_MAX]; /* the node that the group gives it to */
 	uint64_t epoch_max[SIM_SHARDS_MAX];
+	bool has_committed[SIM_SHARDS_MAX]; /* a checkpoint was complete once, and its offsets are with the group */
 	int64_t true_ms, jump_ms;    /* wall shows true + jump */
 	const struct event **events; /* in the order of their first arrival; in the rig's arena */
 	size_t event_count, event_capacity;

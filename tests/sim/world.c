@@ -92,6 +92,16 @@ static void begin(struct sim *sim, int n)
 			rig_assign(&sim->rig, n, s);
 }
 
+static bool has_committed(struct sim *sim, int n, int32_t s)
+{
+	struct source *source = sim->rig.nodes[n].source;
+	struct source_position positions[] = { { .topic = RIG_OPPORTUNITY, .partition = s },
+		{ .topic = RIG_DEAL, .partition = s } };
+	char metadata[128];
+
+	return source->ops->committed(source, s, positions, 2, metadata, sizeof(metadata)) == 0;
+}
+
 /* What must hold of a shard after every turn. */
 static void check_shard(struct sim *sim, int n, int32_t s)
 {
@@ -112,6 +122,7 @@ static void check_shard(struct sim *sim, int n, int32_t s)
 		node->clock_ms[s] = CLOCK_NONE;
 	}
 	node->epoch[s] = epoch;
+	sim->has_committed[s] = has_committed(sim, n, s);
 	if (clock_ms < node->clock_ms[s] && epoch != 0)
 		sim_fail("shard %d: the clock fell by %lld ms", (int)s,
 			(long long)(node->clock_ms[s] - clock_ms));
@@ -128,20 +139,33 @@ static void check_shard(struct sim *sim, int n, int32_t s)
 		shard_check(shard->shard);
 }
 
+static bool all_committed(const struct sim *sim)
+{
+	for (int32_t s = 0; s < sim->rig.partition_count; s++)
+		if (!sim->has_committed[s])
+			return false;
+	return true;
+}
+
 /* A start is refused: right if the storage has lost something. The operator decides for a rebuild. */
 static void rebuild(struct sim *sim, int n, int code)
 {
 	if (!sim->is_storage_hurt)
 		sim_fail("node %d stops with %d: %s", n, code, err_message());
 	say(sim, "      node %d is refused (%s): storage cleared, --rebuild\n", n, err_message());
-	crash(sim, n);
+	/* What nobody has committed looks like a first start to whoever takes it next: then the operator says it to all. */
+	bool concerns_all = !all_committed(sim);
 	storage_memory_clear(sim->rig.storage);
 	for (int s = 0; s < SIM_SHARDS_MAX; s++)
 		while ((uint64_t)sim->true_ms / 1000 <= sim->epoch_max[s])
 			pass(sim, 1000);
 	sim->rig.settings.rebuild = true;
-	begin(sim, n);
-	sim->rig.settings.rebuild = false;
+	for (int m = 0; m < RIG_NODES; m++)
+		if (m == n || (concerns_all && sim->rig.nodes[m].pipeline != NULL)) {
+			crash(sim, m);
+			begin(sim, m);
+		}
+	sim->rig.settings.rebuild = concerns_all;
 }
 
 static void turn(struct sim *sim, int n)
@@ -219,8 +243,8 @@ static void step_garbage(struct sim *sim)
 
 static void step_long_pass(struct sim *sim)
 {
-	int64_t ms =
-		(int64_t)rng_below(sim->rng, rng_chance(sim->rng, 0.2) ? 5 * HOUR_MS : HOUR_MS / 6);
+	static const int64_t spans_ms[] = { HOUR_MS / 6, HOUR_MS / 6, 5 * HOUR_MS, 26 * HOUR_MS };
+	int64_t ms = (int64_t)rng_below(sim->rng, (uint64_t)spans_ms[rng_below(sim->rng, 4)]);
 
 	say(sim, "      %lld s\n", (long long)ms / 1000);
 	pass(sim, ms);
@@ -396,6 +420,9 @@ static void step_segment_lost(struct sim *sim)
 /* Redis is empty; its clock is not. */
 static void step_storage_lost(struct sim *sim)
 {
+	/* Before the first checkpoint nothing tells an emptied storage from a first start. */
+	if (!all_committed(sim))
+		return;
 	sim->is_storage_hurt = true;
 	storage_memory_clear(sim->rig.storage);
 	for (int s = 0; s < SIM_SHARDS_MAX; s++)
@@ -487,6 +514,18 @@ static bool all_serve(struct sim *sim)
 	return true;
 }
 
+static bool all_idle(struct sim *sim)
+{
+	for (int32_t s = 0; s < sim->rig.partition_count; s++) {
+		struct assignment_shard *shard = rig_shard(&sim->rig, sim->owner[s], s);
+
+		if (shard->shard == NULL || shard->advance_to_ms != CLOCK_NONE ||
+			!shard_is_idle(shard->shard))
+			return false;
+	}
+	return true;
+}
+
 /* All faults end; everything serves again, and what is to be said is said. */
 static void heal(struct sim *sim)
 {
@@ -507,6 +546,8 @@ static void heal(struct sim *sim)
 		sim_fail("a shard does not serve again: %s",
 			assignment_state_name(rig_shard(&sim->rig, sim->owner[0], 0)->state));
 	turn_all(sim, QUIET_TURNS, 250);
+	for (int i = 0; i < HEAL_TURNS && !all_idle(sim); i++)
+		turn_all(sim, 1, 250);
 	/* Wall stands still while intervals end, so that all of it is as of one instant. */
 	for (int i = 0; i < 16; i++) {
 		turn_all(sim, 1, 0);
@@ -544,6 +585,7 @@ static void sim_begin(struct sim *sim, struct rng *rng)
 	sim->rig.settings.checkpoint.interval_ms = 500 + (int64_t)rng_below(rng, 4000);
 	sim->rig.settings.messages_per_turn = 1 + (size_t)rng_below(rng, 20);
 	sim->rig.settings.advance_per_turn = rng_below(rng, 2) ? 100000 : 5;
+	sim->rig.settings.shard.snapshots.restate_interval_ms = rng_below(rng, 2) ? 2000 : 20000;
 	sim->rig.settings.publish_budget = rng_below(rng, 2) ? 20000 : 60;
 	sim_topic_init(&sim->topic);
 	sim->true_ms = sim->rig.wall.manual_now_ms;
