@@ -14,7 +14,7 @@ struct pipeline {
 	struct arena arena;          /* of the event under the hand */
 	int64_t wall_ms, monotone_ms; /* of this turn */
 	int64_t started_ms;          /* monotone */
-	int64_t wall_offset_ms;      /* wall minus monotone, as last seen */
+	int64_t wall_offset_ms;      /* wall minus monotone, at the start or the last suspicion */
 	int64_t confirm_ms;          /* monotone: when to ask again whether we are the owner */
 	int64_t broker_down_ms, storage_down_ms; /* monotone: since when; NEVER: it is up */
 	bool is_unconfirmed;         /* S19: nothing goes out */

@@ -142,7 +142,9 @@ static void watch_wall(struct pipeline *p)
 		log_warn("event=wall_jumped by_ms=%lld detail=\"clocks are held until Redis's "
 			 "clock agrees\"",
 			(long long)jump_ms);
-		assignment_suspect_wall(p->assignment);
+		assignment_suspect_wall(p->assignment, p->monotone_ms);
+	} else if (p->has_turned) {
+		return; /* small steps add up: all of them are measured against the same offset */
 	}
 	p->wall_offset_ms = offset_ms;
 }

@@ -112,7 +112,7 @@ int assignment_turn(struct assignment *, int64_t wall_ms, int64_t monotone_ms);
 /* The checkpoint of a running shard: on with it, and a new one when due. Commits offsets when one is complete (S21). */
 void assignment_save(struct assignment *, struct assignment_shard *, int64_t wall_ms, int64_t monotone_ms);
 /* S8: wall has jumped: every clock is held until the storage's clock was compared with it. */
-void assignment_suspect_wall(struct assignment *);
+void assignment_suspect_wall(struct assignment *, int64_t monotone_ms);
 /* A limit, or data that must not be taken: the shard stops, is not ready, and says why. */
 void assignment_stop(struct assignment *, struct assignment_shard *, int64_t monotone_ms, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));

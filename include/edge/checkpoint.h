@@ -25,6 +25,8 @@ struct checkpoint_writer;   /* executes storage calls: a thread, or inline */
 struct checkpoint_writer *checkpoint_writer_thread(struct storage *);
 struct checkpoint_writer *checkpoint_writer_inline(struct storage *);
 void checkpoint_writer_free(struct checkpoint_writer *);
+/* Of an inline one: what is handed to it waits until it is let go, as with a storage that is slow. */
+void checkpoint_writer_hold(struct checkpoint_writer *, bool is_held);
 
 struct checkpoint_settings {
 	int64_t interval_ms;         /* 5000 */
@@ -46,6 +48,7 @@ struct checkpoint_status {
 	bool storage_down;
 	uint64_t time_count;         /* how often the storage told its time; the last one: */
 	int64_t storage_ms, wall_ms; /* … and what wall said at the same moment; UTC */
+	int64_t asked_ms;            /* … and the monotone time of it */
 };
 
 struct checkpoint;
@@ -82,7 +85,7 @@ struct checkpoint_restored {
  */
 int checkpoint_restore(struct checkpoint *, struct shard *, int32_t shard_count, struct checkpoint_restored *ret);
 /* S24: after a restore, and a hand-over that came back: PENDING, KEPT (memory holds) or CHANGED (discard it). Negative errno: fatal. */
-int checkpoint_confirm(struct checkpoint *);
+int checkpoint_confirm(struct checkpoint *, struct shard *, int32_t shard_count);
 
 /* Instead of a cut: asks the storage for its time, once an interval (S8). Busy until it answered. */
 void checkpoint_ask_time(struct checkpoint *, int64_t monotone_ms);

@@ -30,13 +30,14 @@ struct checkpoint_job {
 	struct buffer raw;           /* JOB_WRITE: the cut */
 	uint32_t cut;                /* JOB_WRITE: its number in the manifest */
 	bool whole;                  /* JOB_WRITE: this cut is a base; JOB_SWAP: take whatever is current as predecessor */
+	uint64_t held_epoch, held_id; /* JOB_CONFIRM: our epoch, and our last manifest; 0 none */
 	struct manifest manifest;    /* JOB_WRITE adds its segments; JOB_SWAP writes it; JOB_RESTORE fills it */
 
 	/* results */
 	int answer;                  /* storage answer, or negative errno */
 	char message[192];           /* behind a negative answer */
-	uint64_t epoch;              /* JOB_RESTORE: taken; JOB_CONFIRM: as stored, 0 none */
-	uint64_t current_id;         /* JOB_CONFIRM: of the stored manifest, 0 none */
+	uint64_t epoch;              /* JOB_RESTORE: taken; JOB_CONFIRM: taken anew if it is kept */
+	bool is_kept;                /* JOB_CONFIRM: what is stored is what is held */
 	int32_t stored_partition_count;
 	bool had_owner;              /* JOB_RESTORE: an epoch had been given before */
 	bool found, fell_back;       /* JOB_RESTORE: a manifest was used; not the newest one */
@@ -45,6 +46,7 @@ struct checkpoint_job {
 	uint64_t bytes_written;
 	bool has_time;               /* the storage told its time: */
 	int64_t storage_ms, wall_ms; /* … and what wall said at the same moment; UTC */
+	int64_t asked_ms;            /* … monotone */
 
 	/* the writer's */
 	bool is_done, is_cancelled;

@@ -26,6 +26,8 @@ const struct sink_memory_record *sink_memory_at(const struct sink *, size_t inde
 void sink_memory_set_automatic(struct sink *, bool automatic);
 /* Settles all that is outstanding: acknowledged, or failed. As with sink_kafka only kpi.latest fails: the rest is sent until it is there. */
 void sink_memory_settle(struct sink *, bool acknowledge);
+/* The first `count` of them. */
+void sink_memory_settle_some(struct sink *, uint64_t count, bool acknowledge);
 /* The next `count` sends answer SINK_FULL. */
 void sink_memory_refuse_next(struct sink *, uint32_t count);
 

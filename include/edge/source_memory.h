@@ -29,6 +29,8 @@ void source_memory_revoke(struct source *, int32_t shard, bool lost);
 bool source_memory_is_released(const struct source *, int32_t shard);
 /* What confirmed() answers (true at first). */
 void source_memory_set_confirmed(struct source *, bool);
+/* No broker can be reached: nothing is read, confirmed or released, and both ends of it are told. */
+void source_memory_set_down(struct source *, bool down);
 /* A partition that can't be read: told as SOURCE_UNREADABLE at each poll until it is readable again. */
 void source_memory_set_unreadable(struct source *, uint16_t topic, int32_t partition, bool);
 

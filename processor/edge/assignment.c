@@ -21,6 +21,7 @@ struct assignment {
 	struct counters past; /* of shards that are gone */
 	uint64_t rebalances;
 	int64_t wall_ms, monotone_ms; /* of the event or turn under way */
+	int64_t suspected_ms;	      /* monotone: when wall was suspected last; INT64_MIN: never */
 	bool is_ending, is_in_doubt;
 };
 
@@ -276,6 +277,7 @@ struct assignment *assignment_new(const struct assignment_settings *settings)
 	uint16_t topics = settings->source->topic_count;
 
 	assignment->settings = *settings;
+	assignment->suspected_ms = INT64_MIN;
 	assignment->shard_count = (uint32_t)settings->source->shard_count;
 	assignment->partitions = settings->is_single ? settings->partition_count : 1;
 	assignment->shards = x_calloc(assignment->shard_count, sizeof(*assignment->shards));
@@ -576,7 +578,8 @@ static int confirm(struct assignment *assignment, struct assignment_shard *shard
 	/* A step of the last checkpoint that outlasted the revocation. */
 	checkpoint_turn(shard->checkpoint, publisher_settled(assignment->settings.publisher),
 		assignment->monotone_ms, &positions, &count);
-	int answer = checkpoint_confirm(shard->checkpoint);
+	int answer = checkpoint_confirm(
+		shard->checkpoint, shard->shard, (int32_t)assignment->shard_count);
 	if (answer < 0)
 		return err_pass(answer);
 	if (answer != CHECKPOINT_PENDING)
@@ -612,6 +615,8 @@ static void compare_clocks(const struct assignment *assignment, struct assignmen
 		return;
 	shard->time_count = status.time_count;
 	/* Asked before wall jumped, and noticed after: it says nothing of now. */
+	if (status.asked_ms < assignment->suspected_ms)
+		return;
 	if (assignment->wall_ms - status.wall_ms > max_skew_ms ||
 		status.wall_ms - assignment->wall_ms > max_skew_ms)
 		return;
@@ -623,8 +628,9 @@ static void compare_clocks(const struct assignment *assignment, struct assignmen
 			(int)shard->index, (long long)(status.wall_ms - status.storage_ms));
 }
 
-void assignment_suspect_wall(struct assignment *assignment)
+void assignment_suspect_wall(struct assignment *assignment, int64_t monotone_ms)
 {
+	assignment->suspected_ms = monotone_ms;
 	for (uint32_t i = 0; i < assignment->shard_count; i++)
 		if (assignment->shards[i].shard != NULL)
 			assignment->shards[i].clock.is_skewed = true;

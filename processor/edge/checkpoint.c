@@ -56,6 +56,7 @@ static void job_close(struct checkpoint *checkpoint)
 	if (checkpoint->job.has_time) {
 		checkpoint->status.storage_ms = checkpoint->job.storage_ms;
 		checkpoint->status.wall_ms = checkpoint->job.wall_ms;
+		checkpoint->status.asked_ms = checkpoint->job.asked_ms;
 		checkpoint->status.time_count++;
 	}
 	checkpoint_job_deinit(&checkpoint->job);
@@ -174,13 +175,18 @@ int checkpoint_restore(struct checkpoint *checkpoint, struct shard *shard, int32
 	return answer;
 }
 
-int checkpoint_confirm(struct checkpoint *checkpoint)
+int checkpoint_confirm(struct checkpoint *checkpoint, struct shard *shard, int32_t shard_count)
 {
 	/* A probe or a write that failed may still be under way: its end is awaited by checkpoint_turn. */
 	if (checkpoint->has_job && checkpoint->job.kind != JOB_CONFIRM)
 		return CHECKPOINT_PENDING;
-	if (!checkpoint->has_job)
-		checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_CONFIRM));
+	if (!checkpoint->has_job) {
+		struct checkpoint_job *job = job_open(checkpoint, JOB_CONFIRM);
+		job->partition_count = shard_count;
+		job->held_epoch = checkpoint->status.epoch;
+		job->held_id = checkpoint->current.id;
+		checkpoint_writer_submit(checkpoint->writer, job);
+	}
 	if (!checkpoint_writer_is_done(checkpoint->writer, &checkpoint->job)) {
 		checkpoint->status.storage_down =
 			checkpoint_writer_is_waiting(checkpoint->writer, &checkpoint->job);
@@ -193,11 +199,16 @@ int checkpoint_confirm(struct checkpoint *checkpoint)
 		answer = CHECKPOINT_PENDING;
 	else if (answer < 0)
 		answer = err_raise(answer, "%s", checkpoint->job.message);
-	else
-		answer = checkpoint->job.epoch == checkpoint->status.epoch &&
-					 checkpoint->job.current_id == checkpoint->current.id
-				 ? CHECKPOINT_KEPT
-				 : CHECKPOINT_CHANGED;
+	else if (!checkpoint->job.is_kept)
+		answer = CHECKPOINT_CHANGED;
+	else {
+		answer = CHECKPOINT_KEPT;
+		checkpoint->status.epoch = checkpoint->job.epoch;
+		raise_revision(checkpoint, shard, checkpoint->current.revision);
+		/* S18: somebody whom nobody remembers may have published meanwhile. */
+		shard_forget_published(shard);
+		snapshots_doubt(shard_snapshots(shard));
+	}
 	job_close(checkpoint);
 	return answer;
 }

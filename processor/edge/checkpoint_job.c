@@ -93,6 +93,7 @@ static int ask_time(struct checkpoint_job *job, struct storage *storage)
 {
 	if (job->wall == NULL)
 		return STORAGE_OK;
+	job->asked_ms = wall_monotone_ms(job->wall);
 	int64_t before_ms = wall_now_ms(job->wall);
 	int answer = storage->ops->server_time(storage, &job->storage_ms);
 	int64_t after_ms = wall_now_ms(job->wall);
@@ -123,16 +124,20 @@ static int read_current_id(struct checkpoint_job *job, struct storage *storage, 
 
 /*
  * The epoch alone does not tell: where the storage has lost everything, the late step of an old owner's own last checkpoint writes its
- * epoch there again. Nobody else's manifest and nobody else's epoch together do.
+ * epoch there again. And epoch and manifest together do not tell of an owner whom a fail-over made forgotten: so a new epoch is taken,
+ * above whatever that one can have had.
  */
 static int run_confirm(struct checkpoint_job *job, struct storage *storage)
 {
-	int answer = storage->ops->read_epoch(storage, job->shard, &job->epoch);
+	uint64_t epoch = 0, id = 0;
+	int answer = storage->ops->read_epoch(storage, job->shard, &epoch);
 
-	if (answer == STORAGE_ABSENT)
-		job->epoch = 0;
 	if (answer >= 0)
-		answer = read_current_id(job, storage, &job->current_id);
+		answer = read_current_id(job, storage, &id);
+	job->is_kept = answer >= 0 && epoch == job->held_epoch && id == job->held_id;
+	if (job->is_kept)
+		answer = storage->ops->take_epoch(storage, job->shard, job->partition_count,
+			&job->epoch, &job->stored_partition_count);
 	return answer < 0 ? err_pass(answer) : STORAGE_OK;
 }
 
@@ -290,8 +295,9 @@ void checkpoint_job_run(struct checkpoint_job *job, struct storage *storage)
 		job->answer = run_confirm(job, storage);
 		break;
 	case JOB_PROBE:
-		job->answer =
-			job->wall != NULL ? ask_time(job, storage) : run_confirm(job, storage);
+		job->answer = job->wall != NULL
+				      ? ask_time(job, storage)
+				      : storage->ops->server_time(storage, &job->storage_ms);
 		break;
 	case JOB_WRITE:
 		job->answer = run_write(job, storage);

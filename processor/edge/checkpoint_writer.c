@@ -22,6 +22,7 @@ struct checkpoint_writer {
 	pthread_cond_t changed; /* a job was queued, a job is done, or the end has come */
 	struct checkpoint_job *first, *last;
 	bool is_ending;
+	bool is_held; /* without a thread: jobs wait */
 };
 
 /* Waits until the time has passed, or the end has come; answers whether it has. Called with the lock held. */
@@ -137,11 +138,25 @@ void checkpoint_writer_free(struct checkpoint_writer *writer)
 	free(writer);
 }
 
+void checkpoint_writer_hold(struct checkpoint_writer *writer, bool is_held)
+{
+	writer->is_held = is_held;
+	while (!is_held && writer->first != NULL) {
+		struct checkpoint_job *job = writer->first;
+
+		writer->first = job->next;
+		checkpoint_job_run(job, writer->storage);
+		job->is_done = true;
+	}
+	if (writer->first == NULL)
+		writer->last = NULL;
+}
+
 void checkpoint_writer_submit(struct checkpoint_writer *writer, struct checkpoint_job *job)
 {
 	job->is_done = false;
 	job->next = NULL;
-	if (!writer->has_thread) {
+	if (!writer->has_thread && !writer->is_held) {
 		checkpoint_job_run(job, writer->storage);
 		job->is_done = true;
 		return;

@@ -114,14 +114,23 @@ void sink_memory_set_automatic(struct sink *sink, bool automatic)
 	((struct sink_memory *)sink)->is_automatic = automatic;
 }
 
-void sink_memory_settle(struct sink *sink, bool acknowledge)
+void sink_memory_settle_some(struct sink *sink, uint64_t count, bool acknowledge)
 {
 	struct sink_memory *memory = (struct sink_memory *)sink;
+	uint64_t until = memory->settled + count;
 
+	if (until > sink->last_sequence)
+		until = sink->last_sequence;
 	for (size_t i = 0; i < memory->count && !acknowledge; i++)
-		if (memory->records[i].sequence > memory->settled)
+		if (memory->records[i].sequence > memory->settled &&
+			memory->records[i].sequence <= until)
 			memory->records[i].has_failed = memory->records[i].topic == SINK_LATEST;
-	memory->settled = sink->last_sequence;
+	memory->settled = until;
+}
+
+void sink_memory_settle(struct sink *sink, bool acknowledge)
+{
+	sink_memory_settle_some(sink, sink->last_sequence, acknowledge);
 }
 
 void sink_memory_refuse_next(struct sink *sink, uint32_t count)

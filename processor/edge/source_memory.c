@@ -34,6 +34,7 @@ struct source_memory {
 	size_t batch_capacity;
 	struct source_event *events, *told;
 	size_t event_count, event_capacity, told_capacity;
+	bool is_down;
 };
 
 struct memory_log *memory_log_new(uint16_t topic_count, int32_t partition_count)
@@ -146,6 +147,16 @@ void source_memory_set_confirmed(struct source *source, bool confirmed)
 	((struct source_memory *)source)->is_confirmed = confirmed;
 }
 
+void source_memory_set_down(struct source *source, bool down)
+{
+	struct source_memory *memory = (struct source_memory *)source;
+
+	if (memory->is_down == down)
+		return;
+	memory->is_down = down;
+	event_add(memory, down ? SOURCE_BROKER_DOWN : SOURCE_BROKER_UP, 0);
+}
+
 void source_memory_set_unreadable(
 	struct source *source, uint16_t topic, int32_t partition, bool unreadable)
 {
@@ -161,7 +172,7 @@ static size_t serve(struct source_memory *memory, size_t place, size_t batch_cou
 	struct reading *reading = &memory->readings[place];
 	size_t before = batch_count;
 
-	if (!reading->is_started || reading->is_held)
+	if (!reading->is_started || reading->is_held || memory->is_down)
 		return batch_count;
 	if (reading->is_unreadable) {
 		reading->end_is_told =
@@ -279,7 +290,9 @@ static int memory_committed(struct source *source, int32_t shard, struct source_
 
 static bool memory_confirmed(struct source *source)
 {
-	return ((struct source_memory *)source)->is_confirmed;
+	const struct source_memory *memory = (const struct source_memory *)source;
+
+	return memory->is_confirmed && !memory->is_down;
 }
 
 static void memory_free(struct source *source)

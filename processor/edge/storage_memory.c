@@ -15,7 +15,8 @@ struct memory_segment {
 };
 
 struct memory_manifest {
-	uint64_t id; /* 0: none */
+	uint64_t id;	/* 0: none */
+	uint64_t epoch; /* the stored one when it was swapped in */
 	struct buffer bytes;
 };
 
@@ -32,7 +33,7 @@ struct storage_memory {
 	size_t segment_count, segment_capacity;
 	struct memory_shard *shards;
 	size_t shard_count, shard_capacity;
-	uint32_t failing, losing;
+	uint32_t passing, failing, losing;
 };
 
 static struct memory_shard *shard_of(struct storage_memory *memory, int32_t shard)
@@ -52,6 +53,10 @@ static struct memory_shard *shard_of(struct storage_memory *memory, int32_t shar
 /* Whether this call is to fail before it does anything. */
 static bool fails_now(struct storage_memory *memory)
 {
+	if (memory->passing > 0) {
+		memory->passing--;
+		return false;
+	}
 	if (memory->failing == 0)
 		return false;
 	memory->failing--;
@@ -179,6 +184,7 @@ static int memory_swap_manifest(struct storage *storage, int32_t shard, uint64_t
 	state->manifests[1] = state->manifests[0];
 	state->manifests[0] = oldest;
 	state->manifests[0].id = id;
+	state->manifests[0].epoch = epoch;
 	buffer_reset(&state->manifests[0].bytes);
 	buffer_put(&state->manifests[0].bytes, manifest.at, manifest.len);
 	return answer_of(memory, STORAGE_OK);
@@ -272,6 +278,12 @@ void storage_memory_fail_next(struct storage *storage, uint32_t count)
 	((struct storage_memory *)storage)->failing = count;
 }
 
+void storage_memory_fail_after(struct storage *storage, uint32_t passing, uint32_t count)
+{
+	((struct storage_memory *)storage)->passing = passing;
+	((struct storage_memory *)storage)->failing = count;
+}
+
 void storage_memory_lose_answers(struct storage *storage, uint32_t count)
 {
 	((struct storage_memory *)storage)->losing = count;
@@ -285,6 +297,8 @@ void storage_memory_roll_back(struct storage *storage, int32_t shard)
 	state->manifests[0] = state->manifests[1];
 	state->manifests[1] = newest;
 	state->manifests[1].id = 0;
+	/* The replica had not heard of later owners either. */
+	state->epoch = state->manifests[0].id != 0 ? state->manifests[0].epoch : 0;
 }
 
 int storage_memory_drop_segment(struct storage *storage, uint32_t n)

@@ -55,6 +55,7 @@ struct sim_node {
 	size_t taken; /* records of its sink that reached the topic, or never will */
 	uint64_t epoch[SIM_SHARDS_MAX]; /* of its present checkpoint */
 	int64_t clock_ms[SIM_SHARDS_MAX];
+	uint32_t life;	/* rises with every crash */
 	bool is_paused; /* takes no turns */
 	bool is_stale;	/* somebody else has its shards, and it has not heard of it */
 };

@@ -70,6 +70,9 @@ static void crash(struct sim *sim, int n)
 	if (real->sink != NULL) {
 		size_t count = sink_memory_count(real->sink), until;
 
+		/* What was on its way to the storage may get there after the death. */
+		if (real->writer != NULL && rng_chance(sim->rng, 0.5))
+			checkpoint_writer_hold(real->writer, false);
 		collect(sim, n);
 		until = node->taken + (size_t)rng_below(sim->rng, count - node->taken + 1);
 		for (; node->taken < until; node->taken++)
@@ -79,7 +82,7 @@ static void crash(struct sim *sim, int n)
 	if (real->sink != NULL)
 		real->sink->ops->free(real->sink);
 	real->sink = NULL;
-	*node = (struct sim_node){ 0 };
+	*node = (struct sim_node){ .life = node->life + 1 };
 	for (int s = 0; s < SIM_SHARDS_MAX; s++)
 		node->clock_ms[s] = CLOCK_NONE;
 }
@@ -147,6 +150,14 @@ static bool all_committed(const struct sim *sim)
 	return true;
 }
 
+/* A fail-over, or a new storage, takes longer than the second of an epoch. */
+static void outlast_epochs(struct sim *sim)
+{
+	for (int s = 0; s < SIM_SHARDS_MAX; s++)
+		while ((uint64_t)sim->true_ms / 1000 <= sim->epoch_max[s])
+			pass(sim, 1000);
+}
+
 /* A start is refused: right if the storage has lost something. The operator decides for a rebuild. */
 static void rebuild(struct sim *sim, int n, int code)
 {
@@ -156,9 +167,7 @@ static void rebuild(struct sim *sim, int n, int code)
 	/* What nobody has committed looks like a first start to whoever takes it next: then the operator says it to all. */
 	bool concerns_all = !all_committed(sim);
 	storage_memory_clear(sim->rig.storage);
-	for (int s = 0; s < SIM_SHARDS_MAX; s++)
-		while ((uint64_t)sim->true_ms / 1000 <= sim->epoch_max[s])
-			pass(sim, 1000);
+	outlast_epochs(sim);
 	sim->rig.settings.rebuild = true;
 	for (int m = 0; m < RIG_NODES; m++)
 		if (m == n || (concerns_all && sim->rig.nodes[m].pipeline != NULL)) {
@@ -255,10 +264,10 @@ static void step_jump(struct sim *sim)
 	static const int64_t spans_ms[] = { 200000, HOUR_MS, 400 * INT64_C(86400000) };
 	int64_t ms = (int64_t)rng_below(sim->rng, (uint64_t)spans_ms[rng_below(sim->rng, 3)]);
 
-	/* From the true time only: two small jumps that add up are found by the next checkpoint, not before. */
-	if (sim->jump_ms != 0)
+	/* Small ones may add up; from far away it comes back only at once. */
+	if (sim->jump_ms > spans_ms[0] * 3 || sim->jump_ms < -spans_ms[0] * 3)
 		return;
-	sim->jump_ms = rng_chance(sim->rng, 0.5) ? ms : -ms;
+	sim->jump_ms += rng_chance(sim->rng, 0.5) ? ms : -ms;
 	say(sim, "      wall is %lld s off\n", (long long)sim->jump_ms / 1000);
 	pass(sim, 0);
 }
@@ -389,11 +398,63 @@ static void step_zombie(struct sim *sim)
 	sim->nodes[z].is_stale = false;
 }
 
+/* Its turns go on, but no broker hears it; after its session another node has its shards. */
+static void step_cut_off(struct sim *sim)
+{
+	enum { SESSION_S = 31 };
+	int n = any_node(sim), seconds = (int)rng_below(sim->rng, 45);
+	uint32_t life = sim->nodes[n].life;
+	bool was_its[SIM_SHARDS_MAX] = { false };
+
+	say(sim, "      node %d for %d s\n", n, seconds);
+	source_memory_set_down(sim->rig.nodes[n].source, true);
+	sink_memory_set_automatic(sim->rig.nodes[n].sink, false);
+	for (int i = 0; i < seconds; i++) {
+		turn_all(sim, 1, 1000);
+		if (sim->nodes[n].life != life)
+			return; /* it was refused meanwhile, and begun anew */
+		if (i != SESSION_S)
+			continue;
+		settle(sim, n);
+		source_memory_set_confirmed(sim->rig.nodes[n].source, false);
+		sim->nodes[n].is_stale = true;
+		for (int32_t s = 0; s < sim->rig.partition_count; s++)
+			if (sim->owner[s] == n) {
+				was_its[s] = true;
+				sim->owner[s] = 1 - n;
+				rig_assign(&sim->rig, 1 - n, s);
+			}
+	}
+	settle(sim, n);
+	source_memory_set_down(sim->rig.nodes[n].source, false);
+	for (int32_t s = 0; s < sim->rig.partition_count; s++)
+		if (was_its[s])
+			source_memory_revoke(sim->rig.nodes[n].source, s, true);
+	turn(sim, n);
+	source_memory_set_confirmed(sim->rig.nodes[n].source, true);
+	sim->nodes[n].is_stale = false;
+}
+
 /* ---- steps: storage, output, input ----------------------------------------------------------------------- */
 
 static void step_storage_away(struct sim *sim)
 {
 	storage_memory_fail_next(sim->rig.storage, 1 + (uint32_t)rng_below(sim->rng, 30));
+}
+
+static void step_storage_away_amid(struct sim *sim)
+{
+	storage_memory_fail_after(sim->rig.storage, (uint32_t)rng_below(sim->rng, 12),
+		1 + (uint32_t)rng_below(sim->rng, 4));
+}
+
+static void step_storage_slow(struct sim *sim)
+{
+	int n = any_node(sim);
+	bool is_held = rng_chance(sim->rng, 0.6);
+
+	say(sim, "      of node %d: %s\n", n, is_held ? "from now on" : "not any more");
+	checkpoint_writer_hold(sim->rig.nodes[n].writer, is_held);
 }
 
 static void step_answers_lost(struct sim *sim)
@@ -403,8 +464,11 @@ static void step_answers_lost(struct sim *sim)
 
 static void step_roll_back(struct sim *sim)
 {
+	if (!all_committed(sim))
+		return; /* see step_storage_lost */
 	sim->is_storage_hurt = true;
 	storage_memory_roll_back(sim->rig.storage, any_shard(sim));
+	outlast_epochs(sim);
 }
 
 static void step_segment_lost(struct sim *sim)
@@ -425,9 +489,7 @@ static void step_storage_lost(struct sim *sim)
 		return;
 	sim->is_storage_hurt = true;
 	storage_memory_clear(sim->rig.storage);
-	for (int s = 0; s < SIM_SHARDS_MAX; s++)
-		while ((uint64_t)sim->true_ms / 1000 <= sim->epoch_max[s])
-			pass(sim, 1000);
+	outlast_epochs(sim);
 }
 
 static void step_output_waits(struct sim *sim)
@@ -441,9 +503,13 @@ static void step_output_settles(struct sim *sim)
 	bool arrived = rng_chance(sim->rng, 0.5);
 
 	say(sim, "      node %d, %s\n", n, arrived ? "late but there" : "lost");
-	sink_memory_settle(sim->rig.nodes[n].sink, arrived);
-	if (rng_chance(sim->rng, 0.5))
-		sink_memory_set_automatic(sim->rig.nodes[n].sink, true);
+	if (rng_chance(sim->rng, 0.3)) {
+		sink_memory_settle_some(sim->rig.nodes[n].sink, rng_below(sim->rng, 40), arrived);
+	} else {
+		sink_memory_settle(sim->rig.nodes[n].sink, arrived);
+		if (rng_chance(sim->rng, 0.5))
+			sink_memory_set_automatic(sim->rig.nodes[n].sink, true);
+	}
 	collect(sim, n);
 }
 
@@ -478,7 +544,10 @@ static const struct step {
 	{ "crash while recovering", 2, step_crash_while_recovering },
 	{ "rebalance", 5, step_rebalance },
 	{ "zombie", 2, step_zombie },
+	{ "cut off", 2, step_cut_off },
 	{ "storage away", 3, step_storage_away },
+	{ "storage away amid", 3, step_storage_away_amid },
+	{ "storage slow", 3, step_storage_slow },
 	{ "storage's answers lost", 3, step_answers_lost },
 	{ "storage rolls back", 2, step_roll_back },
 	{ "segment lost", 2, step_segment_lost },
@@ -530,9 +599,10 @@ static bool all_idle(struct sim *sim)
 static void heal(struct sim *sim)
 {
 	sim->jump_ms = 0;
-	storage_memory_fail_next(sim->rig.storage, 0);
+	storage_memory_fail_after(sim->rig.storage, 0, 0);
 	storage_memory_lose_answers(sim->rig.storage, 0);
 	for (int n = 0; n < RIG_NODES; n++) {
+		checkpoint_writer_hold(sim->rig.nodes[n].writer, false);
 		sink_memory_refuse_next(sim->rig.nodes[n].sink, 0);
 		sink_memory_set_automatic(sim->rig.nodes[n].sink, true);
 		sink_memory_settle(sim->rig.nodes[n].sink, true);

@@ -375,7 +375,8 @@ static void test_unchanged_epoch_keeps_memory(void **state)
 	rig_run(&rig, 0, 3);
 	assert_int_equal(rig_state(&rig, 0), ASSIGNMENT_SERVING);
 	assert_ptr_equal(rig_shard(&rig, 0, 0)->shard, memory);
-	assert_int_equal(checkpoint_epoch(rig_shard(&rig, 0, 0)->checkpoint), epoch);
+	/* A new one nevertheless: whom a fail-over made forgotten may have had one between. */
+	assert_true(checkpoint_epoch(rig_shard(&rig, 0, 0)->checkpoint) > epoch);
 	assert_latest(&rig, "revenue", "today", 101);
 	rig_check_revisions(&rig);
 	/* Not for ever: a shard that stays away is forgotten. */
