@@ -26,6 +26,7 @@ enum {
 	MESSAGES_PER_TURN = 8192,
 	ADVANCE_PER_TURN = 400000,
 	FINALS_MAX = 4000000,
+	WALL_STEP_MS = 1000, /* less is no jump */
 };
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
@@ -133,20 +134,31 @@ const struct assignment *pipeline_assignment(const struct pipeline *p)
 
 /* ---- what time it is, and whether we are still the owner ------------------------------------------------- */
 
+static bool is_beyond(int64_t ms, int64_t most_ms)
+{
+	return ms > most_ms || ms < -most_ms;
+}
+
+/*
+ * Small steps add up: all are measured against one offset, that of the start or the last suspicion, and against what the storage said.
+ * Said once: a wall that stays where it is suspected is for the storage to judge.
+ */
 static void watch_wall(struct pipeline *p)
 {
 	int64_t offset_ms = p->wall_ms - p->monotone_ms, jump_ms = offset_ms - p->wall_offset_ms;
+	int64_t most_ms = p->settings.clock.max_skew_ms;
 
-	if (p->has_turned && (jump_ms > p->settings.clock.max_skew_ms ||
-				     jump_ms < -p->settings.clock.max_skew_ms)) {
+	if (!p->has_turned)
+		p->wall_offset_ms = offset_ms;
+	else if (is_beyond(jump_ms, most_ms) ||
+		 (is_beyond(jump_ms, WALL_STEP_MS) &&
+			 is_beyond(assignment_skew(p->assignment, offset_ms), most_ms))) {
 		log_warn("event=wall_jumped by_ms=%lld detail=\"clocks are held until Redis's "
 			 "clock agrees\"",
 			(long long)jump_ms);
 		assignment_suspect_wall(p->assignment, p->monotone_ms);
-	} else if (p->has_turned) {
-		return; /* small steps add up: all of them are measured against the same offset */
+		p->wall_offset_ms = offset_ms;
 	}
-	p->wall_offset_ms = offset_ms;
 }
 
 /* S19: after a turn, or a silence of the brokers, longer than half a session, somebody else may have our shards. */

@@ -111,6 +111,8 @@ void assignment_set_doubt(struct assignment *, bool is_in_doubt);
 int assignment_turn(struct assignment *, int64_t wall_ms, int64_t monotone_ms);
 /* The checkpoint of a running shard: on with it, and a new one when due. Commits offsets when one is complete (S21). */
 void assignment_save(struct assignment *, struct assignment_shard *, int64_t wall_ms, int64_t monotone_ms);
+/* How far wall must be from the storage's clock, as it was told last, with wall minus monotone now. 0: it was not told. */
+int64_t assignment_skew(const struct assignment *, int64_t wall_offset_ms);
 /* S8: wall has jumped: every clock is held until the storage's clock was compared with it. */
 void assignment_suspect_wall(struct assignment *, int64_t monotone_ms);
 /* A limit, or data that must not be taken: the shard stops, is not ready, and says why. */

@@ -22,6 +22,9 @@ struct assignment {
 	uint64_t rebalances;
 	int64_t wall_ms, monotone_ms; /* of the event or turn under way */
 	int64_t suspected_ms;	      /* monotone: when wall was suspected last; INT64_MIN: never */
+	int64_t skew_ms;	      /* wall minus the storage's clock, as it was told last … */
+	int64_t skew_offset_ms;	      /* … and wall minus monotone then */
+	bool knows_skew;
 	bool is_ending, is_in_doubt;
 };
 
@@ -606,7 +609,7 @@ static void cut(struct assignment *assignment, struct assignment_shard *shard)
 }
 
 /* S8: the storage's clock beside ours, each time that it told it. */
-static void compare_clocks(const struct assignment *assignment, struct assignment_shard *shard)
+static void compare_clocks(struct assignment *assignment, struct assignment_shard *shard)
 {
 	int64_t max_skew_ms = shard->clock.settings.max_skew_ms;
 	const struct checkpoint_status status = checkpoint_status(shard->checkpoint);
@@ -622,10 +625,20 @@ static void compare_clocks(const struct assignment *assignment, struct assignmen
 		return;
 	bool was_skewed = shard->clock.is_skewed;
 	clock_compare(&shard->clock, status.wall_ms, status.storage_ms);
+	assignment->skew_ms = status.wall_ms - status.storage_ms;
+	assignment->skew_offset_ms = status.wall_ms - status.asked_ms;
+	assignment->knows_skew = true;
 	if (shard->clock.is_skewed && !was_skewed)
 		log_error("event=clock_skewed shard=%d wall_minus_redis_ms=%lld detail=\"the clock "
 			  "is held until they agree\"",
 			(int)shard->index, (long long)(status.wall_ms - status.storage_ms));
+}
+
+int64_t assignment_skew(const struct assignment *assignment, int64_t wall_offset_ms)
+{
+	return assignment->knows_skew
+		       ? assignment->skew_ms + wall_offset_ms - assignment->skew_offset_ms
+		       : 0;
 }
 
 void assignment_suspect_wall(struct assignment *assignment, int64_t monotone_ms)
