@@ -140,7 +140,7 @@ static void advance(struct shard *shard, int64_t clock_ms)
 void sim_oracle_compare(struct sim *sim, int32_t index, int64_t clock_ms)
 {
 	_cleanup_free_ bool *is_right = x_calloc(intern_count(&sim->topic.keys) + 1, sizeof(bool));
-	int64_t from_ms = clock_ms - DAYS_BEFORE * INT64_C(86400000);
+	int64_t from_ms = clock_ms == CLOCK_NONE ? 0 : clock_ms - DAYS_BEFORE * INT64_C(86400000);
 	struct comparison comparison = { sim, from_ms, is_right };
 	struct shard *shard = shard_new(&sim->rig.settings.shard);
 	char reason[EVENT_REASON_MAX];
