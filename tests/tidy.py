@@ -5,6 +5,7 @@ sentence is not taken for a call.
 """
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -159,6 +160,29 @@ def machine_paths():
                 yield f"{name(path)}:{number} {line.strip()[:90]}"
 
 
+RULES = [f"S{n}" for n in range(1, 28) if n != 23]  # S23 comes with exactly-once
+
+
+def nameless_rules():
+    """A scenario's `rule` line, a step or check of the simulation, or a test of the whole pipeline in memory names it."""
+    named = set()
+    for path in sorted((ROOT / "tests/scenario").glob("*.kpi")):
+        for _, line in raw_lines(path):
+            if line.startswith("rule "):
+                named.update(line.split()[1:])
+    for path in [*sorted((ROOT / "tests/sim").glob("*.c")), ROOT / "tests/unit/test_pipeline.c"]:
+        named.update(re.findall(r"\bS\d+\b", path.read_text(encoding="utf-8")))
+    for rule in RULES:
+        if rule not in named:
+            yield f"{rule} has no scenario, no step of the simulation and no test of the pipeline"
+
+
+def unfit_mutants():
+    done = subprocess.run([sys.executable, ROOT / "tests/mutants/run.py", "--apply"], capture_output=True, text=True)
+    if done.returncode != 0:
+        yield from done.stdout.splitlines()
+
+
 CHECKS = [
     ("includes point down only", upward_includes),
     (f"functions have at most {FUNCTION_LINES_MAX} lines", long_functions),
@@ -167,6 +191,8 @@ CHECKS = [
     ("the core has no variables outside functions", core_globals),
     ("every module has a test or fuzz file of its name", untested_modules),
     (f"files have at most {FILE_BYTES_MAX} bytes", large_files),
+    ("every rule of the semantics has a test that names it", nameless_rules),
+    ("every planted fault still fits the source", unfit_mutants),
     ("no unfinished work by its own words", unfinished_work),
     ("no paths of one machine", machine_paths),
 ]

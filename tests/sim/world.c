@@ -177,6 +177,24 @@ static void rebuild(struct sim *sim, int n, int code)
 	sim->rig.settings.rebuild = concerns_all;
 }
 
+/* S20: what one turn sends of values is within a second's budget of each shard. */
+static void check_budget(const struct sim *sim, const struct sink *sink, size_t sent)
+{
+	int64_t values = 0, most = sim->rig.settings.publish_budget * sim->rig.partition_count;
+
+	for (size_t i = sent; i < sink_memory_count(sink); i++) {
+		const struct sink_memory_record *record = sink_memory_at(sink, i);
+		struct snapshot snapshot;
+
+		values += (record->topic == SINK_LATEST || record->topic == SINK_HISTORY) &&
+			  codec_decode_snapshot(record->value, &snapshot) == 0 &&
+			  !slice_is(snapshot.metric, "heartbeat");
+	}
+	if (values > most)
+		sim_fail("%lld records in one turn, the budget is %lld", (long long)values,
+			(long long)most);
+}
+
 static void turn(struct sim *sim, int n)
 {
 	struct sim_node *node = &sim->nodes[n];
@@ -192,6 +210,7 @@ static void turn(struct sim *sim, int n)
 	}
 	if (node->is_stale && sink_memory_count(sink) != sent)
 		sim_fail("node %d publishes though its session is over", n);
+	check_budget(sim, sink, sent);
 	collect(sim, n);
 	for (int32_t s = 0; s < sim->rig.partition_count; s++)
 		check_shard(sim, n, s);
@@ -530,32 +549,32 @@ static void step_readable(struct sim *sim)
 }
 
 static const struct step {
-	const char *name;
+	const char *name, *rules; /* of the semantics: what it may break */
 	unsigned weight;
 	void (*take)(struct sim *);
 } steps[] = {
-	{ "events", 40, step_events },
-	{ "an event twice", 8, step_duplicate },
-	{ "garbage", 3, step_garbage },
-	{ "time passes", 5, step_long_pass },
-	{ "wall jumps", 3, step_jump },
-	{ "wall is right", 4, step_jump_back },
-	{ "crash", 6, step_crash },
-	{ "crash while recovering", 2, step_crash_while_recovering },
-	{ "rebalance", 5, step_rebalance },
-	{ "zombie", 2, step_zombie },
-	{ "cut off", 2, step_cut_off },
-	{ "storage away", 3, step_storage_away },
-	{ "storage away amid", 3, step_storage_away_amid },
-	{ "storage slow", 3, step_storage_slow },
-	{ "storage's answers lost", 3, step_answers_lost },
-	{ "storage rolls back", 2, step_roll_back },
-	{ "segment lost", 2, step_segment_lost },
-	{ "storage empty", 1, step_storage_lost },
-	{ "output waits", 4, step_output_waits },
-	{ "output settles", 4, step_output_settles },
-	{ "output full", 2, step_output_full },
-	{ "partition", 4, step_readable },
+	{ "events", "S1 S2 S3 S9 S10", 40, step_events },
+	{ "an event twice", "S2 S10", 8, step_duplicate },
+	{ "garbage", "S21", 3, step_garbage },
+	{ "time passes", "S12 S14", 5, step_long_pass },
+	{ "wall jumps", "S8", 3, step_jump },
+	{ "wall is right", "S8", 4, step_jump_back },
+	{ "crash", "S17 S18 S21", 6, step_crash },
+	{ "crash while recovering", "S17 S18", 2, step_crash_while_recovering },
+	{ "rebalance", "S24", 5, step_rebalance },
+	{ "zombie", "S19 S22", 2, step_zombie },
+	{ "cut off", "S19", 2, step_cut_off },
+	{ "storage away", "S22", 3, step_storage_away },
+	{ "storage away amid", "S22", 3, step_storage_away_amid },
+	{ "storage slow", "S19 S22", 3, step_storage_slow },
+	{ "storage's answers lost", "S22", 3, step_answers_lost },
+	{ "storage rolls back", "S17 S22", 2, step_roll_back },
+	{ "segment lost", "S22", 2, step_segment_lost },
+	{ "storage empty", "S17 S18", 1, step_storage_lost },
+	{ "output waits", "S21", 4, step_output_waits },
+	{ "output settles", "S21", 4, step_output_settles },
+	{ "output full", "S20 S21", 2, step_output_full },
+	{ "partition", "S8 S27", 4, step_readable },
 };
 
 static const struct step *any_step(struct rng *rng)
@@ -685,7 +704,7 @@ void sim_run(uint64_t seed, struct plan *plan, struct sim_report *report, bool i
 		if (!report->kept[i])
 			continue;
 		sim.rng = &own;
-		say(&sim, "  %3llu %s\n", (unsigned long long)i, step->name);
+		say(&sim, "  %3llu %s (%s)\n", (unsigned long long)i, step->name, step->rules);
 		step->take(&sim);
 		turn_all(&sim, 1, (int64_t)rng_below(&own, 600));
 	}

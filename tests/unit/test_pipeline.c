@@ -111,6 +111,7 @@ static void test_empty_storage_beside_offsets_is_refused(void **state)
 	rig_deinit(&rig);
 }
 
+/* S25: the count is fixed at the first start. */
 static void test_another_partition_count_is_refused(void **state)
 {
 	struct rig rig;
@@ -720,6 +721,7 @@ static void test_unknown_schema_waits(void **state)
 	rmdir(folder);
 }
 
+/* S25: half of a company in each of two shards would be two companies. */
 static void test_tenant_in_the_wrong_partition(void **state)
 {
 	struct rig rig;
