@@ -156,6 +156,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 # ---- targets --------------------------------------------------------------------------------------
 
 .PHONY: all demo test unit one scenario sim system golden docs symbols check-asan check-ubsan check-tsan check-clang \
+	mutants check-valgrind analyze \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
 
@@ -198,6 +199,25 @@ check-tsan: $(call units,tsan) ## unit tests with ThreadSanitizer
 CLANG_OBJECTS := $(patsubst %.c,$(BUILD)/clang/%.o,$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(BENCHES))
 check-clang: $(BUILD)/clang/salespulse $(CLANG_OBJECTS) ## everything through clang, warnings are errors
 	@echo 'check-clang: $(words $(MODULES) $(CLANG_OBJECTS)) passed, 0 failed'
+
+mutants: | $(DEPS) ## planted faults that a test must notice; M=name for one (long)
+	$(Q)tests/mutants/run.py $(M)
+
+# What it reports of an intended leak at exit in a library is no finding: leaks are ASan's part.
+VALGRIND_UNITS ?= $(filter-out %/test_storage_redis %/test_sink_kafka %/test_source_kafka %/test_kafka_admin,$(call units,obj))
+check-valgrind: $(VALGRIND_UNITS) $(BUILD)/obj/sim ## unit tests and the simulation under valgrind (long)
+	$(Q)SEEDS=$(or $(VALGRIND_SEEDS),20) tests/valgrind.sh $(BUILD)/obj/sim $(VALGRIND_UNITS)
+
+# The core, the edge and the rest through clang's analyzer; a finding is a failure.
+analyze: $(patsubst %.c,$(BUILD)/analyze/%.txt,$(filter-out $(BUILD)/%,$(MODULES)) processor/main.c) ## clang's analyzer over the program (long)
+	$(Q)cat $^ | grep -E 'warning:' || true
+	$(Q)cat $^ | awk '/warning:/ { n++ } END { printf "analyze: %d passed, %d failed\n", $(words $^), n; exit n > 0 }'
+
+$(BUILD)/analyze/%.txt: %.c | $(DEPS)
+	$(call say,ANALYZE,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)clang --analyze --analyzer-output text $(filter-out -Werror,$(WARNINGS)) $(CLANG_FLAGS) $(CPPFLAGS) -Xclang -analyzer-config \
+		-Xclang aggressive-binary-operation-simplification=true $< -o /dev/null >$@ 2>&1
 
 fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=5 each
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $^
