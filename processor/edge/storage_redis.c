@@ -120,6 +120,14 @@ static int reply_is_error(struct storage_redis *redis, redisReply *reply)
 	return code;
 }
 
+/* The text of an array's element; "" where a server that is no Redis sent something else there, or nothing. */
+static const char *element_text(const redisReply *reply, size_t i)
+{
+	const redisReply *element = i < reply->elements ? reply->element[i] : NULL;
+
+	return element != NULL && element->type == REDIS_REPLY_STRING ? element->str : "";
+}
+
 static int check_policy(struct storage_redis *redis)
 {
 	redisReply *reply = run_words(redis, "CONFIG", "GET", "maxmemory-policy", NULL);
@@ -131,10 +139,10 @@ static int check_policy(struct storage_redis *redis)
 		log_warn("event=redis_policy_unknown detail=\"CONFIG GET refused: make sure that "
 			 "maxmemory-policy is noeviction\"");
 	} else if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 &&
-		   strcmp(reply->element[1]->str, "noeviction") != 0) {
+		   strcmp(element_text(reply, 1), "noeviction") != 0) {
 		code = err_raise(-EINVAL,
 			"redis at %s evicts keys (maxmemory-policy %s); set it to noeviction",
-			redis->address, reply->element[1]->str);
+			redis->address, element_text(reply, 1));
 	}
 	freeReplyObject(reply);
 	redis->policy_checked = code == 0;
@@ -407,8 +415,8 @@ static int delete_garbage(struct storage_redis *redis, const redisReply *keys, u
 
 	command_add_text(&command, "DEL");
 	for (size_t i = 0; i < keys->elements; i++)
-		if (is_garbage(keys->element[i]->str, epoch, keep, keep_count))
-			command_add_text(&command, keys->element[i]->str);
+		if (is_garbage(element_text(keys, i), epoch, keep, keep_count))
+			command_add_text(&command, element_text(keys, i));
 	if (command.count > 1) {
 		code = call(redis, &command, &reply);
 		if (code == 0) {
@@ -435,11 +443,13 @@ static int scan_page(struct storage_redis *redis, const char *pattern, char *cur
 	command_deinit(&command);
 	if (code != 0)
 		return err_pass(code);
-	if ((*ret_page)->type != REDIS_REPLY_ARRAY || (*ret_page)->elements != 2) {
+	if ((*ret_page)->type != REDIS_REPLY_ARRAY || (*ret_page)->elements != 2 ||
+		(*ret_page)->element[0]->type != REDIS_REPLY_STRING ||
+		(*ret_page)->element[1]->type != REDIS_REPLY_ARRAY) {
 		freeReplyObject(*ret_page);
 		return err_raise(-EPROTO, "redis: unexpected reply of SCAN");
 	}
-	snprintf(cursor, cap, "%s", (*ret_page)->element[0]->str);
+	snprintf(cursor, cap, "%s", element_text(*ret_page, 0));
 	return 0;
 }
 
@@ -481,9 +491,14 @@ static int redis_server_time(struct storage *storage, int64_t *ret_ms)
 		freeReplyObject(reply);
 		return err_raise(-EPROTO, "redis: unexpected reply of TIME");
 	}
-	*ret_ms = strtoll(reply->element[0]->str, NULL, 10) * 1000 +
-		  strtoll(reply->element[1]->str, NULL, 10) / 1000;
+	int64_t seconds = strtoll(element_text(reply, 0), NULL, 10);
+	int64_t microseconds = strtoll(element_text(reply, 1), NULL, 10);
 	freeReplyObject(reply);
+	/* Up to the year 9999; what is not a number reads as 0. */
+	if (seconds <= 0 || seconds > INT64_C(253402300799) || microseconds < 0 ||
+		microseconds > 999999)
+		return err_raise(-EPROTO, "redis: TIME answered no time");
+	*ret_ms = seconds * 1000 + microseconds / 1000;
 	return STORAGE_OK;
 }
 
@@ -511,8 +526,10 @@ static int redis_list(struct storage *storage, uint32_t n, int32_t *ret_shard)
 			return err_pass(code);
 		}
 		for (size_t i = 0; i < page->element[1]->elements; i++) {
-			const char *end = strstr(page->element[1]->element[i]->str, "}:manifest:0");
-			while (end != NULL && end[-1] != ':')
+			const char *text = element_text(page->element[1], i);
+			const char *end = strstr(text, "}:manifest:0");
+
+			while (end != NULL && end > text && end[-1] != ':')
 				end--;
 			X_GROW(shards, count, capacity);
 			shards[count++] = end != NULL ? (int32_t)strtol(end, NULL, 10) : 0;
