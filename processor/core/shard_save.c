@@ -185,12 +185,16 @@ static int restore_head(struct shard *s, struct reader *in)
 
 	s->must_rebuild |= reader_u64le(in) != shard_fingerprint(s);
 	s->clock_ms = reader_zigzag(in);
-	snapshots_raise_revision(s->snapshots, reader_zigzag(in));
+	int64_t revision = reader_zigzag(in);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		*counters[i] = reader_varint(in);
 	if (s->clock_ms != INT64_MIN &&
 		(s->clock_ms < -((int64_t)1 << 52) || s->clock_ms > (int64_t)1 << 52))
 		reader_fail(in);
+	if (revision < 0 || revision > (int64_t)1 << 62)
+		reader_fail(in);
+	if (!in->bad)
+		snapshots_raise_revision(s->snapshots, revision);
 	return in->bad;
 }
 
@@ -259,13 +263,36 @@ static int restore_pending(struct shard *s, struct reader *in)
 	return in->bad;
 }
 
+/* The table knows neither tenants nor texts: whether those that its new groups and cells name exist is seen here. */
+static int restore_groups(struct shard *s, struct reader *in)
+{
+	uint32_t group = group_count(s->groups), cell = cell_count(s->groups);
+	uint32_t texts = intern_count(&s->strings);
+
+	if (group_restore(s->groups, in))
+		return 1;
+	for (; group < group_count(s->groups); group++) {
+		const struct group *g = group_at(s->groups, group);
+
+		if (g->tenant >= s->tenant_count)
+			return 1;
+		for (int k = 0; k < PLAN_GROUP_DIMS_MAX; k++)
+			if (g->dims[k] > texts)
+				return 1;
+	}
+	for (; cell < cell_count(s->groups); cell++)
+		if (cell_at(s->groups, cell)->currency > texts)
+			return 1;
+	return 0;
+}
+
 static int restore_totals(struct shard *s, enum record_kind kind, struct reader *in)
 {
 	uint64_t class;
 
 	switch (kind) {
 	case RECORD_GROUPS:
-		return group_restore(s->groups, in);
+		return restore_groups(s, in);
 	case RECORD_LEDGER:
 		class = reader_varint(in);
 		return in->bad || class >= s->class_count || ledger_restore(s->ledgers[class], in);
@@ -295,6 +322,15 @@ static int restore_record(struct shard *s, uint8_t kind, struct reader *in)
 	return 1;
 }
 
+/* No ledger is ahead of the shard, and nothing that waits for its time is late. */
+static bool is_of_one_time(const struct shard *s)
+{
+	for (uint32_t i = 0; i < s->class_count; i++)
+		if (ledger_clock(s->ledgers[i]) > s->clock_ms)
+			return false;
+	return !s->pending.count || s->pending.items[0].at_ms >= s->clock_ms;
+}
+
 int shard_restore(struct shard *s, const void *bytes, size_t length)
 {
 	struct reader in = reader_of(bytes, length);
@@ -308,7 +344,7 @@ int shard_restore(struct shard *s, const void *bytes, size_t length)
 		if (in.bad || restore_record(s, kind, &record))
 			return 1;
 	}
-	return in.bad;
+	return in.bad || (!s->must_rebuild && !is_of_one_time(s));
 }
 
 void shard_forget_published(struct shard *s)

@@ -81,8 +81,10 @@ int resume_restore(const struct resume_inputs *inputs, struct slice extra,
 		return 1;
 	for (uint64_t i = 0; i < old_topics; i++)
 		new_topic[i] = topic_find(inputs, reader_slice(&in));
-	if (in.bad || restore_clock(inputs, &in, new_topic, (uint32_t)old_topics,
-			      (uint32_t)old_partitions, clock) != 0)
+	/* The clock has eight bytes of each place: more places than that are a lie, not worth the memory. */
+	if (in.bad || old_topics * old_partitions > reader_left(&in) / 8 ||
+		restore_clock(inputs, &in, new_topic, (uint32_t)old_topics,
+			(uint32_t)old_partitions, clock) != 0)
 		return 1;
 	restore_positions(inputs, new_topic, (uint32_t)old_topics, saved, saved_count, positions);
 	return 0;
