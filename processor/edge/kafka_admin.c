@@ -167,8 +167,10 @@ static int prepare_with(rd_kafka_t *client, const struct settings *settings,
 	if (answer != RD_KAFKA_RESP_ERR_NO_ERROR)
 		return err_raise(-EAGAIN, "kafka at %s: %s", settings->kafka_brokers,
 			rd_kafka_err2str(answer));
+	/* Who only writes has no lock topic; what reads it may be single all the same. */
+	bool is_single = lock_topic != NULL || strcmp(settings->sharding, "single") == 0;
 	int code = common_partitions(
-		metadata, settings, inputs, input_count, lock_topic != NULL, ret_partition_counts);
+		metadata, settings, inputs, input_count, is_single, ret_partition_counts);
 	for (size_t i = 0; code == 0 && i < input_count; i++)
 		wanted_add(wanted, &count, inputs[i], ret_partition_counts[i], config_default);
 	for (int i = 0; i < SINK_TOPIC_COUNT; i++) {

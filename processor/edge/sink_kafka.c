@@ -11,7 +11,7 @@
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
 
-enum { FAILURES_MAX = 4096, FLUSH_STEP_MS = 50 };
+enum { FAILURES_MAX = 4096, FLUSH_STEP_MS = 50, TRUNCATED_BYTES = 64 * 1024 };
 
 /* Which records are settled: bit per sequence in a ring that begins behind the watermark. */
 struct watermark {
@@ -88,18 +88,36 @@ static bool can_arrive(rd_kafka_resp_err_t code)
 	       code != RD_KAFKA_RESP_ERR_INVALID_MSG && code != RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
-/* The same bytes once more. False: it could not even be queued. */
+/* The topic takes no record of this length: somebody else made it. Its beginning may still arrive, and says how long it was. */
+static bool can_be_cut(const rd_kafka_message_t *message)
+{
+	return message->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE &&
+	       message->len > TRUNCATED_BYTES;
+}
+
+/* The same bytes once more, or their beginning. False: it could not even be queued. */
 static bool send_again(
 	struct sink_kafka *kafka, const rd_kafka_message_t *message, struct in_flight *flight)
 {
+	size_t length = can_be_cut(message) ? TRUNCATED_BYTES : message->len;
 	rd_kafka_headers_t *headers = NULL, *copy = NULL;
 
 	if (rd_kafka_message_headers(message, &headers) == RD_KAFKA_RESP_ERR_NO_ERROR)
 		copy = rd_kafka_headers_copy(headers);
+	if (length < message->len) {
+		char text[24];
+
+		snprintf(text, sizeof(text), "%zu", message->len);
+		copy = copy != NULL ? copy : rd_kafka_headers_new(1);
+		rd_kafka_header_add(copy, "truncated_from_bytes", -1, text, -1);
+		log_warn("event=record_truncated topic=%s bytes=%zu detail=\"the topic's "
+			 "max.message.bytes is smaller\"",
+			sink_topic_name(kafka->settings, flight->topic), message->len);
+	}
 	rd_kafka_resp_err_t code = rd_kafka_producev(kafka->client, RD_KAFKA_V_RKT(message->rkt),
 		RD_KAFKA_V_PARTITION(message->partition),
 		RD_KAFKA_V_KEY(message->key, message->key_len),
-		RD_KAFKA_V_VALUE(message->payload, message->len),
+		RD_KAFKA_V_VALUE(message->payload, length),
 		RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_HEADERS(copy),
 		RD_KAFKA_V_OPAQUE(flight), RD_KAFKA_V_END);
 	if (code != RD_KAFKA_RESP_ERR_NO_ERROR && copy != NULL)
@@ -114,8 +132,8 @@ static void on_delivery(rd_kafka_t *client, const rd_kafka_message_t *message, v
 
 	(void)client;
 	if (message->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-		if (can_arrive(message->err) && must_arrive(flight->topic) &&
-			send_again(kafka, message, flight))
+		if ((can_arrive(message->err) || can_be_cut(message)) &&
+			must_arrive(flight->topic) && send_again(kafka, message, flight))
 			return;
 		if (must_arrive(flight->topic))
 			log_error("event=record_lost topic=%s detail=\"%s\"",
