@@ -79,6 +79,7 @@ struct plan_derived {
 	struct expr_program *value;    /* over the child's own slots only; NULL for count */
 	struct expr_program *where;    /* may be NULL */
 	struct expr_program *by;       /* DERIVE_FIRST: the order; else NULL */
+	struct expr_program *key;      /* DERIVE_NEXT: records of one key follow each other; parent and child are one type, without a relation */
 	uint64_t print;                /* fingerprint of its own: a remembered minimum is one of these definitions (S26) */
 };
 

@@ -151,6 +151,8 @@ struct store {
 		uint8_t slot;
 		uint32_t symbol;          /* intern id */
 	} passing[ENTITY_TYPE_COUNT];
+	struct store_next *nexts;         /* per plan->derived; store_next.c */
+	size_t next_bytes;
 	bool has_cut;                     /* there may be a checkpoint that knows what is evicted now */
 	bool folds_changed;
 
@@ -204,6 +206,14 @@ void store_bury(struct store *, const void *);
 /* ---- store_save.c ---- */
 /* Everything that is shown, from the registers alone. */
 void store_recompute(struct store *);
+
+/* ---- store_next.c ---- */
+struct store_next;
+void store_next_init(struct store *);
+void store_next_deinit(struct store *);
+/* One touched record's place, and the values of its neighbours. */
+void store_next_change(struct store *, uint32_t derived, const struct store_touch *);
+void store_next_recompute(struct store *, uint32_t derived);
 
 /* ---- store_evict.c ---- */
 void store_evict_init(struct store *);

@@ -183,12 +183,10 @@ static int kind_of(struct compiler *c, const struct definition_derive *d, enum d
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (slice_is(d->kind.text, kinds[i])) {
 			*ret = (enum derive_kind)i;
-			if (*ret == DERIVE_NEXT)
-				return plan_fail(c, &d->kind, "`next` comes with a later version");
 			return 0;
 		}
-	return plan_fail(
-		c, &d->kind, "a derived value is one of min, max, sum, count, first or value");
+	return plan_fail(c, &d->kind,
+		"a derived value is one of min, max, sum, count, first, next or value");
 }
 
 /* References and lists are numbers of this run only: nothing that is kept may depend on their order. */
@@ -197,7 +195,8 @@ static bool is_fit_for(enum derive_kind kind, enum value_type type)
 	bool is_amount = type == VALUE_INT || type == VALUE_DECIMAL || type == VALUE_MONEY ||
 			 type == VALUE_DURATION;
 
-	return is_amount || (kind != DERIVE_SUM && (type == VALUE_TIME || type == VALUE_STRING));
+	return is_amount || (kind != DERIVE_SUM && type == VALUE_TIME) ||
+	       (kind != DERIVE_SUM && kind != DERIVE_NEXT && type == VALUE_STRING);
 }
 
 static int derive_programs(
@@ -226,8 +225,24 @@ static int derive_programs(
 	if (p->kind == DERIVE_FIRST && !p->by)
 		return plan_fail(
 			c, &d->name, "`first` wants `by`: the value that orders the children");
+	if (p->kind == DERIVE_NEXT && plan_compile_text(&scope, &d->key, VALUE_STRING, &p->key))
+		return 1;
 	if (p->by && !is_fit_for(DERIVE_MIN, expr_type(p->by)))
 		return plan_fail(c, &d->by, "a %s has no order", value_type_name(expr_type(p->by)));
+	return 0;
+}
+
+/* Records of one type follow each other: there is no way from child to parent. */
+static int next_of(struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
+{
+	p->relation = RELATION_COUNT;
+	if (d->over.text.at)
+		return plan_fail(c, &d->over,
+			"`next` goes over the records of one `key`, not over a reference");
+	if (!d->key.text.at)
+		return plan_fail(c, &d->name,
+			"`next` wants `key`: the field that those which follow each other have in "
+			"common");
 	return 0;
 }
 
@@ -244,9 +259,11 @@ static int add_derived(struct compiler *c, const struct definition_derive *d,
 	memset(p, 0, sizeof(*p));
 	p->name = plan_strdup(c, d->name.text);
 	p->parent = parent;
-	if (kind_of(c, d, &p->kind) || relation_of(c, d, parent, &p->relation))
+	if (kind_of(c, d, &p->kind))
 		return 1;
-	p->child = relation_table[p->relation].child;
+	if (p->kind == DERIVE_NEXT ? next_of(c, d, p) : relation_of(c, d, parent, &p->relation))
+		return 1;
+	p->child = p->kind == DERIVE_NEXT ? parent : relation_table[p->relation].child;
 	if (derive_programs(c, d, p))
 		return 1;
 	p->slot = plan->slot_count[parent]++;

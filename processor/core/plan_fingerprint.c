@@ -163,12 +163,14 @@ static void put_program(struct printing *p, enum entity_type on, const struct ex
 static void put_derived(struct printing *p, const struct plan_derived *d)
 {
 	put_number(p, d->parent);
-	put_text(p, relation_table[d->relation].name);
+	put_text(p, d->kind == DERIVE_NEXT ? "next" : relation_table[d->relation].name);
 	put_number(p, d->kind);
 	put_number(p, d->type);
 	put_program(p, d->child, d->value);
 	put_program(p, d->child, d->where);
 	put_program(p, d->child, d->by);
+	if (d->kind == DERIVE_NEXT)
+		put_program(p, d->child, d->key);
 }
 
 static void put_measure(struct printing *p, const struct plan_measure *m)

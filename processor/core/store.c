@@ -241,6 +241,7 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	find_readers(s);
 	store_derive_init(s);
 	store_evict_init(s);
+	store_next_init(s);
 	return s;
 }
 
@@ -288,6 +289,7 @@ void store_free(struct store *s)
 	arena_deinit(&s->trail_memory);
 	free_scratch(s);
 	store_evict_deinit(s);
+	store_next_deinit(s);
 	free(s->tenants);
 	free(s->touched);
 	free(s->graveyard);
@@ -536,5 +538,5 @@ size_t store_bytes(const struct store *s)
 {
 	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) +
 	       arena_used_bytes(&s->memory) + index_bytes(&s->index) + s->list_bytes +
-	       s->ext_bytes + s->register_bytes;
+	       s->ext_bytes + s->register_bytes + s->next_bytes;
 }

@@ -46,18 +46,21 @@ void store_derive_init(struct store *s)
 	s->reads = x_calloc(s->plan->derived_count + 1, sizeof(*s->reads));
 	for (uint32_t i = 0; i < s->plan->derived_count; i++) {
 		const struct plan_derived *d = &s->plan->derived[i];
-		int16_t slot = relation_table[d->relation].slot;
+		int16_t slot = -1;
 
-		assert(d->kind != DERIVE_NEXT); /* the compiler refuses it until it is built */
+		add_read(s, &s->reads[i], d->value);
+		add_read(s, &s->reads[i], d->where);
+		add_read(s, &s->reads[i], d->by);
+		add_read(s, &s->reads[i], d->key);
+		if (d->kind == DERIVE_NEXT)
+			continue;
+		slot = relation_table[d->relation].slot;
 		assert(d->kind != DERIVE_FIRST ||
 			!d->value); /* the first is the child itself, read on along its fields */
 		assert(relation_table[d->relation].child == d->child &&
 			relation_table[d->relation].parent == d->parent);
 		if (slot >= 0)
 			s->reads[i].slots[slot >> 6] |= UINT64_C(1) << (slot & 63);
-		add_read(s, &s->reads[i], d->value);
-		add_read(s, &s->reads[i], d->where);
-		add_read(s, &s->reads[i], d->by);
 		if (d->kind == DERIVE_COUNT || d->kind == DERIVE_SUM)
 			s->zero_slots[d->parent][d->slot >> 6] |= UINT64_C(1) << (d->slot & 63);
 	}
@@ -476,7 +479,8 @@ static void derive_remembered(
 static void derive_one(struct store *s, uint32_t derived)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
-	bool is_union = d->relation >= RELATION_STORED_COUNT;
+	bool is_next = d->kind == DERIVE_NEXT;
+	bool is_union = !is_next && d->relation >= RELATION_STORED_COUNT;
 	uint64_t mark = store_new_mark(s);
 
 	s->parents.count = 0;
@@ -489,8 +493,10 @@ static void derive_one(struct store *s, uint32_t derived)
 		else if (store_node(s, touch.node)->entity.type == d->child &&
 			 reads_differ(&s->reads[derived], &touch.other,
 				 &store_node(s, touch.node)->entity))
-			derive_child(s, derived, &touch, mark);
-		else if (s->fold_count && store_node(s, touch.node)->entity.type == d->parent)
+			is_next ? store_next_change(s, derived, &touch)
+				: derive_child(s, derived, &touch, mark);
+		else if (!is_next && s->fold_count &&
+			 store_node(s, touch.node)->entity.type == d->parent)
 			derive_remembered(s, derived, &touch, mark);
 	}
 	for (uint32_t i = 0; i < s->parents.count; i++)

@@ -392,11 +392,16 @@ void store_recompute(struct store *s)
 			arena_reset(&s->trail_memory);
 	}
 	restore_choices(s);
-	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++)
+	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++) {
+		if (s->plan->derived[derived].kind == DERIVE_NEXT) {
+			store_next_recompute(s, derived);
+			continue;
+		}
 		for (uint32_t i = 0; i < s->count; i++)
 			if (store_node(s, i)->entity.type == s->plan->derived[derived].parent &&
 				store_node(s, i)->place == PLACE_TAKEN)
 				store_derive_put(s, derived, i, store_derive_scan(s, derived, i));
+	}
 }
 
 void store_restored(struct store *s)

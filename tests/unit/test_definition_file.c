@@ -501,9 +501,19 @@ static const struct wrong wrongs[] = {
 		"    ^~~~~~\n" },
 	{ "derive:\n"
 	  "  call.n: {next: call.initiated_at, over: call.lead, key: call.rep_id}\n",
-		"k.yaml:2:12: `next` comes with a later version\n"
+		"k.yaml:2:43: `next` goes over the records of one `key`, not over a reference\n"
 		"    call.n: {next: call.initiated_at, over: call.lead, key: call.rep_id}\n"
-		"             ^~~~\n" },
+		"                                            ^~~~~~~~~\n" },
+	{ "derive:\n"
+	  "  call.n: {next: call.initiated_at}\n",
+		"k.yaml:2:3: `next` wants `key`: the field that those which follow each other have in common\n"
+		"    call.n: {next: call.initiated_at}\n"
+		"    ^~~~~~\n" },
+	{ "derive:\n"
+	  "  call.n: {next: call.channel, key: call.rep_id}\n",
+		"k.yaml:2:18: `next` of a string says nothing\n"
+		"    call.n: {next: call.channel, key: call.rep_id}\n"
+		"                   ^~~~~~~~~~~~\n" },
 	{ "derive:\n"
 	  "  lead.w: {min: deal.opportunity.created_at, over: deal.lead}\n",
 		"k.yaml:2:22: \"deal.opportunity.created_at\": there is no \"opportunity\" (a "
