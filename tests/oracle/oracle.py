@@ -79,6 +79,7 @@ def records_of(events):
             if not has_body(e):
                 continue
             record.image = e
+            record.versions.append(e)
             if key[1] == "deal" and e["won_at"] is not None:
                 record.closings.setdefault(e["won_at"], (e["owner_id"], e["team_id"]))
             if key[1] == "opportunity":
@@ -370,10 +371,30 @@ class Facts:
         if o["status"] == "OPEN" or closed is not None:
             begin = created if created is not None else -(1 << 60)
             end = closed if closed is not None else 1 << 60
+            changed = self.changed(record)
+            if changed is not None and changed["occurred_at"] > begin:
+                # A change at the clock itself waits: until it has passed, what was before it is what is open.
+                before, begin = changed["before"], changed["occurred_at"]
+                stage_before = before["pipeline_id"] + "/" + before["stage_id"]
+                team_before = self.team(tenant, before["team_id"], before["owner_id"], None)
+                self.hold(tenant, before, created if created is not None else -(1 << 60), begin, team_before, source, stage_before)
             if end > begin:
-                for measure, value, cur in self.worth(o):
-                    fact = Fact(tenant, measure, begin, value, cur, o["owner_id"] or NONE, team or NONE, source or NONE, stage)
-                    self.stocks.append((fact, end))
+                self.hold(tenant, o, begin, end, team, source, stage)
+
+    def hold(self, tenant, image, begin, end, team, source, stage):
+        for measure, value, cur in self.worth(image):
+            fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage)
+            self.stocks.append((fact, end))
+
+    @staticmethod
+    def changed(record):
+        """When an open opportunity came to be as it is, and what it was; None if it was never another, or that is not its newest version."""
+        if len(record.versions) < 2 or record.image["status"] != "OPEN" or record.versions[-2]["status"] != "OPEN":
+            return None
+        at = record.image["occurred_at"]
+        if any(v["occurred_at"] >= at for v in record.versions[:-1]):
+            return None
+        return {"occurred_at": at, "before": record.versions[-2]}
 
     @staticmethod
     def worth(o):
