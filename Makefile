@@ -14,7 +14,7 @@ say = $(if $(V)$(SILENT),@:,@printf '  %-7s %s\n' $(1) $(2))
 
 BUILD := build
 PREFIX ?= /usr/local
-FUZZ_SECONDS ?= 5
+FUZZ_SECONDS ?= 3
 
 WARNINGS := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 	-Wmissing-prototypes -Wvla -Werror
@@ -155,7 +155,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario sim system golden docs symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario sim system storms golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	mutants check-valgrind analyze \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
@@ -188,6 +188,9 @@ golden: $(BUILD)/asan/unit/test_golden ## bytes on the wire, compared with tests
 system: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## real Kafka, real Redis; T=replay for one
 	$(Q)tests/system.sh $(if $(T),tests/system/test_$(T).sh)
 
+storms: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## a million events, ten kill -9, a minute without Redis and one without the broker
+	$(Q)STORMS=full tests/system.sh tests/system/test_storms.sh
+
 check-asan: unit scenario ## unit tests and scenarios with ASan and UBSan
 
 check-ubsan: $(call units,ubsan) ## unit tests with UBSan, optimized
@@ -219,7 +222,7 @@ $(BUILD)/analyze/%.txt: %.c | $(DEPS)
 	$(Q)clang --analyze --analyzer-output text $(filter-out -Werror,$(WARNINGS)) $(CLANG_FLAGS) $(CPPFLAGS) -Xclang -analyzer-config \
 		-Xclang aggressive-binary-operation-simplification=true $< -o /dev/null >$@ 2>&1
 
-fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=5 each
+fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=3 each
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/fuzz.sh $^
 
 bench: $(BUILD)/salespulse $(KAFKA_LIBS) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## raw consumption against `run`, on a real broker

@@ -2,7 +2,7 @@
 # fuzz.sh PROGRAM…: each harness over its corpus, then FUZZ_SECONDS of new inputs. What is found new goes under build/, a
 # crash is shown with the input's path: copy it to tests/fuzz/corpus/NAME once it is mended.
 set -u
-seconds=${FUZZ_SECONDS:-5}
+seconds=${FUZZ_SECONDS:-3}
 passed=0 failed=0
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:allocator_may_return_null=0}
 
