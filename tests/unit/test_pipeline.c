@@ -904,6 +904,51 @@ static void test_limit_stops_the_shard(void **state)
 
 /* ---- a full sink ---------------------------------------------------------------------------------------- */
 
+/* So many reps that there is no room for a group of each: seen in a counter, and what was there before, and the company, stay right. */
+static void test_flood_of_groups(void **state)
+{
+	enum { REPS = 3000, GROUPS = 500 };
+	struct buffer _cleanup_buffer_ text = { 0 };
+	struct counters counters;
+	struct rig rig;
+	uint64_t groups;
+
+	(void)state;
+	rig_init(&rig, 1);
+	rig.settings.shard.groups = (struct group_limits){ GROUPS, 10000 };
+	rig.settings.shard.pending_max = 100000;
+	rig_won(&rig, "D0", 1, "1"); /* ana's */
+	for (int i = 1; i <= REPS; i++) {
+		char id[16], rep[16];
+
+		snprintf(id, sizeof(id), "D%d", i);
+		snprintf(rep, sizeof(rep), "rep%d", i);
+		append_win(&rig, id, 1, rep);
+	}
+	rig_serve(&rig, 0);
+	rig_run(&rig, 0, 10);
+	assert_true(pipeline_status(rig.nodes[0].pipeline, &counters, &text));
+	groups = counters.groups;
+	assert_true(groups <= GROUPS);
+	assert_true(counters.groups_refused >= REPS - GROUPS);
+	assert_int_equal(counters.dead_letters, 0);
+	assert_latest(&rig, "wins", "today", REPS + 1);
+	assert_latest(&rig, "revenue", "today", 100.0 * REPS + 1);
+	/* It goes on: for the rep that was there, after a crash, and when a deal of a refused one changes hands. */
+	rig_crash(&rig, 0);
+	rig_serve(&rig, 0);
+	rig_won(&rig, "D0", 2, "11");
+	append_win(&rig, "D2999", 2, "ana");
+	rig_run(&rig, 0, 10);
+	assert_latest(&rig, "wins", "today", REPS + 1);
+	assert_latest(&rig, "revenue", "today", 100.0 * REPS + 11);
+	rig_pass(&rig, 20 * 3600000);
+	rig_run(&rig, 0, 120);
+	assert_true(closed_revenue(&rig, "ana") == 111);
+	rig_check_revisions(&rig);
+	rig_deinit(&rig);
+}
+
 static void test_full_sink(void **state)
 {
 	struct rig rig;
@@ -1125,6 +1170,7 @@ int main(void)
 		cmocka_unit_test(test_tenant_in_the_wrong_partition),
 		cmocka_unit_test(test_single_mode),
 		cmocka_unit_test(test_limit_stops_the_shard),
+		cmocka_unit_test(test_flood_of_groups),
 		cmocka_unit_test(test_full_sink),
 		cmocka_unit_test(test_window_falls_with_no_event),
 		cmocka_unit_test(test_heartbeat),
