@@ -7,7 +7,7 @@
 if [ "${STORMS:-short}" = full ]; then
 	events=${EVENTS:-1000000} rate=${RATE:-4500} away=60 kills=10 tenants=12 reps=16 to=2026-11-05 publish="--publish.interval=5s --publish.budget=4000"
 else
-	events=${EVENTS:-14000} rate=${RATE:-270} away=7 kills=4 tenants=4 reps=3 to=2026-10-19 publish=--publish.interval=500ms
+	events=${EVENTS:-9000} rate=${RATE:-200} away=5 kills=4 tenants=4 reps=3 to=2026-10-15 publish=--publish.interval=500ms
 fi
 killed=0
 start_kafka
@@ -17,7 +17,7 @@ simulate() {
 		--kafka.session_timeout=5m --events "$events" --late 0.02 --duplicates 0.02 --corrections 0.03 "$@" >>"$work/simulate.log" 2>&1
 }
 start() {
-	start_run run --clock=event --publish.restate=1s --checkpoint.interval=400ms --kafka.session_timeout=6s --redis.timeout=500ms $publish
+	start_run run --clock=event --publish.restate=1s --checkpoint.interval=400ms --kafka.session_timeout=4s --redis.timeout=500ms $publish
 }
 kill_run() {
 	kill -KILL "$run_pid"
