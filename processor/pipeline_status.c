@@ -48,6 +48,11 @@ static void print_shard(const struct pipeline *p, const struct assignment_shard 
 			buffer_printf(out, " checkpoint=none_yet");
 		if (shard->clock.ahead_count > 0)
 			buffer_printf(out, " ahead_of_wall=%" PRIu64, shard->clock.ahead_count);
+		uint64_t refused = shard_counters(shard->shard).groups_refused;
+		if (refused > 0)
+			buffer_printf(out,
+				" groups_refused=%" PRIu64 "(limits.groups, limits.cells)",
+				refused);
 		if (shard->clock.is_partial)
 			buffer_printf(out, " partial");
 		if (shard->clock.is_skewed) {
