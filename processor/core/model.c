@@ -101,12 +101,12 @@ static const struct model_field account_fields[] = {
 
 #define FIELDS(of) of, sizeof(of) / sizeof((of)[0])
 const struct model_entity model_table[ENTITY_TYPE_COUNT] = {
-	[ENTITY_LEAD] = { "lead", "crm.lead", FIELDS(lead_fields) },
-	[ENTITY_OPPORTUNITY] = { "opportunity", "crm.opportunity", FIELDS(opportunity_fields) },
-	[ENTITY_DEAL] = { "deal", "crm.deal", FIELDS(deal_fields) },
+	[ENTITY_LEAD] = { "lead", "crm.lead", FIELDS(lead_fields), NULL, NULL },
+	[ENTITY_OPPORTUNITY] = { "opportunity", "crm.opportunity", FIELDS(opportunity_fields), NULL, NULL },
+	[ENTITY_DEAL] = { "deal", "crm.deal", FIELDS(deal_fields), NULL, NULL },
 	[ENTITY_CALL] = { "call", "crm.call", FIELDS(call_fields), "state", "ENDED" },
-	[ENTITY_REP] = { "rep", "crm.rep", FIELDS(rep_fields) },
-	[ENTITY_ACCOUNT] = { "account", "crm.account", FIELDS(account_fields) },
+	[ENTITY_REP] = { "rep", "crm.rep", FIELDS(rep_fields), NULL, NULL },
+	[ENTITY_ACCOUNT] = { "account", "crm.account", FIELDS(account_fields), NULL, NULL },
 };
 
 int model_entity_find(struct slice name)
