@@ -188,8 +188,7 @@ static int restore_head(struct shard *s, struct reader *in)
 	int64_t revision = reader_zigzag(in);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
 		*counters[i] = reader_varint(in);
-	if (s->clock_ms != INT64_MIN &&
-		(s->clock_ms < -((int64_t)1 << 52) || s->clock_ms > (int64_t)1 << 52))
+	if (s->clock_ms != INT64_MIN && !event_time_is_sane(s->clock_ms))
 		reader_fail(in);
 	if (revision < 0 || revision > (int64_t)1 << 62)
 		reader_fail(in);
