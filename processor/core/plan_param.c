@@ -99,7 +99,7 @@ static bool is_changed(const struct compiler *c, struct slice name)
 	return false;
 }
 
-static const char *kind_name(int kind)
+static const char *kind_name(unsigned kind)
 {
 	return kind == PARAM_SCALAR ? "one value" : kind == PARAM_LIST ? "a list" : "a map";
 }
@@ -119,7 +119,7 @@ static int check_override(struct compiler *c, const struct definition_override *
 			continue;
 		if (p->kind != o->param.kind)
 			return plan_fail(c, &o->param.name, "this param is %s, not %s",
-				kind_name(p->kind), kind_name(o->param.kind));
+				kind_name((unsigned)p->kind), kind_name((unsigned)o->param.kind));
 		if (p->kind == PARAM_LIST)
 			return plan_fail(c, &o->param.name,
 				"a list is the same for all tenants; one value or a map can "
