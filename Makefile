@@ -34,7 +34,8 @@ SIM_SOURCES := $(wildcard tests/sim/*.c)
 SEEDS ?= 2000
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_HELPERS := $(filter-out $(FUZZERS),$(wildcard tests/fuzz/*.c))
-BENCHES := $(wildcard tests/bench/*.c)
+BENCH_HELPERS := tests/bench/funnel.c
+BENCHES := $(filter-out $(BENCH_HELPERS),$(wildcard tests/bench/*.c))
 FORMATTED = $(shell find include processor tests -name '*.[ch]')
 
 # ---- variants -------------------------------------------------------------------------------------
@@ -95,7 +96,7 @@ $(BUILD)/$(1)/sim: $(SIM_SOURCES:%.c=$(BUILD)/$(1)/%.o) $(UNIT_HELPERS:%.c=$(BUI
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
 
-$(BUILD)/$(1)/bench/%: $(BUILD)/$(1)/tests/bench/%.o $(BUILD)/$(1)/lib.a
+$(BUILD)/$(1)/bench/%: $(BUILD)/$(1)/tests/bench/%.o $(BENCH_HELPERS:%.c=$(BUILD)/$(1)/%.o) $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -o $$@
@@ -199,7 +200,7 @@ check-ubsan: $(call units,ubsan) ## unit tests with UBSan, optimized
 check-tsan: $(call units,tsan) ## unit tests with ThreadSanitizer
 	$(Q)tests/unit.sh check-tsan $^
 
-CLANG_OBJECTS := $(patsubst %.c,$(BUILD)/clang/%.o,$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(BENCHES))
+CLANG_OBJECTS := $(patsubst %.c,$(BUILD)/clang/%.o,$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(BENCHES) $(BENCH_HELPERS))
 check-clang: $(BUILD)/clang/salespulse $(CLANG_OBJECTS) ## everything through clang, warnings are errors
 	@echo 'check-clang: $(words $(MODULES) $(CLANG_OBJECTS)) passed, 0 failed'
 
@@ -263,4 +264,4 @@ help: ## this list
 	@echo '  V=1 shows commands.'
 
 -include $(foreach variant,$(VARIANTS),$(patsubst %.c,$(BUILD)/$(variant)/%.d,$(MODULES) processor/main.c \
-	$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(SIM_SOURCES) $(FUZZERS) $(FUZZ_HELPERS) $(BENCHES)))
+	$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(SIM_SOURCES) $(FUZZERS) $(FUZZ_HELPERS) $(BENCHES) $(BENCH_HELPERS)))

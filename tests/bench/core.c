@@ -1,0 +1,171 @@
+/*
+ * core DEFINITIONS EVENTS TENANTS TEAMS REPS STEP_MS: decode, apply, windows, alone: the funnel's events out of memory through
+ * codec and one shard, whose clock follows in steps of STEP_MS of event time. One line of figures; what the making of
+ * the bytes costs is outside of them. For instructions:
+ * valgrind --tool=callgrind --toggle-collect=work.
+ */
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/xalloc.h"
+#include "core/shard.h"
+#include "edge/codec.h"
+#include "edge/definition_file.h"
+#include "edge/zone_file.h"
+#include "funnel.h"
+
+/* Many messages behind each other; rows: type, length. */
+struct batch {
+	struct buffer bytes;
+	struct row {
+		uint32_t length;
+		uint8_t type;
+		int64_t at_ms;
+	} * rows;
+	uint32_t count, capacity;
+};
+
+struct work {
+	struct shard *shard;
+	struct codec *codec;
+	struct arena arena;
+	int64_t step_ms, clock_ms;
+	uint64_t refused;
+};
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static void fill(struct batch *b, struct funnel *f)
+{
+	struct event e;
+
+	buffer_reset(&b->bytes);
+	b->count = 0;
+	while (b->count < 65536 && funnel_next(f, &e)) {
+		size_t before = b->bytes.len;
+
+		codec_encode_event(&e, &b->bytes);
+		X_GROW(b->rows, b->count, b->capacity);
+		b->rows[b->count++] = (struct row){ (uint32_t)(b->bytes.len - before),
+			(uint8_t)e.type, e.occurred_at_ms };
+	}
+}
+
+void work(struct work *w, const struct batch *b);
+__attribute__((noinline)) void work(struct work *w, const struct batch *b)
+{
+	const char *at = (const char *)b->bytes.data;
+	char reason[EVENT_REASON_MAX];
+	struct event e;
+
+	for (uint32_t i = 0; i < b->count; i++) {
+		const struct row *row = &b->rows[i];
+
+		arena_reset(&w->arena);
+		if (codec_decode_event(w->codec, (enum entity_type)row->type,
+			    (struct slice){ at, row->length }, &w->arena, &e, reason) != CODEC_OK ||
+			shard_apply(w->shard, &e, reason) != SHARD_APPLIED)
+			w->refused++;
+		at += row->length;
+		if (row->at_ms < w->clock_ms + w->step_ms)
+			continue;
+		w->clock_ms = row->at_ms;
+		while (shard_advance(w->shard, w->clock_ms, 400000))
+			;
+	}
+}
+
+static size_t heap_bytes(void)
+{
+	return mallinfo2().uordblks + mallinfo2().hblkhd;
+}
+
+static void run(struct work *w, struct funnel *f)
+{
+	struct batch b = { .count = 0 };
+	double seconds = 0;
+	uint64_t events = 0;
+	size_t before = heap_bytes();
+
+	buffer_init(&b.bytes);
+	for (fill(&b, f); b.count; fill(&b, f)) {
+		double begun = now();
+
+		work(w, &b);
+		seconds += now() - begun;
+		events += b.count;
+	}
+	buffer_deinit(&b.bytes);
+	free(b.rows);
+
+	struct shard_counters c = shard_counters(w->shard);
+
+	printf("events=%llu refused=%llu ns_per_event=%.0f events_per_s=%.0f groups=%llu "
+	       "entities=%llu ledger_entries=%llu heap_per_entity=%.0f\n",
+		(unsigned long long)events, (unsigned long long)w->refused,
+		seconds * 1e9 / (double)events, (double)events / seconds,
+		(unsigned long long)c.groups, (unsigned long long)c.entities,
+		(unsigned long long)c.ledger_entries,
+		(double)(heap_bytes() - before) / (double)c.entities);
+}
+
+int main(int argc, char **argv)
+{
+	char text[256] = "";
+	struct buffer message;
+	struct plan *plan;
+	struct zone zone;
+	struct funnel f;
+
+	if (argc < 7)
+		return 2;
+	buffer_init(&message);
+	if (definition_file_plan(argv[1], &plan, &message) ||
+		zone_file_load("Asia/Jakarta", &zone, text, sizeof(text))) {
+		fprintf(stderr, "core: %.*s%s\n", (int)message.len, (const char *)message.data,
+			text);
+		return 1;
+	}
+	const struct calendar calendar = { &zone, 1, 1 };
+	const struct tenant_book book = {
+		.calendars = &calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
+	};
+	const struct shard_settings settings = { .plan = plan,
+		.tenants = &book,
+		.store = { 100000000, 0 },
+		.groups = { 20000000, 100000000 },
+		.snapshots = { .publish_interval_ms = 1000,
+			.refresh_ms = 600000,
+			.rank_interval_ms = 2000,
+			.restate_interval_ms = 60000,
+			.rank_top = 50,
+			.finals_max = 4000000 },
+		.hash_seed = 1 };
+	struct schema_store *schemas = schema_store_new(NULL);
+	struct work w = { .shard = shard_new(&settings),
+		.codec = codec_new(schemas, CODEC_BARE, 1 << 20),
+		.step_ms = strtoll(argv[6], NULL, 10) };
+
+	arena_init(&w.arena, 0);
+	funnel_init(&f, strtoull(argv[2], NULL, 10), (uint32_t)strtoul(argv[3], NULL, 10),
+		(uint32_t)strtoul(argv[4], NULL, 10), (uint32_t)strtoul(argv[5], NULL, 10));
+	run(&w, &f);
+	funnel_deinit(&f);
+	arena_deinit(&w.arena);
+	shard_free(w.shard);
+	codec_free(w.codec);
+	schema_store_free(schemas);
+	zone_deinit(&zone);
+	plan_free(plan);
+	buffer_deinit(&message);
+	return 0;
+}
