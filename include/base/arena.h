@@ -1,7 +1,7 @@
 /*
  * arena: memory that is given out piece by piece and taken back all at once.
  *
- * Pieces are zeroed and aligned to 16 bytes, never move, and live until arena_reset or
+ * Pieces are zeroed (but for arena_alloc_raw) and aligned to 16 bytes, never move, and live until arena_reset or
  * arena_deinit. Reset keeps the blocks, so a batch arena stops allocating once it has seen its
  * largest batch. Under AddressSanitizer memory not given out is poisoned: use after a reset is
  * reported.
@@ -29,6 +29,8 @@ void arena_reset(struct arena *arena);
 
 /* NULL only when bytes_max would be exceeded. bytes may be 0: a pointer of its own. */
 void *arena_alloc(struct arena *arena, size_t bytes);
+/* The same without the zeroes, for what is written over at once. */
+void *arena_alloc_raw(struct arena *arena, size_t bytes);
 /* `length` bytes of text and a NUL; NULL as arena_alloc. */
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/decimal.h"
 #include "base/slice.h"
@@ -29,14 +30,14 @@ void buffer_deinit(struct buffer *);
 void buffer_reset(struct buffer *);
 /* Makes room for `bytes` more; answers where they would start. The caller writes there and adds to
  * len. */
-uint8_t *buffer_reserve(struct buffer *, size_t bytes);
-void buffer_put(struct buffer *, const void *bytes, size_t count);
-void buffer_put_u8(struct buffer *, uint8_t);
+static inline uint8_t *buffer_reserve(struct buffer *, size_t bytes);
+static inline void buffer_put(struct buffer *, const void *bytes, size_t count);
+static inline void buffer_put_u8(struct buffer *, uint8_t);
 void buffer_put_u32le(struct buffer *, uint32_t);
 void buffer_put_u64le(struct buffer *, uint64_t);
 void buffer_put_u32be(struct buffer *, uint32_t);
-void buffer_put_varint(struct buffer *, uint64_t);
-void buffer_put_zigzag(struct buffer *, int64_t);
+static inline void buffer_put_varint(struct buffer *, uint64_t);
+static inline void buffer_put_zigzag(struct buffer *, int64_t);
 void buffer_put_i128(struct buffer *, i128);
 /* Length as a varint, then the bytes. */
 void buffer_put_slice(struct buffer *, struct slice);
@@ -52,6 +53,46 @@ const char *buffer_text(struct buffer *);
 static inline struct slice buffer_slice(const struct buffer *b)
 {
 	return (struct slice){ (const char *)b->data, b->len };
+}
+
+/* Where checkpoints and records are written number by number these are inline; the room is made elsewhere. */
+enum { BUFFER_VARINT_BYTES_MAX = 10 };
+uint8_t *buffer_grow(struct buffer *, size_t bytes);
+
+static inline uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
+{
+	return b->data && b->cap - b->len >= bytes ? b->data + b->len : buffer_grow(b, bytes);
+}
+
+static inline void buffer_put(struct buffer *b, const void *bytes, size_t count)
+{
+	if (count == 0)
+		return;
+	memcpy(buffer_reserve(b, count), bytes, count);
+	b->len += count;
+}
+
+static inline void buffer_put_u8(struct buffer *b, uint8_t value)
+{
+	*buffer_reserve(b, 1) = value;
+	b->len++;
+}
+
+static inline void buffer_put_varint(struct buffer *b, uint64_t value)
+{
+	uint8_t *at = buffer_reserve(b, BUFFER_VARINT_BYTES_MAX);
+
+	while (value >= 0x80) {
+		*at++ = (uint8_t)(value | 0x80);
+		value >>= 7;
+	}
+	*at++ = (uint8_t)value;
+	b->len = (size_t)(at - b->data);
+}
+
+static inline void buffer_put_zigzag(struct buffer *b, int64_t value)
+{
+	buffer_put_varint(b, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
 }
 
 #define _cleanup_buffer_ __attribute__((cleanup(buffer_deinit)))

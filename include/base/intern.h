@@ -20,9 +20,21 @@
 
 struct intern_block;
 
+enum { INTERN_SHORT_MAX = 23, INTERN_CHUNK_BITS = 10 };
+
+/* Half a cache line, with the text itself if it is short: a search that hits touches the index and this. */
+struct intern_entry {
+	uint32_t len;
+	uint32_t hint; /* see intern_hint */
+	union {
+		char near[INTERN_SHORT_MAX + 1];
+		const char *far; /* into a block */
+	} text;
+};
+
 struct intern {
-	struct slice *texts; /* owned; texts[id - 1] */
-	uint32_t count, capacity;
+	struct intern_entry **chunks; /* owned; of 2^INTERN_CHUNK_BITS each, which never move */
+	uint32_t count, chunk_count, chunk_capacity;
 	struct index index;	     /* hash of the text -> id */
 	struct intern_block *blocks; /* owned; the newest first */
 	size_t bytes;		     /* see intern_bytes */
@@ -37,6 +49,12 @@ void intern_deinit(struct intern *in);
 uint32_t intern_add(struct intern *in, struct slice text);
 /* 0 = absent. */
 uint32_t intern_find(const struct intern *in, struct slice text);
+/*
+ * A word beside the text that the table's owner may use to remember where it keeps what the text names, 0 at first. Not a promise:
+ * who reads it looks whether it is so.
+ */
+uint32_t intern_hint(const struct intern *in, uint32_t id);
+void intern_set_hint(struct intern *in, uint32_t id, uint32_t hint);
 /* id 0 gives the empty slice; an id that was never given out is asserted against. Borrowed from the
  * table. */
 struct slice intern_text(const struct intern *in, uint32_t id);

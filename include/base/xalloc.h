@@ -19,6 +19,8 @@
 void *x_malloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 /* Zeroed; count * size is checked for overflow (aborts). */
 void *x_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+/* Not zeroed; bytes a multiple of the alignment. */
+void *x_aligned_alloc(size_t alignment, size_t bytes) __attribute__((malloc, returns_nonnull));
 void *x_realloc(void *old, size_t bytes) __attribute__((returns_nonnull));
 /* As x_realloc for count elements; the product is checked. */
 void *x_realloc_array(void *old, size_t count, size_t size) __attribute__((returns_nonnull));

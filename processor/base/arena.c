@@ -82,7 +82,7 @@ static void add_block(struct arena *arena, size_t bytes)
 	arena->current = block;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes)
+void *arena_alloc_raw(struct arena *arena, size_t bytes)
 {
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
@@ -105,16 +105,25 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	arena->current->used += rounded;
 	arena->used_bytes += rounded;
 	ASAN_UNPOISON_MEMORY_REGION(piece, bytes);
-	memset(piece, 0, bytes);
 	return piece;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes)
+{
+	void *piece = arena_alloc_raw(arena, bytes);
+
+	return piece ? memset(piece, 0, bytes) : NULL;
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)
 {
-	char *copy = length == SIZE_MAX ? NULL : arena_alloc(arena, length + 1);
+	char *copy = length == SIZE_MAX ? NULL : arena_alloc_raw(arena, length + 1);
 
-	if (copy && length)
+	if (!copy)
+		return NULL;
+	if (length)
 		memcpy(copy, text, length);
+	copy[length] = '\0';
 	return copy;
 }
 

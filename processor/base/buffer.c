@@ -6,7 +6,7 @@
 
 #include "base/xalloc.h"
 
-enum { BUFFER_BYTES_MIN = 64, VARINT_BYTES_MAX = 10, VARINT_128_BYTES_MAX = 19 };
+enum { BUFFER_BYTES_MIN = 64, VARINT_128_BYTES_MAX = 19 };
 
 void buffer_init(struct buffer *b)
 {
@@ -24,10 +24,8 @@ void buffer_reset(struct buffer *b)
 	b->len = 0;
 }
 
-uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
+uint8_t *buffer_grow(struct buffer *b, size_t bytes)
 {
-	if (b->cap - b->len >= bytes && b->data)
-		return b->data + b->len;
 	assert(bytes <= SIZE_MAX / 4 && b->len <= SIZE_MAX / 4);
 	size_t cap = b->cap ? b->cap : BUFFER_BYTES_MIN;
 
@@ -36,20 +34,6 @@ uint8_t *buffer_reserve(struct buffer *b, size_t bytes)
 	b->data = x_realloc(b->data, cap);
 	b->cap = cap;
 	return b->data + b->len;
-}
-
-void buffer_put(struct buffer *b, const void *bytes, size_t count)
-{
-	if (count == 0)
-		return;
-	memcpy(buffer_reserve(b, count), bytes, count);
-	b->len += count;
-}
-
-void buffer_put_u8(struct buffer *b, uint8_t value)
-{
-	*buffer_reserve(b, 1) = value;
-	b->len++;
 }
 
 void buffer_put_u32le(struct buffer *b, uint32_t value)
@@ -77,23 +61,6 @@ void buffer_put_u32be(struct buffer *b, uint32_t value)
 	for (unsigned i = 0; i < 4; i++)
 		at[i] = (uint8_t)(value >> (24 - 8 * i));
 	b->len += 4;
-}
-
-void buffer_put_varint(struct buffer *b, uint64_t value)
-{
-	uint8_t *at = buffer_reserve(b, VARINT_BYTES_MAX);
-
-	while (value >= 0x80) {
-		*at++ = (uint8_t)(value | 0x80);
-		value >>= 7;
-	}
-	*at++ = (uint8_t)value;
-	b->len = (size_t)(at - b->data);
-}
-
-void buffer_put_zigzag(struct buffer *b, int64_t value)
-{
-	buffer_put_varint(b, ((uint64_t)value << 1) ^ (value < 0 ? UINT64_MAX : 0));
 }
 
 void buffer_put_i128(struct buffer *b, i128 value)

@@ -14,86 +14,54 @@ void index_init(struct index *ix)
 
 void index_deinit(struct index *ix)
 {
-	free(ix->hashes);
-	free(ix->values);
+	free(ix->places);
 	index_init(ix);
 }
 
 void index_reset(struct index *ix)
 {
 	if (ix->capacity)
-		memset(ix->hashes, 0, ix->capacity * sizeof(*ix->hashes));
+		memset(ix->places, 0, ix->capacity * sizeof(*ix->places));
 	ix->count = 0;
 }
 
-static uint64_t kept_hash(uint64_t hash)
+static void place(struct index *ix, struct index_place item)
 {
-	return hash ? hash : 1;
-}
+	size_t at = item.tag >> ix->shift;
 
-/* Fibonacci hashing: the upper bits of the product depend on all bits of the hash, so a poor one
- * does no great harm. */
-static size_t home_of(const struct index *ix, uint64_t hash)
-{
-	return (size_t)((hash * 0x9e3779b97f4a7c15u) >> ix->shift);
-}
-
-static void place(struct index *ix, uint64_t hash, uint32_t value)
-{
-	size_t at = home_of(ix, hash);
-
-	while (ix->hashes[at])
+	while (ix->places[at].tag)
 		at = (at + 1) & (ix->capacity - 1);
-	ix->hashes[at] = hash;
-	ix->values[at] = value;
+	ix->places[at] = item;
 }
 
 static void grow_to(struct index *ix, size_t capacity)
 {
 	struct index old = *ix;
 
-	ix->hashes = x_calloc(capacity, sizeof(*ix->hashes));
-	ix->values = x_calloc(capacity, sizeof(*ix->values));
+	ix->places = x_calloc(capacity, sizeof(*ix->places));
 	ix->capacity = capacity;
-	ix->shift = 64 - (unsigned)__builtin_ctzll(capacity);
+	ix->shift = 32 - (unsigned)__builtin_ctzll(capacity);
 	for (size_t i = 0; i < old.capacity; i++)
-		if (old.hashes[i])
-			place(ix, old.hashes[i], old.values[i]);
-	free(old.hashes);
-	free(old.values);
+		if (old.places[i].tag)
+			place(ix, old.places[i]);
+	free(old.places);
 }
 
 void index_reserve(struct index *ix, size_t count)
 {
 	size_t capacity = ix->capacity ? ix->capacity : CAPACITY_MIN;
 
-	assert(count <= SIZE_MAX / 8);
+	assert(count <= UINT32_MAX / 2);
 	while (count > capacity / 4 * 3)
 		capacity *= 2;
 	if (capacity > ix->capacity)
 		grow_to(ix, capacity);
 }
 
-bool index_find(const struct index *ix, uint64_t hash, index_equal_fn equal, const void *key,
-	const void *ctx, uint32_t *ret_value)
-{
-	if (ix->count == 0)
-		return false;
-	hash = kept_hash(hash);
-	for (size_t at = home_of(ix, hash); ix->hashes[at]; at = (at + 1) & (ix->capacity - 1)) {
-		if (ix->hashes[at] != hash || !equal(ctx, key, ix->values[at]))
-			continue;
-		if (ret_value)
-			*ret_value = ix->values[at];
-		return true;
-	}
-	return false;
-}
-
 void index_insert(struct index *ix, uint64_t hash, uint32_t value)
 {
 	index_reserve(ix, ix->count + 1);
-	place(ix, kept_hash(hash), value);
+	place(ix, (struct index_place){ index_tag(hash), value });
 	ix->count++;
 }
 
@@ -103,26 +71,26 @@ static void close_hole(struct index *ix, size_t hole)
 {
 	size_t mask = ix->capacity - 1;
 
-	for (size_t at = (hole + 1) & mask; ix->hashes[at]; at = (at + 1) & mask) {
+	for (size_t at = (hole + 1) & mask; ix->places[at].tag; at = (at + 1) & mask) {
 		/* May move only if its home is not between the hole and where it is now. */
-		size_t from_home = (at - home_of(ix, ix->hashes[at])) & mask;
+		size_t from_home = (at - (ix->places[at].tag >> ix->shift)) & mask;
 
 		if (from_home < ((at - hole) & mask))
 			continue;
-		ix->hashes[hole] = ix->hashes[at];
-		ix->values[hole] = ix->values[at];
+		ix->places[hole] = ix->places[at];
 		hole = at;
 	}
-	ix->hashes[hole] = 0;
+	ix->places[hole].tag = 0;
 }
 
 bool index_remove(struct index *ix, uint64_t hash, uint32_t value)
 {
+	uint32_t tag = index_tag(hash);
+
 	if (ix->count == 0)
 		return false;
-	hash = kept_hash(hash);
-	for (size_t at = home_of(ix, hash); ix->hashes[at]; at = (at + 1) & (ix->capacity - 1)) {
-		if (ix->hashes[at] != hash || ix->values[at] != value)
+	for (size_t at = tag >> ix->shift; ix->places[at].tag; at = (at + 1) & (ix->capacity - 1)) {
+		if (ix->places[at].tag != tag || ix->places[at].value != value)
 			continue;
 		close_hole(ix, at);
 		ix->count--;
@@ -138,7 +106,7 @@ size_t index_count(const struct index *ix)
 
 size_t index_bytes(const struct index *ix)
 {
-	return ix->capacity * (sizeof(*ix->hashes) + sizeof(*ix->values));
+	return ix->capacity * sizeof(*ix->places);
 }
 
 void index_check(const struct index *ix)
@@ -146,12 +114,12 @@ void index_check(const struct index *ix)
 	size_t seen = 0;
 
 	for (size_t i = 0; i < ix->capacity; i++) {
-		if (!ix->hashes[i])
+		if (!ix->places[i].tag)
 			continue;
 		seen++;
-		for (size_t at = home_of(ix, ix->hashes[i]); at != i;
+		for (size_t at = ix->places[i].tag >> ix->shift; at != i;
 			at = (at + 1) & (ix->capacity - 1))
-			assert(ix->hashes[at]);
+			assert(ix->places[at].tag);
 	}
 	assert(seen == ix->count);
 	assert(ix->count <= ix->capacity / 4 * 3);

@@ -28,16 +28,29 @@ void intern_deinit(struct intern *in)
 		free(in->blocks);
 		in->blocks = next;
 	}
-	free(in->texts);
+	for (uint32_t i = 0; i < in->chunk_count; i++)
+		free(in->chunks[i]);
+	free(in->chunks);
 	index_deinit(&in->index);
 	intern_init(in, in->seed, in->bytes_max);
 }
 
+static struct intern_entry *entry_at(const struct intern *in, uint32_t id)
+{
+	assert(id > 0 && id <= in->count);
+	return &in->chunks[(id - 1) >> INTERN_CHUNK_BITS]
+			  [(id - 1) & ((1u << INTERN_CHUNK_BITS) - 1)];
+}
+
+static struct slice entry_text(const struct intern_entry *entry)
+{
+	return (struct slice){ entry->len <= INTERN_SHORT_MAX ? entry->text.near : entry->text.far,
+		entry->len };
+}
+
 static bool text_equals(const void *ctx, const void *key, uint32_t id)
 {
-	const struct intern *in = ctx;
-
-	return slice_equal(in->texts[id - 1], *(const struct slice *)key);
+	return slice_equal(entry_text(entry_at(ctx, id)), *(const struct slice *)key);
 }
 
 /* Keeps the newest block in front as long as it has room; a text larger than a block gets one of
@@ -65,26 +78,41 @@ static char *room_for(struct intern *in, size_t bytes)
 	return at;
 }
 
+/* The next id's, zeroed. */
+static struct intern_entry *add_entry(struct intern *in)
+{
+	if (in->count >> INTERN_CHUNK_BITS == in->chunk_count) {
+		size_t bytes = sizeof(struct intern_entry) << INTERN_CHUNK_BITS;
+
+		X_GROW(in->chunks, in->chunk_count, in->chunk_capacity);
+		in->chunks[in->chunk_count++] =
+			memset(x_aligned_alloc(sizeof(struct intern_entry) * 2, bytes), 0, bytes);
+	}
+	return entry_at(in, ++in->count);
+}
+
 uint32_t intern_add(struct intern *in, struct slice text)
 {
-	uint64_t hash = hash_bytes(text.at ? text.at : "", text.len, in->seed);
+	uint64_t hash = hash_text(text.at, text.len, in->seed);
 	uint32_t id;
 
 	if (index_find(&in->index, hash, text_equals, &text, in, &id))
 		return id;
-	if (text.len > SIZE_MAX / 4 || in->count == UINT32_MAX)
+	if (text.len > UINT32_MAX / 4 || in->count == UINT32_MAX)
 		return 0;
 	size_t cost = text.len + 1 + INTERN_ENTRY_BYTES;
 
 	if (in->bytes_max && (in->bytes > in->bytes_max || cost > in->bytes_max - in->bytes))
 		return 0;
-	char *copy = room_for(in, text.len + 1);
+	struct intern_entry *entry = add_entry(in);
+	char *copy = text.len <= INTERN_SHORT_MAX ? entry->text.near : room_for(in, text.len + 1);
 
 	if (text.len)
 		memcpy(copy, text.at, text.len);
 	copy[text.len] = '\0';
-	X_GROW(in->texts, in->count, in->capacity);
-	in->texts[in->count++] = (struct slice){ copy, text.len };
+	entry->len = (uint32_t)text.len;
+	if (text.len > INTERN_SHORT_MAX)
+		entry->text.far = copy;
 	in->bytes += cost;
 	index_insert(&in->index, hash, in->count);
 	return in->count;
@@ -92,17 +120,27 @@ uint32_t intern_add(struct intern *in, struct slice text)
 
 uint32_t intern_find(const struct intern *in, struct slice text)
 {
-	uint64_t hash = hash_bytes(text.at ? text.at : "", text.len, in->seed);
+	uint64_t hash = hash_text(text.at, text.len, in->seed);
 	uint32_t id = 0;
 
 	index_find(&in->index, hash, text_equals, &text, in, &id);
 	return id;
 }
 
+uint32_t intern_hint(const struct intern *in, uint32_t id)
+{
+	return entry_at(in, id)->hint;
+}
+
+void intern_set_hint(struct intern *in, uint32_t id, uint32_t hint)
+{
+	entry_at(in, id)->hint = hint;
+}
+
 struct slice intern_text(const struct intern *in, uint32_t id)
 {
 	assert(id <= in->count);
-	return id ? in->texts[id - 1] : (struct slice){ "", 0 };
+	return id ? entry_text(entry_at(in, id)) : (struct slice){ "", 0 };
 }
 
 uint32_t intern_count(const struct intern *in)

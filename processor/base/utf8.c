@@ -1,7 +1,6 @@
 #include "base/utf8.h"
 
 #include <stdint.h>
-#include <string.h>
 
 /* Unicode 15, table 3-7: the lead byte decides the length and the range of the second byte. */
 static size_t lead_length(uint8_t lead, uint8_t *ret_low, uint8_t *ret_high)
@@ -39,16 +38,12 @@ bool utf8_valid(const void *bytes, size_t count)
 	const uint8_t *at = bytes;
 	size_t i = 0;
 
+	if (utf8_is_ascii(at, count))
+		return true;
 	while (i < count) {
-		uint64_t word;
-
-		/* Most text is ASCII: eight bytes at a step. */
-		if (count - i >= 8) {
-			memcpy(&word, at + i, 8);
-			if (!(word & 0x8080808080808080u)) {
-				i += 8;
-				continue;
-			}
+		if (count - i >= 8 && utf8_is_ascii(at + i, 8)) {
+			i += 8;
+			continue;
 		}
 		size_t length = utf8_character(at + i, count - i);
 

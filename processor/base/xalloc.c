@@ -27,6 +27,15 @@ void *x_calloc(size_t count, size_t size)
 	return fresh;
 }
 
+void *x_aligned_alloc(size_t alignment, size_t bytes)
+{
+	void *fresh = aligned_alloc(alignment, bytes);
+
+	if (!fresh)
+		die("aligned_alloc", 1, bytes);
+	return fresh;
+}
+
 void *x_realloc(void *old, size_t bytes)
 {
 	void *fresh = realloc(old, bytes ? bytes : 1);

@@ -4,18 +4,21 @@
  * period, until all has been read; a key is then said though it is nothing, or nothing else than what was remembered. A stock's facts
  * show in every later period.
  */
+#include <assert.h>
+
 #include "base/hash.h"
 #include "core/snapshot_inside.h"
 
-/* Each a set of its own in one index: the hash of both is unique, hash_u64 being a bijection. */
+/* Each a set of its own in one index, whose values are an id, doubled, and the kind. */
 enum doubted {
 	DOUBTED_CELL, /* a flow's facts in the period: they show in the next one too */
 	DOUBTED_GROUP, /* of a period: noted by a process before, which forgot the cells; of a closing: all its history */
 };
 
-static uint64_t hash_of(enum doubted kind, uint32_t id)
+static uint32_t doubted_value(enum doubted kind, uint32_t id)
 {
-	return hash_u64((uint64_t)kind << 32 | id);
+	assert(id <= UINT32_MAX / 2);
+	return id << 1 | kind;
 }
 
 static bool is_same(const void *ctx, const void *key, uint32_t value)
@@ -26,13 +29,15 @@ static bool is_same(const void *ctx, const void *key, uint32_t value)
 
 static bool has(const struct index *in, enum doubted kind, uint32_t id)
 {
-	return index_find(in, hash_of(kind, id), is_same, &id, NULL, NULL);
+	uint32_t value = doubted_value(kind, id);
+
+	return index_find(in, hash_u64(value), is_same, &value, NULL, NULL);
 }
 
 static void note(struct index *in, enum doubted kind, uint32_t id)
 {
 	if (!has(in, kind, id))
-		index_insert(in, hash_of(kind, id), id);
+		index_insert(in, hash_u64(doubted_value(kind, id)), doubted_value(kind, id));
 }
 
 void snapshot_doubt_cell(struct closed_period *p, uint32_t cell)
@@ -55,9 +60,9 @@ bool snapshot_doubt_next(const struct closing *closing, size_t *cursor, uint32_t
 	const struct index *in = &closing->doubted_groups;
 
 	for (; *cursor < in->capacity; ++*cursor) {
-		if (!in->hashes[*cursor])
+		if (!in->places[*cursor].tag)
 			continue;
-		*ret_group = in->values[(*cursor)++];
+		*ret_group = in->places[(*cursor)++].value >> 1;
 		return true;
 	}
 	return false;
@@ -68,11 +73,11 @@ static void visit(const struct collecting *c, const struct index *in,
 	void (*due)(struct closed_round *, uint32_t group))
 {
 	for (size_t i = 0; i < in->capacity; i++) {
-		uint32_t id = in->values[i];
+		uint32_t id = in->places[i].value >> 1;
 
-		if (!in->hashes[i])
+		if (!in->places[i].tag)
 			continue;
-		if (in->hashes[i] == hash_of(DOUBTED_CELL, id))
+		if ((in->places[i].value & 1) == DOUBTED_CELL)
 			id = cell_at(c->view->groups, id)->group;
 		due(&c->s->round, id);
 	}

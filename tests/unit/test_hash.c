@@ -42,11 +42,30 @@ static void test_every_bit_counts(void **state)
 	assert_true(hash_combine(1, 2) != hash_combine(2, 1));
 }
 
+/* Of texts of every length: each byte decides, and so does the length. */
+static void test_texts(void **state)
+{
+	char text[40] = { 0 }, other[40];
+
+	(void)state;
+	assert_true(hash_text(NULL, 0, 1) == hash_text("", 0, 1));
+	for (size_t length = 1; length <= sizeof(text); length++) {
+		assert_true(hash_text(text, length, 1) != hash_text(text, length - 1, 1));
+		assert_true(hash_text(text, length, 1) != hash_text(text, length, 2));
+		for (size_t i = 0; i < length; i++) {
+			memcpy(other, text, sizeof(text));
+			other[i] = 'x';
+			assert_true(hash_text(text, length, 1) != hash_text(other, length, 1));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_known_values),
 		cmocka_unit_test(test_every_bit_counts),
+		cmocka_unit_test(test_texts),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

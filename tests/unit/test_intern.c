@@ -114,6 +114,30 @@ static void test_large_texts(void **state)
 	free(large);
 }
 
+/* Short texts lie in the entry, longer ones elsewhere; a hint lies beside either. */
+static void test_short_long_and_hints(void **state)
+{
+	char text[INTERN_SHORT_MAX + 3];
+	struct intern in;
+
+	(void)state;
+	intern_init(&in, 1, 0);
+	memset(text, 'a', sizeof(text));
+	for (uint32_t i = 1; i <= sizeof(text); i++) {
+		assert_int_equal(intern_add(&in, (struct slice){ text, i }), i);
+		assert_int_equal(intern_hint(&in, i), 0);
+		intern_set_hint(&in, i, 1000 + i);
+	}
+	for (uint32_t i = 1; i <= sizeof(text); i++) {
+		struct slice got = intern_text(&in, i);
+
+		assert_true(slice_equal(got, (struct slice){ text, i }));
+		assert_int_equal(got.at[got.len], 0);
+		assert_int_equal(intern_hint(&in, i), 1000 + i);
+	}
+	intern_deinit(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -121,6 +145,7 @@ int main(void)
 		cmocka_unit_test(test_none_and_empty),
 		cmocka_unit_test(test_limit_depends_on_contents_only),
 		cmocka_unit_test(test_large_texts),
+		cmocka_unit_test(test_short_long_and_hints),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

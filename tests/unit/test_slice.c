@@ -20,6 +20,24 @@ static void test_equal_and_order(void **state)
 	assert_int_equal(slice_compare(slice_of(NULL), SLICE_LIT("")), 0);
 }
 
+static void test_equal_at_every_length(void **state)
+{
+	char a[24] = { 0 }, b[24] = { 0 };
+
+	(void)state;
+	for (size_t length = 1; length <= sizeof(a); length++) {
+		assert_true(slice_equal((struct slice){ a, length }, (struct slice){ b, length }));
+		assert_false(
+			slice_equal((struct slice){ a, length }, (struct slice){ b, length - 1 }));
+		for (size_t i = 0; i < length; i++) {
+			b[i] = 1;
+			assert_false(slice_equal(
+				(struct slice){ a, length }, (struct slice){ b, length }));
+			b[i] = 0;
+		}
+	}
+}
+
 static void test_trim_and_prefix(void **state)
 {
 	(void)state;
@@ -34,6 +52,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_equal_and_order),
+		cmocka_unit_test(test_equal_at_every_length),
 		cmocka_unit_test(test_trim_and_prefix),
 	};
 
