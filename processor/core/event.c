@@ -1,6 +1,7 @@
 #include "core/event.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,27 +35,44 @@ bool event_time_is_sane(int64_t ms)
 
 /* ---- order ---------------------------------------------------------------------------------------------- */
 
-static uint64_t hash_slice(uint64_t hash, struct slice text)
+/*
+ * One step of the image's hash, once per field of every event: for a given hash no two values, and for a given value no two
+ * hashes, end alike.
+ */
+static inline uint64_t hash_step(uint64_t hash, uint64_t value)
 {
-	return hash_combine(hash, hash_bytes(text.at != NULL ? text.at : "", text.len, text.len));
+	hash = ((hash << 23 | hash >> 41) ^ value) * 0x9fb21c651e98df25u;
+	return hash ^ hash >> 29;
 }
 
+static inline uint64_t hash_slice(uint64_t hash, struct slice text)
+{
+	uint64_t words[2];
+
+	hash = hash_step(hash, text.len);
+	if (text.len > 16)
+		return hash_step(hash, hash_bytes(text.at, text.len, 0));
+	hash_words(text.at, text.len, words);
+	return hash_step(hash_step(hash, words[0]), words[1]);
+}
+
+/* What is null is not in it; the place of what is not, is. */
 static uint64_t hash_values(uint64_t hash, const struct model_field *fields, size_t count,
 	const struct event_value *values)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct event_value *value = &values[i];
 
-		hash = hash_combine(hash, value->is_null ? 1 : 2);
 		if (value->is_null)
 			continue;
+		hash = hash_step(hash, i);
 		if (fields[i].type == VALUE_STRING)
 			hash = hash_slice(hash, value->text);
 		else if (fields[i].type != VALUE_LIST)
-			hash = hash_combine(hash, (uint64_t)value->i);
+			hash = hash_step(hash, (uint64_t)value->i);
 		else
 			for (size_t row = 0; value->list != NULL && row < value->list->count; row++)
-				hash = hash_values(hash_combine(hash, row), fields[i].list->fields,
+				hash = hash_values(hash_step(hash, row), fields[i].list->fields,
 					fields[i].list->field_count,
 					value->list->cells + row * fields[i].list->field_count);
 	}
@@ -66,44 +84,48 @@ static uint64_t image_hash(const struct event *event)
 	const struct model_entity *model = &model_table[event->type];
 	uint64_t hash = hash_slice((uint64_t)event->op, event->event_id), unordered = 0;
 
-	hash = hash_combine(hash, event->excluded);
+	hash = hash_step(hash, event->excluded);
 	hash = hash_values(hash, model->fields, model->field_count, event->fields);
 	for (size_t i = 0; i < event->merged_count; i++)
 		hash = hash_slice(hash, event->merged_ids[i]);
 	/* Maps have no order: their entries' hashes are added. */
 	for (size_t i = 0; i < event->ext_count; i++)
-		unordered += hash_slice(hash_slice(7, event->ext[i].key), event->ext[i].value);
-	return hash_combine(hash, unordered);
+		unordered +=
+			hash_u64(hash_slice(hash_slice(7, event->ext[i].key), event->ext[i].value));
+	return hash_u64(hash_step(hash, unordered));
 }
 
-static int hex_digit(char c)
+/*
+ * Eight hexadecimal digits at a time, each byte of the word one of them, the first in the lowest: false where one is none. No sum
+ * of two bytes below 0x80 carries into the next one.
+ */
+static bool parse_digits(uint64_t word, uint8_t ret[4])
 {
-	return c >= '0' && c <= '9'   ? c - '0'
-	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
-	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
+	const uint64_t ones = 0x0101010101010101u, high = ones * 0x80;
+	uint64_t digit = word ^ ones * 0x30, letter = (word | ones * 0x20) ^ ones * 0x60, bytes;
+	uint32_t four;
+	uint64_t good = ~(digit + ones * 0x76) | (~(letter + ones * 0x79) & (letter + ones * 0x7f));
+
+	if (word & high || (good & high) != high)
+		return false;
+	bytes = (word & ones * 0x0f) + (word >> 6 & ones) * 9;
+	bytes = (bytes << 4 | bytes >> 8) & 0x00ff00ff00ff00ffu;
+	bytes = (bytes | bytes >> 8) & 0x0000ffff0000ffffu;
+	four = htole32((uint32_t)(bytes | bytes >> 16));
+	memcpy(ret, &four, sizeof(four));
+	return true;
 }
 
 static bool parse_uuid(struct slice text, uint8_t id[16])
 {
-	size_t digits = 0;
+	const char *at = text.at;
 
-	if (text.len != 36)
+	if (text.len != 36 || at[8] != '-' || at[13] != '-' || at[18] != '-' || at[23] != '-')
 		return false;
-	memset(id, 0, 16);
-	for (size_t i = 0; i < text.len; i++) {
-		if (i == 8 || i == 13 || i == 18 || i == 23) {
-			if (text.at[i] != '-')
-				return false;
-			continue;
-		}
-		int digit = hex_digit(text.at[i]);
-		if (digit < 0)
-			return false;
-		id[digits / 2] = (uint8_t)(id[digits / 2] << 4 | digit);
-		digits++;
-	}
-	return true;
+	return parse_digits(hash_word(at, 8), id) &&
+	       parse_digits(hash_word(at + 9, 4) | hash_word(at + 14, 4) << 32, id + 4) &&
+	       parse_digits(hash_word(at + 19, 4) | hash_word(at + 24, 4) << 32, id + 8) &&
+	       parse_digits(hash_word(at + 28, 8), id + 12);
 }
 
 struct order_key event_order(const struct event *event)
@@ -144,7 +166,8 @@ int order_compare(const struct order_key *a, const struct order_key *b)
 
 #define BAD(...) (snprintf(ret_reason, EVENT_REASON_MAX, __VA_ARGS__), 1)
 
-static int check_text(struct slice text, const char *name, bool required, char *ret_reason)
+/* What is wrong with a text, if anything. */
+static int explain_text(struct slice text, const char *name, bool required, char *ret_reason)
 {
 	if (required && text.len == 0)
 		return BAD("%s is empty", name);
@@ -153,6 +176,14 @@ static int check_text(struct slice text, const char *name, bool required, char *
 	if (!utf8_valid(text.at != NULL ? text.at : "", text.len))
 		return BAD("%s is not valid UTF-8", name);
 	return 0;
+}
+
+static inline int check_text(struct slice text, const char *name, bool required, char *ret_reason)
+{
+	/* Nearly every text is a short one of ASCII. */
+	if (text.len > 0 && text.len <= ID_TEXT_MAX && utf8_is_ascii(text.at, text.len))
+		return 0;
+	return explain_text(text, name, required, ret_reason);
 }
 
 static int check_time(
@@ -222,10 +253,8 @@ static bool has_currency(const struct event *event)
 	return currency != NULL && !currency->is_null && slice_trim(currency->text).len > 0;
 }
 
-static bool has_money(const struct model_field *field, const struct event_value *value)
+static inline bool has_money(const struct model_field *field, const struct event_value *value)
 {
-	if (value->is_null)
-		return false;
 	if (field->type == VALUE_LIST && value->list != NULL && value->list->count > 0)
 		for (size_t i = 0; i < field->list->field_count; i++)
 			if (field->list->fields[i].type == VALUE_MONEY)
@@ -263,6 +292,8 @@ static int check_fields(const struct event *event, char *ret_reason)
 	const struct model_entity *model = &model_table[event->type];
 
 	for (size_t i = 0; i < model->field_count; i++) {
+		if (event->fields[i].is_null)
+			continue;
 		if (check_value(event, &model->fields[i], &event->fields[i], ret_reason))
 			return 1;
 		/* Money of no currency could be added to anything. Lists' amounts are in the currency of their owner. */

@@ -514,6 +514,8 @@ static inline const uint8_t *usual_decimal(const uint8_t *at, const uint8_t *end
 	return at + length;
 }
 
+static const struct event_list no_rows; /* of whoever has none; not to be written to */
+
 /*
  * The kinds and forms that nearly all fields have, with the place in a register and no fault to report: where it answers
  * NULL, run_step reads the field again from its start and finds out.
@@ -521,16 +523,19 @@ static inline const uint8_t *usual_decimal(const uint8_t *at, const uint8_t *end
 static inline const uint8_t *usual_step(const struct codec_step *step, const uint8_t *at,
 	const uint8_t *end, struct event_value *value)
 {
+	/* Nulls and lists of no rows are one byte, and there may be many of them at the end. */
+	if (step->null_branch && at < end && *at == (step->null_branch - 1) * 2) {
+		value->is_null = true;
+		return at + 1;
+	}
+	if (step->kind == CODEC_LIST && !step->null_branch && at < end && *at == 0) {
+		value->list = (struct event_list *)(uintptr_t)&no_rows;
+		return at + 1;
+	}
 	if (end - at < USUAL_BYTES)
 		return NULL;
-	if (step->null_branch) {
-		if (*at == (step->null_branch - 1) * 2) {
-			value->is_null = true;
-			return at + 1;
-		}
-		if (*at++ & 0xfd)
-			return NULL;
-	}
+	if (step->null_branch && *at++ & 0xfd)
+		return NULL;
 	switch ((enum codec_kind)step->kind) {
 	case CODEC_TEXT:
 		return usual_text(at, end, value);

@@ -276,7 +276,7 @@ static void on_queue_filled(rd_kafka_t *client, void *context)
 
 static struct slice copy_bytes(struct source_kafka *kafka, const void *bytes, size_t length)
 {
-	char *copy = arena_alloc(&kafka->arena, length + 1);
+	char *copy = arena_alloc_raw(&kafka->arena, length);
 
 	if (bytes == NULL || copy == NULL)
 		return (struct slice){ NULL, 0 };

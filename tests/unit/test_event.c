@@ -169,6 +169,33 @@ static void test_s1_uuids_are_their_numbers(void **state)
 	assert_memory_equal(key.id, "e1\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
 }
 
+/* At every place every byte: a digit in either case, or no UUID. */
+static void test_s1_digits_of_uuids(void **state)
+{
+	struct event *a = event_make(*state, ENTITY_LEAD, "L1", 1, NULL);
+	char text[] = "10000000-0000-0000-0000-000000000000";
+
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		for (int byte = 1; byte < 256; byte++) {
+			const char *digits = "0123456789abcdefABCDEF",
+				   *found = strchr(digits, byte);
+			bool is_dash = text[i] == '-',
+			     is_uuid = is_dash ? byte == '-' : found != NULL;
+			char before = text[i];
+			struct order_key key;
+
+			text[i] = (char)byte;
+			a->event_id = slice_of(text);
+			key = event_order(a);
+			assert_int_equal(!memcmp(key.id, text, sizeof(key.id)), !is_uuid);
+			if (is_uuid && !is_dash && i < 2)
+				assert_int_equal(key.id[0] >> (i ? 0 : 4) & 15,
+					(found - digits) < 16 ? found - digits
+							      : found - digits - 6);
+			text[i] = before;
+		}
+}
+
 /* Ids that agree in their first 16 bytes are still two events. */
 static void test_s1_long_ids_do_not_tie(void **state)
 {
@@ -439,6 +466,7 @@ int main(void)
 		cmocka_unit_test(test_s1_envelope_counts_too),
 		cmocka_unit_test(test_s1_a_map_has_no_order),
 		cmocka_unit_test(test_s1_uuids_are_their_numbers),
+		cmocka_unit_test(test_s1_digits_of_uuids),
 		cmocka_unit_test(test_s1_long_ids_do_not_tie),
 		cmocka_unit_test(test_s1_a_total_order),
 		cmocka_unit_test(test_s9_past_tense_more_than_48_hours_ahead),
