@@ -25,6 +25,12 @@ int64_t tier_res_ms(enum ledger_tier);
 
 /* The local day that contains t. */
 struct time_bounds edge_day(const struct calendar *, int64_t t_ms);
+/* The same, with the last few days remembered: nearly all that is asked lies in today and yesterday. Zeroed at first. */
+struct edge_days {
+	struct time_bounds kept[4];
+	uint32_t next;
+};
+struct time_bounds edge_day_kept(struct edge_days *, const struct calendar *, int64_t t_ms);
 /* The cell that contains t, of the grid of `res_ms` (0: the day itself), given t's day. */
 struct time_bounds edge_cell(struct time_bounds day, int64_t res_ms, int64_t t_ms);
 

@@ -7,6 +7,7 @@
 #ifndef CORE_LEDGER_INSIDE_H
 #define CORE_LEDGER_INSIDE_H
 
+#include "core/edge.h"
 #include "core/ledger.h"
 
 enum ledger_mark { MARK_CLEAN, MARK_DIRTY, MARK_WRITTEN }; /* written: by a cut that is not confirmed yet */
@@ -24,6 +25,7 @@ struct ledger {
 	const struct plan *plan;             /* borrowed, as the two below */
 	struct group_table *groups;
 	const struct calendar *calendar;
+	struct edge_days *days;              /* owned: of the calendar, remembered */
 	int64_t clock_ms;                    /* where all edges stand; INT64_MIN before the first advance */
 	bool is_settled;                     /* the bounds are where this clock puts them: nothing to roll up or fold */
 	int64_t *positions;                  /* [edge_count]: where each edge stands */

@@ -32,6 +32,19 @@ struct time_bounds edge_day(const struct calendar *calendar, int64_t t_ms)
 	return day;
 }
 
+struct time_bounds edge_day_kept(
+	struct edge_days *days, const struct calendar *calendar, int64_t t_ms)
+{
+	enum { COUNT = sizeof(days->kept) / sizeof(days->kept[0]) };
+
+	for (uint32_t i = 0; i < COUNT; i++)
+		if (days->kept[i].start_ms <= t_ms && t_ms < days->kept[i].end_ms)
+			return days->kept[i];
+	days->kept[days->next] = edge_day(calendar, t_ms);
+	days->next = (days->next + 1) % COUNT;
+	return days->kept[(days->next + COUNT - 1) % COUNT];
+}
+
 struct time_bounds edge_cell(struct time_bounds day, int64_t res_ms, int64_t t_ms)
 {
 	struct time_bounds cell;

@@ -115,6 +115,7 @@ struct ledger *ledger_new(
 	l->calendar = calendar;
 	l->clock_ms = INT64_MIN;
 	l->is_settled = true;
+	l->days = x_calloc(1, sizeof(*l->days));
 	l->positions = x_calloc(plan->edge_count + 1, sizeof(*l->positions));
 	l->due_ms = x_calloc(plan->edge_count + 1, sizeof(*l->due_ms));
 	for (uint32_t e = 0; e < plan->edge_count; e++)
@@ -145,6 +146,7 @@ void ledger_free(struct ledger *l)
 	free(l->gone);
 	free(l->positions);
 	free(l->due_ms);
+	free(l->days);
 	free(l);
 }
 
@@ -197,7 +199,7 @@ static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER
 			if (l->positions[e] < least)
 				least = l->positions[e];
 		}
-		least = edge_cell(edge_day(l->calendar, least),
+		least = edge_cell(edge_day_kept(l->days, l->calendar, least),
 			tier_res_ms((enum ledger_tier)(tier + 1)), least)
 				.start_ms;
 		ret[tier] = least;
@@ -208,12 +210,12 @@ static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER
 	horizon_ms = clock_ms - l->plan->horizon_ms;
 	if (horizon_ms < least)
 		least = horizon_ms;
-	ret[TIER_DAY] = edge_day(l->calendar, least).start_ms;
+	ret[TIER_DAY] = edge_day_kept(l->days, l->calendar, least).start_ms;
 }
 
 void ledger_stand_at(struct ledger *l, int64_t clock_ms)
 {
-	struct time_bounds day = edge_day(l->calendar, clock_ms);
+	struct time_bounds day = edge_day_kept(l->days, l->calendar, clock_ms);
 
 	for (uint32_t e = 0; e < l->plan->edge_count; e++) {
 		l->positions[e] = plan_edge_position(l->plan, e, l->calendar, clock_ms);
@@ -227,7 +229,7 @@ void ledger_stand_at(struct ledger *l, int64_t clock_ms)
 bool ledger_node_fits(const struct ledger *l, const struct ledger_node *node)
 {
 	const struct ledger_bucket *b = &node->bucket;
-	struct time_bounds cell = edge_cell(edge_day(l->calendar, b->start_ms),
+	struct time_bounds cell = edge_cell(edge_day_kept(l->days, l->calendar, b->start_ms),
 		tier_res_ms((enum ledger_tier)node->tier), b->start_ms);
 
 	if (cell.start_ms != b->start_ms || cell.end_ms != b->end_ms ||
@@ -250,7 +252,7 @@ static struct time_bounds cell_of(const struct ledger *l, int64_t t_ms, enum led
 	while (tier < TIER_DAY && t_ms < l->bounds[tier])
 		tier++;
 	*ret_tier = (enum ledger_tier)tier;
-	return edge_cell(edge_day(l->calendar, t_ms), tier_res_ms((enum ledger_tier)tier), t_ms);
+	return edge_cell(edge_day_kept(l->days, l->calendar, t_ms), tier_res_ms((enum ledger_tier)tier), t_ms);
 }
 
 /* ---- booking -------------------------------------------------------------------------------------------- */
@@ -389,7 +391,7 @@ static bool roll_up(struct ledger *l, enum ledger_tier tier, int64_t to_ms, size
 		if (node->bucket.start_ms >= cell.end_ms) {
 			int64_t start_ms = node->bucket.start_ms;
 
-			cell = edge_cell(edge_day(l->calendar, start_ms),
+			cell = edge_cell(edge_day_kept(l->days, l->calendar, start_ms),
 				tier_res_ms((enum ledger_tier)(tier + 1)), start_ms);
 			if (!*budget) {
 				to_ms = cell.start_ms;
@@ -452,7 +454,7 @@ static bool settle(struct ledger *l, size_t *budget)
 
 static bool move_edges(struct ledger *l, int64_t clock_ms, size_t *budget)
 {
-	struct time_bounds day = edge_day(l->calendar, clock_ms);
+	struct time_bounds day = edge_day_kept(l->days, l->calendar, clock_ms);
 
 	for (uint32_t e = 0; e < l->plan->edge_count; e++) {
 		if (clock_ms < l->due_ms[e])

@@ -154,7 +154,7 @@ static bool stand_at(struct ledger *l, int64_t clock_ms, const int64_t bounds[TI
 	for (int tier = 0; tier < TIER_COUNT; tier++) {
 		enum ledger_tier above = tier < TIER_DAY ? (enum ledger_tier)(tier + 1) : TIER_DAY;
 		struct time_bounds cell = edge_cell(
-			edge_day(l->calendar, bounds[tier]), tier_res_ms(above), bounds[tier]);
+			edge_day_kept(l->days, l->calendar, bounds[tier]), tier_res_ms(above), bounds[tier]);
 
 		if (bounds[tier] > l->bounds[tier] || cell.start_ms != bounds[tier] ||
 			(tier && bounds[tier] > bounds[tier - 1]))

@@ -43,8 +43,17 @@ static bool is_on_grid(const struct calendar *c, int64_t res_ms, int64_t t_ms)
 
 static void check_cells(const struct calendar *c, int64_t t_ms)
 {
+	struct edge_days kept_days = { .next = 0 };
 	struct time_bounds day = edge_day(c, t_ms), coarser = day;
 
+	/* What is remembered is of one calendar; asked twice, the second time it is there already. */
+	for (int i = 0; i < 2; i++) {
+		struct time_bounds kept = edge_day_kept(&kept_days, c, t_ms + i);
+
+		assert_true(kept.start_ms <= t_ms + i && t_ms + i < kept.end_ms);
+		if (!i)
+			assert_memory_equal(&kept, &day, sizeof(day));
+	}
 	assert_int_equal(day.start_ms, calendar_period_start(c, CALENDAR_DAY, t_ms));
 	assert_int_equal(day.end_ms, calendar_period_end(c, CALENDAR_DAY, t_ms));
 	for (int tier = TIER_DAY; tier >= TIER_SECOND; tier--) {
