@@ -250,6 +250,8 @@ struct plan {
 	const char **param_tenants;  uint32_t param_tenant_count; /* tenants that have params of their own */
 	struct plan_derived *derived; uint32_t derived_count;    /* in an order in which none needs a later one */
 	struct plan_dependent *dependents; uint32_t dependent_count;
+	uint32_t relations_used;     /* bit per stored relation; what no bit is set for, nobody can see: it needs no links */
+	uint64_t slots_read[ENTITY_TYPE_COUNT][2]; /* bitmap of the slots that programs, lists and references read */
 
 	const char *dims[PLAN_DIMS_MAX]; uint32_t dim_count;
 	struct plan_edge edges[PLAN_EDGES_MAX]; uint32_t edge_count;   /* [0] NEG_INF, [1] NOW */

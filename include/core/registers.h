@@ -71,6 +71,8 @@ struct registers {
 /* How an op relates to what is there. */
 enum registers_image { REGISTERS_OLDER, REGISTERS_SAME, REGISTERS_NEWER };
 
+void registers_init(struct registers *);
+void registers_deinit(struct registers *);
 struct registers *registers_new(void);
 void registers_free(struct registers *);
 
@@ -92,6 +94,7 @@ bool registers_put_version(struct registers *, const struct register_version *, 
 
 /* The closing at exactly this time, or NULL. */
 const struct register_closing *registers_closing_at(const struct registers *, int64_t at_ms);
+/* Of what it allocated, beside itself. NULL: 0. */
 size_t registers_bytes(const struct registers *);
 
 /* Saved intern ids -> present ones: map[id] for 1 … count; a NULL map: as they are. 0 stays 0. */

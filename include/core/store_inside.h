@@ -25,6 +25,7 @@ enum store_inside_limit {
 struct store_link {
 	uint32_t target;                  /* the raw target, ENTITY_NONE without one */
 	uint32_t prev, next;              /* siblings of the same target; ENTITY_NONE at the ends */
+	uint32_t id;                      /* as the record names the target, 0 without one; of a chosen link 0 */
 };
 
 struct store_node {
@@ -107,6 +108,7 @@ struct store {
 	struct store_slots slot;
 	struct store_words word;
 	uint8_t link_place[RELATION_STORED_COUNT], head_place[RELATION_STORED_COUNT];
+	uint8_t named[ENTITY_TYPE_COUNT][STORE_LINKS_MAX], named_count[ENTITY_TYPE_COUNT]; /* relations whose child names an id */
 	uint8_t link_count[ENTITY_TYPE_COUNT], head_count[ENTITY_TYPE_COUNT];
 	int16_t link_field[RELATION_STORED_COUNT]; /* slot of the id that a relation follows; -1: chosen */
 	struct store_reads *reads;        /* per plan->derived */
@@ -140,6 +142,11 @@ struct store {
 	uint64_t image_present[2];
 	uint32_t image_customer;          /* of a deal; 0 = none */
 	const struct ext_cells *image_ext;
+	struct store_texts {              /* of one type: its STRING fields */
+		uint8_t fields[MODEL_FIELDS_MAX], count;
+		uint32_t last[MODEL_FIELDS_MAX]; /* by field: the id of the one before; status, currency … repeat */
+	} texts[ENTITY_TYPE_COUNT];
+	uint32_t text_ids[MODEL_FIELDS_MAX]; /* of the event in hand, by field: its id if that repeats, else 0 */
 
 	/* S26 */
 	uint32_t gone_count;              /* places that are not taken */
@@ -184,6 +191,12 @@ static inline uint32_t slot_string(const struct entity *e, uint32_t slot)
 	return slot_present(e, slot) ? (uint32_t)e->slots[slot] : 0;
 }
 
+/* Whether any definition sees it (plan.h): only then a node has links and heads of it. */
+static inline bool store_uses(const struct store *s, enum relation r)
+{
+	return s->plan->relations_used >> r & 1;
+}
+
 /* The end of its merges: itself if it is not merged. */
 static inline uint32_t store_root(const struct store *s, uint32_t index)
 {
@@ -197,6 +210,9 @@ static inline uint32_t store_root(const struct store *s, uint32_t index)
 uint32_t store_find_or_add(struct store *, uint32_t tenant, enum entity_type, uint32_t id);
 void store_unindex(struct store *, uint32_t index);
 void store_free_lists(struct store *, const struct entity *);
+/* From its first event on an entity has registers; when it goes, none again. They lie in its block. */
+struct registers *store_begin_registers(struct store *, uint32_t index);
+void store_end_registers(struct store *, uint32_t index);
 /* Flags, erasure and own attributes from the registers. */
 void store_show_registers(struct store *, uint32_t index);
 void store_mark_dirty(struct store *, uint32_t index);
@@ -247,6 +263,8 @@ uint64_t store_new_mark(struct store *);
 void store_merge_tree(struct store *, uint32_t root, struct u32_list *out);
 
 /* ---- store_image.c ---- */
+/* Looks which of the event's texts repeat those of the one before it; before store_prepare_image of the same event. */
+void store_recall_texts(struct store *, const struct event *);
 /* The event's fields as slots in s->image_*. False: the strings' limit is hit. */
 bool store_prepare_image(struct store *, const struct event *, bool erased);
 void store_drop_image(struct store *);
@@ -263,6 +281,9 @@ void store_list_free(struct store *, const void *);
 bool list_cells_equal(const struct list_cells *, const struct list_cells *);
 /* Sets a LIST slot to `list` (owned; NULL = null); an equal one that is there stays, and `list` is freed. */
 void store_set_list(struct store *, uint32_t index, uint32_t slot, struct list_cells *list);
+/* A zeroed list in the trail's memory, for what mostly turns out to be there already; and the same as store_set_list of a copy. */
+struct list_cells *store_list_draft(struct store *, uint32_t count, uint32_t columns);
+void store_set_list_draft(struct store *, uint32_t index, uint32_t slot, const struct list_cells *draft);
 
 /* ---- store_attributes.c ---- */
 /* Feeds stages, closings and versions from the prepared image. Whether any register changed. */

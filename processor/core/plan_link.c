@@ -54,9 +54,20 @@ static void link_effects(struct plan *plan)
 	}
 }
 
+/* The type that a reference of this type leads to: built in, or derived. */
+static enum entity_type type_behind(const struct plan *plan, enum entity_type type, uint8_t slot)
+{
+	if (slot < attribute_slot_count(type))
+		return (enum entity_type)attribute_describe(type, slot).reference;
+	for (uint32_t k = 0; k < plan->derived_count; k++)
+		if (plan->derived[k].parent == type && plan->derived[k].slot == slot)
+			return plan->derived[k].child;
+	return type;
+}
+
 /* One reader of one slot: merged with another slot of the same way. */
 static void add_dependent(struct compiler *c, enum entity_type reader, const struct plan_load *load,
-	uint8_t hops, enum entity_type of, int slot)
+	uint8_t hops, enum entity_type of, int16_t slot)
 {
 	struct plan *plan = c->plan;
 	struct plan_dependent d = { .of = of, .reader = reader, .hop_count = hops };
@@ -65,16 +76,7 @@ static void add_dependent(struct compiler *c, enum entity_type reader, const str
 	for (uint8_t i = 0; i < hops; i++) {
 		d.hops[i] = load->hops[i];
 		d.hop_types[i] = (uint8_t)type;
-		if (load->hops[i] < attribute_slot_count(type)) {
-			type = (enum entity_type)attribute_describe(type, load->hops[i]).reference;
-			continue;
-		}
-		for (uint32_t k = 0; k < plan->derived_count; k++)
-			if (plan->derived[k].parent == type &&
-				plan->derived[k].slot == load->hops[i]) {
-				type = plan->derived[k].child;
-				break;
-			}
+		type = type_behind(plan, type, load->hops[i]);
 	}
 	d.of = hops ? type : of;
 	for (uint32_t i = 0; i < plan->dependent_count; i++) {
@@ -93,6 +95,84 @@ static void add_dependent(struct compiler *c, enum entity_type reader, const str
 	plan->dependents[plan->dependent_count++] = d;
 }
 
+/* ---- what is read --------------------------------------------------------------------------------------- */
+
+static void read_slot(struct plan *plan, enum entity_type type, int slot)
+{
+	if (slot < 0)
+		return;
+	plan->slots_read[type][slot >> 6] |= UINT64_C(1) << (slot & 63);
+	for (int r = 0; r < RELATION_STORED_COUNT; r++)
+		if (relation_table[r].child == type && relation_table[r].slot == slot)
+			plan->relations_used |= UINT32_C(1) << r;
+}
+
+static void read_load(struct plan *plan, enum entity_type type, const struct plan_load *load)
+{
+	for (uint8_t i = 0; i < load->hop_count; i++) {
+		read_slot(plan, type, load->hops[i]);
+		type = type_behind(plan, type, load->hops[i]);
+	}
+	if (load->element_field >= 0 && !load->currency_of_owner)
+		return;
+	if (load->element_field < 0)
+		read_slot(plan, type, load->slot);
+	read_slot(plan, type, load->currency_slot);
+}
+
+static void read_program(
+	struct plan *plan, const struct expr_program *program, enum entity_type type)
+{
+	uint32_t count = 0;
+	const uint32_t *codes = program ? expr_loads(program, &count) : NULL;
+
+	for (uint32_t i = 0; i < count; i++)
+		read_load(plan, type, &plan->loads[codes[i]]);
+}
+
+static bool is_used(const struct plan *plan, enum relation r)
+{
+	return plan->relations_used >> r & 1;
+}
+
+static void use(struct plan *plan, enum relation r)
+{
+	plan->relations_used |= UINT32_C(1) << r;
+}
+
+/*
+ * A relation is used where a program goes along it, a derived value is worked out over it, or its parents have facts of their own, which
+ * they have from the moment that something refers to them (S5). Chosen leads are chosen from the links on both sides.
+ */
+static void link_relations(struct plan *plan)
+{
+	for (uint32_t i = 0; i < plan->derived_count; i++) {
+		const struct plan_derived *d = &plan->derived[i];
+
+		read_program(plan, d->value, d->child);
+		read_program(plan, d->where, d->child);
+		read_program(plan, d->by, d->child);
+		if (d->relation < RELATION_STORED_COUNT) {
+			use(plan, d->relation);
+			continue;
+		}
+		use(plan, RELATION_OPPORTUNITY_LEAD);
+		use(plan, RELATION_LEAD_OPPORTUNITY);
+	}
+	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++)
+		if (plan->measures_on_count[relation_table[r].parent])
+			use(plan, r);
+	if (is_used(plan, RELATION_DEAL_PRIMARY_LEAD)) {
+		use(plan, RELATION_DEAL_LEAD);
+		use(plan, RELATION_DEAL_OPPORTUNITY);
+		use(plan, RELATION_OPPORTUNITY_PRIMARY_LEAD);
+	}
+	if (is_used(plan, RELATION_OPPORTUNITY_PRIMARY_LEAD)) {
+		use(plan, RELATION_OPPORTUNITY_LEAD);
+		use(plan, RELATION_LEAD_OPPORTUNITY);
+	}
+}
+
 static void link_program(
 	struct compiler *c, const struct expr_program *program, enum entity_type reader)
 {
@@ -101,6 +181,7 @@ static void link_program(
 
 	if (!program)
 		return;
+	read_program(c->plan, program, reader);
 	codes = expr_loads(program, &count);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct plan_load *load = &c->plan->loads[codes[i]];
@@ -127,6 +208,9 @@ static void link_measures(struct compiler *c)
 			plan->measures_on[m->on] =
 				arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));
 		plan->measures_on[m->on][plan->measures_on_count[m->on]++] = m->index;
+		read_slot(plan, m->on, m->each_slot);
+		if (m->stock && m->on == ENTITY_OPPORTUNITY)
+			read_slot(plan, m->on, (int)attribute_slot(m->on, "versions"));
 		link_program(c, m->at, m->on);
 		link_program(c, m->until, m->on);
 		link_program(c, m->where, m->on);
@@ -166,6 +250,7 @@ void plan_link(struct compiler *c)
 	link_effects(plan);
 	link_measures(c);
 	link_passing(plan);
+	link_relations(plan);
 	/* Closed periods are kept open for corrections for four hundred days: last year's month can still be restated. */
 	plan->horizon_ms = 400 * DAY_MS + plan->grace_ms;
 	for (uint32_t i = 0; i < plan->metric_count; i++)

@@ -6,11 +6,24 @@
 
 #include "base/xalloc.h"
 
+void registers_init(struct registers *r)
+{
+	*r = (struct registers){ .merge_target = UINT32_MAX };
+}
+
+void registers_deinit(struct registers *r)
+{
+	free(r->stages);
+	free(r->closings);
+	free(r->versions);
+	registers_init(r);
+}
+
 struct registers *registers_new(void)
 {
-	struct registers *r = x_calloc(1, sizeof(*r));
+	struct registers *r = x_malloc(sizeof(*r));
 
-	r->merge_target = UINT32_MAX;
+	registers_init(r);
 	return r;
 }
 
@@ -18,9 +31,7 @@ void registers_free(struct registers *r)
 {
 	if (!r)
 		return;
-	free(r->stages);
-	free(r->closings);
-	free(r->versions);
+	registers_deinit(r);
 	free(r);
 }
 
@@ -260,8 +271,8 @@ size_t registers_bytes(const struct registers *r)
 {
 	if (!r)
 		return 0;
-	return sizeof(*r) + r->stage_cap * sizeof(*r->stages) +
-	       r->closing_cap * sizeof(*r->closings) + r->version_cap * sizeof(*r->versions);
+	return r->stage_cap * sizeof(*r->stages) + r->closing_cap * sizeof(*r->closings) +
+	       r->version_cap * sizeof(*r->versions);
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------------- */

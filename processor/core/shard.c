@@ -273,13 +273,15 @@ static void make_facts(struct shard *s, const struct store_change *change)
 {
 	fact_set_reset(&s->new_facts);
 	fact_set_reset(&s->old_facts);
+	fact_set_reset(&s->deltas);
+	if (!change->affected_count)
+		return;
 	for (size_t i = 0; i < change->affected_count; i++)
 		fact_maker_entity(s->maker, change->affected[i], &s->new_facts);
 	store_change_swap(s->store);
 	for (size_t i = 0; i < change->affected_count; i++)
 		fact_maker_entity(s->maker, change->affected[i], &s->old_facts);
 	store_change_swap(s->store);
-	fact_set_reset(&s->deltas);
 	fact_difference(&s->old_facts, &s->new_facts, &s->deltas);
 	s->facts += s->new_facts.count;
 	s->delta_count += s->deltas.count;

@@ -29,6 +29,18 @@ static bool node_equal(const void *ctx, const void *wanted, uint32_t value)
 	return e->tenant == key->tenant && e->id == key->id && e->type == key->type;
 }
 
+/* The hint beside the id's text is the first entity that bore it, plus one: other types and tenants may share the text. */
+static bool find_key(const struct store *s, const struct node_key *key, uint32_t *ret_index)
+{
+	uint32_t hint = intern_hint(s->strings, key->id);
+
+	if (hint && hint <= s->count && node_equal(s, key, hint - 1)) {
+		*ret_index = hint - 1;
+		return true;
+	}
+	return index_find(&s->index, node_hash(key), node_equal, key, s, ret_index);
+}
+
 static struct store_node *new_node(struct store *s)
 {
 	uint32_t chunk = s->count >> STORE_CHUNK_BITS;
@@ -41,15 +53,48 @@ static struct store_node *new_node(struct store *s)
 	return store_node(s, s->count++);
 }
 
+/* Found from the links, which never move: the slots change places with those of the old side. */
+static struct registers *own_registers(const struct store *s, const struct store_node *node)
+{
+	int64_t *slots =
+		(int64_t *)(void *)node->links - (s->plan->slot_count[node->entity.type] + 1u);
+
+	return (struct registers *)(void *)slots - 1;
+}
+
+struct registers *store_begin_registers(struct store *s, uint32_t index)
+{
+	struct store_node *node = store_node(s, index);
+
+	registers_init(own_registers(s, node));
+	return node->entity.registers = own_registers(s, node);
+}
+
+void store_end_registers(struct store *s, uint32_t index)
+{
+	struct entity *e = &store_node(s, index)->entity;
+
+	if (!e->registers)
+		return;
+	s->register_bytes -= registers_bytes(e->registers);
+	registers_deinit(e->registers);
+	e->registers = NULL;
+}
+
 static void node_take_arrays(struct store *s, struct store_node *node, uint8_t type)
 {
 	uint32_t slots = s->plan->slot_count[type];
 
-	node->entity.slots = arena_alloc(&s->memory, (slots + 1) * sizeof(int64_t));
-	node->links = arena_alloc(&s->memory, (s->link_count[type] + 1u) * sizeof(*node->links));
-	node->heads = arena_alloc(&s->memory, (s->head_count[type] + 1u) * sizeof(*node->heads));
+	/* One block: what an event touches of an entity lies together. First the registers (own_registers). */
+	char *block =
+		arena_alloc(&s->memory, sizeof(struct registers) + (slots + 1) * sizeof(int64_t) +
+						s->link_count[type] * sizeof(*node->links) +
+						s->head_count[type] * sizeof(*node->heads));
+	node->entity.slots = (int64_t *)(void *)(block + sizeof(struct registers));
+	node->links = (struct store_link *)(node->entity.slots + slots + 1);
+	node->heads = (uint32_t *)(node->links + s->link_count[type]);
 	for (uint32_t i = 0; i < s->link_count[type]; i++)
-		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE };
+		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE, 0 };
 	for (uint32_t i = 0; i < s->head_count[type]; i++)
 		node->heads[i] = ENTITY_NONE;
 }
@@ -72,7 +117,7 @@ uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type ty
 	const struct node_key key = { .tenant = tenant, .id = id, .type = (uint8_t)type };
 	uint32_t index;
 
-	if (index_find(&s->index, node_hash(&key), node_equal, &key, s, &index))
+	if (find_key(s, &key, &index))
 		return index;
 	index = store_evict_reuse(s, type);
 	if (index == ENTITY_NONE) {
@@ -81,6 +126,8 @@ uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type ty
 	}
 	node_init(s, store_node(s, index), &key);
 	index_insert(&s->index, node_hash(&key), index);
+	if (!intern_hint(s->strings, id))
+		intern_set_hint(s->strings, id, index + 1);
 	store_touch(s, index); /* its old side: unknown, without a slot */
 	return index;
 }
@@ -91,6 +138,8 @@ void store_unindex(struct store *s, uint32_t index)
 	const struct node_key key = { .tenant = e->tenant, .id = e->id, .type = e->type };
 
 	index_remove(&s->index, node_hash(&key), index);
+	if (intern_hint(s->strings, e->id) == index + 1)
+		intern_set_hint(s->strings, e->id, 0);
 }
 
 void store_mark_dirty(struct store *s, uint32_t index)
@@ -199,12 +248,24 @@ static void find_relations(struct store *s)
 	for (int r = 0; r < RELATION_STORED_COUNT; r++) {
 		const struct relation_info *info = &relation_table[r];
 
+		if (!store_uses(s, (enum relation)r))
+			continue;
 		s->link_place[r] = s->link_count[info->child]++;
 		s->head_place[r] = s->head_count[info->parent]++;
 		s->relation_of_slot[info->child][info->slot] = (int8_t)r;
 		s->link_field[r] =
 			info->id_field ? (int16_t)attribute_slot(info->child, info->id_field) : -1;
+		if (s->link_field[r] >= 0)
+			s->named[info->child][s->named_count[info->child]++] = (uint8_t)r;
 	}
+}
+
+static void find_texts(struct store *s)
+{
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
+		for (size_t i = 0; i < model_table[type].field_count; i++)
+			if (model_table[type].fields[i].type == VALUE_STRING)
+				s->texts[type].fields[s->texts[type].count++] = (uint8_t)i;
 }
 
 static void find_readers(struct store *s)
@@ -238,6 +299,7 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	find_slots(&s->slot);
 	find_words(&s->word, strings);
 	find_relations(s);
+	find_texts(s);
 	find_readers(s);
 	store_derive_init(s);
 	store_evict_init(s);
@@ -279,7 +341,7 @@ void store_free(struct store *s)
 	}
 	for (uint32_t i = 0; i < s->count; i++) {
 		store_free_lists(s, &store_node(s, i)->entity);
-		registers_free(store_node(s, i)->entity.registers);
+		store_end_registers(s, i);
 	}
 	for (uint32_t i = 0; i < s->chunk_count; i++)
 		free(s->chunks[i]);
@@ -342,14 +404,13 @@ uint64_t store_streams(const struct store *s, uint32_t tenant)
 
 /* ---- one event ------------------------------------------------------------------------------------------ */
 
-static bool find_node(const struct store *s, uint32_t tenant, enum entity_type type,
-	struct slice text, uint32_t *ret_index)
+/* `id` as interned; 0: no text like it, hence no entity. */
+static bool find_node(const struct store *s, uint32_t tenant, enum entity_type type, uint32_t id,
+	uint32_t *ret_index)
 {
-	struct node_key key = {
-		.tenant = tenant, .id = intern_find(s->strings, text), .type = (uint8_t)type
-	};
+	const struct node_key key = { .tenant = tenant, .id = id, .type = (uint8_t)type };
 
-	return key.id && index_find(&s->index, node_hash(&key), node_equal, &key, s, ret_index);
+	return id && find_key(s, &key, ret_index);
 }
 
 /* The greatest event once more: every register of its own entity has taken it in already. */
@@ -373,14 +434,17 @@ static bool has_room(const struct store *s, const struct event *event)
 
 /* All texts that the event may add, before anything changes. False: the limit. */
 static bool prepare(
-	struct store *s, const struct event *event, bool body, bool erased, uint32_t *ret_id)
+	struct store *s, const struct event *event, bool body, bool erased, uint32_t *id)
 {
-	*ret_id = intern_add(s->strings, event->entity_id);
-	if (!*ret_id)
+	if (!*id)
+		*id = intern_add(s->strings, event->entity_id);
+	if (!*id)
 		return false;
 	for (size_t i = 0; i < event->merged_count; i++)
 		if (!intern_add(s->strings, event->merged_ids[i]))
 			return false;
+	if (body)
+		store_recall_texts(s, event);
 	if (body && !store_prepare_image(s, event, erased)) {
 		store_drop_image(s);
 		return false;
@@ -437,7 +501,7 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 
 	if (!e->registers) {
 		store_touch(s, index);
-		e->registers = registers_new();
+		store_begin_registers(s, index);
 		changed = true;
 	}
 	if (event->op == EVENT_ERASE)
@@ -465,12 +529,12 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 enum store_answer store_apply(struct store *s, uint32_t tenant, const struct event *event,
 	struct store_change *ret_change)
 {
-	const struct order_key key = event_order(event);
 	bool body = event_has_body(event), erased = false, seen = false, changed;
-	uint32_t index, id;
+	uint32_t index = ENTITY_NONE, id = intern_find(s->strings, event->entity_id);
+	const struct order_key key = event_order(event);
 
 	assert(!s->open && tenant < s->tenant_count);
-	if (find_node(s, tenant, event->type, event->entity_id, &index)) {
+	if (find_node(s, tenant, event->type, id, &index)) {
 		seen = is_duplicate(s, index, &key);
 		/* A merge is in other entities' registers too: a checkpoint may have these from before it, and its own from after. */
 		if (seen && event->op != EVENT_MERGE) {
@@ -485,7 +549,8 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 	}
 	s->tenants[tenant].streams |= UINT64_C(1) << event->type;
 	store_change_begin(s);
-	index = store_find_or_add(s, tenant, event->type, id);
+	if (index == ENTITY_NONE)
+		index = store_find_or_add(s, tenant, event->type, id);
 	changed = merge_event(s, index, event, &key, body);
 	changed |= merge_others(s, index, event, &key);
 	if (changed) {
@@ -526,7 +591,8 @@ uint32_t store_find(const struct store *s, uint32_t tenant, enum entity_type typ
 {
 	uint32_t index;
 
-	return find_node(s, tenant, type, id, &index) ? index : ENTITY_NONE;
+	return find_node(s, tenant, type, intern_find(s->strings, id), &index) ? index
+									       : ENTITY_NONE;
 }
 
 struct store_counters store_counters(const struct store *s)

@@ -166,7 +166,7 @@ static struct list_cells *visits_of(struct store *s, const struct entity *e)
 		rows += i + 1 == r->stage_count || !is_same_stage(&r->stages[i], &r->stages[i + 1]);
 	if (!rows)
 		return NULL;
-	list = store_list_new(s, rows, VISIT_COLUMNS);
+	list = store_list_draft(s, rows, VISIT_COLUMNS);
 	rows = 0;
 	for (uint16_t i = 0; i < r->stage_count; i++) {
 		const struct register_stage *stage = &r->stages[i], *next = stage + 1;
@@ -214,7 +214,7 @@ static struct list_cells *versions_of(struct store *s, const struct registers *r
 	}
 	if (!rows)
 		return NULL;
-	list = store_list_new(s, rows, VERSION_COLUMNS);
+	list = store_list_draft(s, rows, VERSION_COLUMNS);
 	rows = 0;
 	for (uint16_t i = 0; i < r->version_count; i++) {
 		const struct register_version *v = &r->versions[i];
@@ -246,6 +246,12 @@ static void set_string(struct store *s, uint32_t index, uint32_t slot, uint32_t 
 	store_set(s, index, slot, id != 0, id);
 }
 
+/* Lists cost something to make: those that no definition looks at are not made. */
+static bool is_read(const struct store *s, const struct entity *e, uint32_t slot)
+{
+	return s->plan->slots_read[e->type][slot >> 6] >> (slot & 63) & 1;
+}
+
 static void attributes_of_opportunity(struct store *s, uint32_t index)
 {
 	const struct entity *e = &store_node(s, index)->entity;
@@ -262,8 +268,10 @@ static void attributes_of_opportunity(struct store *s, uint32_t index)
 	store_set(s, index, s->slot.opp_close_at, closed, at_ms);
 	set_string(s, index, s->slot.opp_close_owner_id, owner);
 	set_string(s, index, s->slot.opp_close_team_id, closing ? closing->team_id : 0);
-	store_set_list(s, index, s->slot.opp_visits, visits_of(s, e));
-	store_set_list(s, index, s->slot.opp_versions, versions_of(s, e->registers));
+	if (is_read(s, e, s->slot.opp_visits))
+		store_set_list_draft(s, index, s->slot.opp_visits, visits_of(s, e));
+	if (is_read(s, e, s->slot.opp_versions))
+		store_set_list_draft(s, index, s->slot.opp_versions, versions_of(s, e->registers));
 }
 
 static void attributes_of_deal(struct store *s, uint32_t index)
@@ -283,7 +291,8 @@ static void attributes_of_deal(struct store *s, uint32_t index)
 		team = closing->team_id;
 	set_string(s, index, s->slot.deal_win_owner_id, owner);
 	set_string(s, index, s->slot.deal_win_team_id, team);
-	store_set_list(s, index, s->slot.deal_credit, store_credit(s, e));
+	if (is_read(s, e, s->slot.deal_credit))
+		store_set_list_draft(s, index, s->slot.deal_credit, store_credit(s, e));
 }
 
 void store_own_attributes(struct store *s, uint32_t index)

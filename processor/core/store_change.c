@@ -29,7 +29,7 @@ void store_touch(struct store *s, uint32_t index)
 	touch = &s->touched[s->touched_count++];
 	touch->node = index;
 	touch->other = node->entity;
-	touch->other.slots = arena_alloc(&s->trail_memory, bytes ? bytes : 1);
+	touch->other.slots = arena_alloc_raw(&s->trail_memory, bytes);
 	memcpy(touch->other.slots, node->entity.slots, bytes);
 }
 
@@ -188,20 +188,26 @@ static void walk_back(struct store *s, uint32_t index, const struct plan_depende
 		add_affected(s, s->frontier.items[from]);
 }
 
-/* Bitmap of slots that differ; answers whether anything does. */
-static bool differs(const struct store *s, const struct entity *a, const struct entity *b,
-	uint64_t ret_slots[2])
+static bool differs(const struct store *s, const struct entity *a, const struct entity *b)
+{
+	size_t bytes = s->plan->slot_count[a->type] * sizeof(*a->slots);
+
+	return a->present[0] != b->present[0] || a->present[1] != b->present[1] ||
+	       a->ext != b->ext || a->has_image != b->has_image || a->deleted != b->deleted ||
+	       a->excluded != b->excluded || a->erased != b->erased || a->known != b->known ||
+	       a->merged_into != b->merged_into || memcmp(a->slots, b->slots, bytes) != 0;
+}
+
+/* Bitmap of the slots that differ. */
+static void find_changed_slots(const struct store *s, const struct entity *a,
+	const struct entity *b, uint64_t ret_slots[2])
 {
 	uint32_t count = s->plan->slot_count[a->type];
 
 	ret_slots[0] = a->present[0] ^ b->present[0];
 	ret_slots[1] = a->present[1] ^ b->present[1];
 	for (uint32_t i = 0; i < count; i++)
-		if (a->slots[i] != b->slots[i])
-			ret_slots[i >> 6] |= UINT64_C(1) << (i & 63);
-	return ret_slots[0] || ret_slots[1] || a->ext != b->ext || a->has_image != b->has_image ||
-	       a->deleted != b->deleted || a->excluded != b->excluded || a->erased != b->erased ||
-	       a->known != b->known || a->merged_into != b->merged_into;
+		ret_slots[i >> 6] |= (uint64_t)(a->slots[i] != b->slots[i]) << (i & 63);
 }
 
 void store_collect_affected(struct store *s)
@@ -215,10 +221,13 @@ void store_collect_affected(struct store *s)
 		bool ext = e->ext != s->touched[i].other.ext;
 		uint64_t slots[2];
 
-		if (!differs(s, e, &s->touched[i].other, slots))
+		if (!differs(s, e, &s->touched[i].other))
 			continue;
 		s->differs = true;
 		add_affected(s, index);
+		if (!dependents->count)
+			continue;
+		find_changed_slots(s, e, &s->touched[i].other, slots);
 		for (uint32_t k = 0; k < dependents->count; k++) {
 			const struct plan_dependent *d = &s->plan->dependents[dependents->items[k]];
 

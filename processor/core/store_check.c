@@ -11,7 +11,7 @@ static void check_children(const struct store *s, uint32_t index)
 	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++) {
 		uint32_t before = ENTITY_NONE, child;
 
-		if (relation_table[r].parent != node->entity.type)
+		if (!store_uses(s, r) || relation_table[r].parent != node->entity.type)
 			continue;
 		child = node->heads[s->head_place[r]];
 		for (; child != ENTITY_NONE;

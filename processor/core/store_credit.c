@@ -140,10 +140,10 @@ struct list_cells *store_credit(struct store *s, const struct entity *deal)
 	rows = 1;
 	if (splits)
 		rows += splits->count < CREDIT_SPLITS_MAX ? splits->count : CREDIT_SPLITS_MAX;
-	list = store_list_new(s, rows, CREDIT_COLUMNS);
+	list = store_list_draft(s, rows, CREDIT_COLUMNS);
 	list->count = 0;
 	all = collect_parts(s, splits, slot_string(deal, s->slot.deal_win_owner_id), list);
-	exact = store_list_new(s, list->count, CREDIT_COLUMNS);
+	exact = store_list_draft(s, list->count, CREDIT_COLUMNS);
 	percents = (int64_t *)arena_alloc(&s->trail_memory, list->count * sizeof(*percents));
 	for (uint32_t row = 0; row < list->count; row++) {
 		const int64_t *cells = &list->cells[(size_t)row * CREDIT_COLUMNS];
@@ -154,8 +154,6 @@ struct list_cells *store_credit(struct store *s, const struct entity *deal)
 		if (team)
 			credit_set(exact, row, CREDIT_TEAM_ID, team);
 	}
-	list->count = rows; /* as it was made, for the books */
-	store_list_free(s, list);
 	divide(exact, percents, all, deal->slots[s->slot.deal_amount], CREDIT_AMOUNT);
 	divide(exact, percents, all, DECIMAL_SCALE, CREDIT_SHARE);
 	if (slot_present(deal, s->slot.deal_refund_amount))

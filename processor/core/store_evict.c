@@ -165,14 +165,13 @@ bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
 	       times_are_below(e, before_ms) && parents_stay(s, node);
 }
 
-static void empty_node(struct store *s, struct store_node *node)
+static void empty_node(struct store *s, uint32_t index)
 {
-	struct entity *e = &node->entity;
+	struct entity *e = &store_node(s, index)->entity;
 	uint32_t slots = s->plan->slot_count[e->type];
 
 	store_free_lists(s, e);
-	s->register_bytes -= registers_bytes(e->registers);
-	registers_free(e->registers);
+	store_end_registers(s, index);
 	memset(e->slots, 0, slots * sizeof(*e->slots));
 	*e = (struct entity){ .tenant = e->tenant,
 		.id = e->id,
@@ -195,7 +194,7 @@ static void leave(struct store *s, uint32_t index)
 	struct store_node *node = store_node(s, index);
 
 	store_unindex(s, index);
-	empty_node(s, node);
+	empty_node(s, index);
 	node->place = PLACE_GONE;
 	s->gone_count++;
 	if (s->has_cut)
@@ -211,7 +210,7 @@ void store_evict(struct store *s, uint32_t index)
 	assert(!s->open);
 	remember_all(s, index);
 	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++)
-		if (relation_table[r].child == type)
+		if (store_uses(s, r) && relation_table[r].child == type)
 			store_link_set(s, r, index, ENTITY_NONE);
 	leave(s, index);
 	s->counters.evicted++;
@@ -294,7 +293,7 @@ void store_evict_read_gone(struct store *s, uint32_t index)
 {
 	struct store_node *node = store_node(s, index);
 
-	empty_node(s, node);
+	empty_node(s, index);
 	node->entity.present[0] = s->zero_slots[node->entity.type][0];
 	node->entity.present[1] = s->zero_slots[node->entity.type][1];
 }
@@ -327,7 +326,7 @@ void store_evict_restored(struct store *s)
 			node->entity.known || node->merge_head != ENTITY_NONE)
 			continue;
 		store_unindex(s, i);
-		empty_node(s, node);
+		empty_node(s, i);
 		s->gone_count++;
 		free_place(s, i);
 	}

@@ -9,13 +9,19 @@
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
+/* Every list of no rows; nobody owns it. */
+static const struct list_cells no_rows;
+
 struct list_cells *store_list_new(struct store *s, uint32_t count, uint32_t columns)
 {
 	size_t rows = count,
 	       bytes = sizeof(struct list_cells) + rows * (1 + columns) * sizeof(int64_t);
-	struct list_cells *list = x_calloc(1, bytes);
+	struct list_cells *list;
 
 	assert(columns <= 64);
+	if (!count)
+		return (struct list_cells *)(uintptr_t)&no_rows;
+	list = x_calloc(1, bytes);
 	list->count = count;
 	list->columns = columns;
 	list->present = (uint64_t *)(list + 1);
@@ -24,13 +30,27 @@ struct list_cells *store_list_new(struct store *s, uint32_t count, uint32_t colu
 	return list;
 }
 
+struct list_cells *store_list_draft(struct store *s, uint32_t count, uint32_t columns)
+{
+	size_t rows = count;
+	struct list_cells *list = arena_alloc(
+		&s->trail_memory, sizeof(*list) + rows * (1 + columns) * sizeof(int64_t));
+
+	list->count = count;
+	list->columns = columns;
+	list->present = (uint64_t *)(list + 1);
+	list->cells = (int64_t *)(list->present + count);
+	return list;
+}
+
 void store_list_free(struct store *s, const void *block)
 {
 	const struct list_cells *list = block;
 
-	if (list)
-		s->list_bytes -=
-			sizeof(*list) + (size_t)list->count * (1 + list->columns) * sizeof(int64_t);
+	if (!list || list == &no_rows)
+		return;
+	s->list_bytes -=
+		sizeof(*list) + (size_t)list->count * (1 + list->columns) * sizeof(int64_t);
 	free((void *)(uintptr_t)block);
 }
 
@@ -57,16 +77,54 @@ void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_
 		return;
 	}
 	store_set(s, index, slot, list != NULL, (int64_t)(intptr_t)list);
-	if (before)
-		s->list_bytes -= sizeof(*before) +
-				 (size_t)before->count * (1 + before->columns) * sizeof(int64_t);
+	if (!before || before == &no_rows)
+		return;
+	s->list_bytes -=
+		sizeof(*before) + (size_t)before->count * (1 + before->columns) * sizeof(int64_t);
 	store_bury(s, before);
+}
+
+void store_set_list_draft(
+	struct store *s, uint32_t index, uint32_t slot, const struct list_cells *draft)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	struct list_cells *list = NULL;
+
+	if (draft && slot_present(e, slot) &&
+		list_cells_equal((const struct list_cells *)(intptr_t)e->slots[slot], draft))
+		return;
+	if (draft) {
+		list = store_list_new(s, draft->count, draft->columns);
+		if (draft->count)
+			memcpy(list->present, draft->present,
+				(size_t)draft->count * (1 + draft->columns) * sizeof(int64_t));
+	}
+	store_set_list(s, index, slot, list);
+}
+
+/* ---- texts ---------------------------------------------------------------------------------------------- */
+
+static uint32_t repeats(const struct store *s, const struct event *event, uint8_t field)
+{
+	uint32_t last = s->texts[event->type].last[field];
+
+	return last && slice_equal(intern_text(s->strings, last), event->fields[field].text) ? last
+											     : 0;
+}
+
+void store_recall_texts(struct store *s, const struct event *event)
+{
+	const struct store_texts *texts = &s->texts[event->type];
+
+	for (uint8_t i = 0; i < texts->count; i++)
+		if (!event->fields[texts->fields[i]].is_null)
+			s->text_ids[texts->fields[i]] = repeats(s, event, texts->fields[i]);
 }
 
 /* ---- preparing ------------------------------------------------------------------------------------------ */
 
 /* «Unknown or blank is null» (EVENTS.md): a text of nothing but space says nothing, and is no key of a giant customer (S5). */
-static bool is_blank(struct slice text)
+static inline bool is_blank(struct slice text)
 {
 	return !text.len || ((unsigned char)text.at[0] <= ' ' && !slice_trim(text).len);
 }
@@ -116,15 +174,30 @@ static struct list_cells *list_of(
 	return list;
 }
 
+static bool prepare_text(struct store *s, struct slice text, uint32_t slot, bool *ret_present)
+{
+	uint32_t id = s->text_ids[slot];
+
+	*ret_present = !is_blank(text);
+	if (!*ret_present)
+		return true;
+	if (!id)
+		id = intern_add(s->strings, text);
+	s->texts[s->image_type].last[slot] = id;
+	s->image_slots[slot] = id;
+	return id != 0;
+}
+
 static bool prepare_field(struct store *s, const struct model_field *field,
 	const struct event_value *value, uint32_t slot)
 {
 	struct list_cells *list;
 	bool present;
 
-	if (field->type == VALUE_LIST) {
-		if (value->is_null)
-			return true;
+	if (field->type == VALUE_STRING) {
+		if (!prepare_text(s, value->text, slot, &present))
+			return false;
+	} else if (field->type == VALUE_LIST) {
 		list = list_of(s, field->list, value->list);
 		if (!list)
 			return false;
@@ -258,7 +331,7 @@ bool store_prepare_image(struct store *s, const struct event *event, bool erased
 	s->image_ext = NULL;
 	s->image_type = event->type;
 	for (uint32_t i = 0; i < model->field_count; i++) {
-		if (erased && model->fields[i].personal)
+		if (event->fields[i].is_null || (erased && model->fields[i].personal))
 			continue;
 		if (!prepare_field(s, &model->fields[i], &event->fields[i], i))
 			return false;
@@ -318,19 +391,49 @@ bool store_set_ext(struct store *s, uint32_t index, const struct event *event)
 	return true;
 }
 
+/* The fields' own bits of a word of the presence map. */
+static uint64_t field_bits(size_t field_count, uint32_t word)
+{
+	size_t count = field_count < 64 * word ? 0 : field_count - 64 * word;
+
+	return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
+}
+
+/* The model's fields are the first slots, and so are taken as one block: after the lists, whose equal ones stay. */
+static void take_fields(struct store *s, uint32_t index)
+{
+	const struct model_entity *model = &model_table[s->image_type];
+	struct entity *e = &store_node(s, index)->entity;
+	size_t bytes = model->field_count * sizeof(*e->slots);
+	bool same = !memcmp(e->slots, s->image_slots, bytes);
+
+	for (uint32_t word = 0; word < 2; word++)
+		same = same && (e->present[word] & field_bits(model->field_count, word)) ==
+				       s->image_present[word];
+	if (same)
+		return;
+	store_touch(s, index);
+	memcpy(e->slots, s->image_slots, bytes);
+	for (uint32_t word = 0; word < 2; word++)
+		e->present[word] = (e->present[word] & ~field_bits(model->field_count, word)) |
+				   s->image_present[word];
+}
+
 void store_take_image(struct store *s, uint32_t index)
 {
 	const struct model_entity *model = &model_table[s->image_type];
+	const struct entity *e = &store_node(s, index)->entity;
 
 	for (uint32_t i = 0; i < model->field_count; i++) {
+		if (model->fields[i].type != VALUE_LIST)
+			continue;
 		bool present = s->image_present[i >> 6] >> (i & 63) & 1;
 
-		if (model->fields[i].type == VALUE_LIST)
-			store_set_list(s, index, i,
-				present ? (struct list_cells *)(intptr_t)s->image_slots[i] : NULL);
-		else
-			store_set(s, index, i, present, s->image_slots[i]);
+		store_set_list(s, index, i,
+			present ? (struct list_cells *)(intptr_t)s->image_slots[i] : NULL);
+		s->image_slots[i] = e->slots[i];
 	}
+	take_fields(s, index);
 	if (s->image_type == ENTITY_DEAL)
 		store_set(s, index, s->slot.deal_customer_id, s->image_customer != 0,
 			s->image_customer);

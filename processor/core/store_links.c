@@ -57,23 +57,25 @@ void store_link_set(struct store *s, enum relation relation, uint32_t child, uin
 	}
 }
 
+/* What names the same id as before is linked already, and its reference follows the target's merges by itself. */
 void store_relink(struct store *s, uint32_t index)
 {
 	const struct store_node *node = store_node(s, index);
+	uint32_t type = node->entity.type;
 
-	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++) {
-		uint32_t id, target;
+	for (uint8_t i = 0; i < s->named_count[type]; i++) {
+		enum relation r = (enum relation)s->named[type][i];
+		struct store_link *link = &node->links[s->link_place[r]];
+		uint32_t id = slot_string(&node->entity, (uint32_t)s->link_field[r]);
+		uint32_t target = ENTITY_NONE;
 
-		if (relation_table[r].child != node->entity.type || is_chosen(r))
+		if (id == link->id)
 			continue;
-		id = slot_string(&node->entity, (uint32_t)s->link_field[r]);
-		target = node->links[s->link_place[r]].target;
-		if (!id)
-			target = ENTITY_NONE;
-		else if (target == ENTITY_NONE || store_node(s, target)->entity.id != id)
+		if (id)
 			target = store_find_or_add(
 				s, node->entity.tenant, relation_table[r].parent, id);
 		store_link_set(s, r, index, target);
+		link->id = id;
 		store_set(s, index, (uint32_t)relation_table[r].slot, target != ENTITY_NONE,
 			target == ENTITY_NONE ? 0 : store_root(s, target));
 	}
@@ -87,7 +89,8 @@ void store_children_rereference(struct store *s, uint32_t index)
 	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++) {
 		uint32_t child;
 
-		if (relation_table[r].parent != node->entity.type || is_chosen(r))
+		if (!store_uses(s, r) || relation_table[r].parent != node->entity.type ||
+			is_chosen(r))
 			continue;
 		child = node->heads[s->head_place[r]];
 		for (; child != ENTITY_NONE;
@@ -262,7 +265,11 @@ void store_choose_leads(struct store *s)
 {
 	uint32_t count;
 
+	if (!store_uses(s, RELATION_OPPORTUNITY_PRIMARY_LEAD))
+		return;
 	choose_of_opportunities(s);
+	if (!store_uses(s, RELATION_DEAL_PRIMARY_LEAD))
+		return;
 	count = s->touched_count; /* deals that are touched below are chosen for at once */
 	for (uint32_t i = 0; i < count; i++) {
 		uint32_t index = s->touched[i].node;

@@ -122,8 +122,7 @@ bool store_merge(struct store *s, uint32_t loser, uint32_t target, const struct 
 		return false;
 	if (!r) {
 		store_touch(s, loser);
-		r = store_node(s, loser)->entity.registers = registers_new();
-		s->register_bytes += registers_bytes(r);
+		r = store_begin_registers(s, loser);
 		store_set_known(s, loser);
 	}
 	if (r->has_merge && !merge_key_compare(key, &r->merge_key) && r->merge_target != target) {

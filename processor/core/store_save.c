@@ -287,9 +287,8 @@ static void read_entity(struct store *s, const struct string_map *strings, struc
 	if (index == ENTITY_NONE)
 		return;
 	e = &store_node(s, index)->entity;
-	s->register_bytes -= registers_bytes(e->registers);
-	registers_free(e->registers);
-	r = e->registers = registers_new();
+	store_end_registers(s, index);
+	r = store_begin_registers(s, index);
 	registers_read(r, in, strings);
 	s->register_bytes += registers_bytes(r);
 	if (r->has_merge)
@@ -370,10 +369,13 @@ static void restore_merges(struct store *s)
 
 static void restore_choices(struct store *s)
 {
-	for (uint32_t i = 0; i < s->count; i++)
+	bool opportunities = store_uses(s, RELATION_OPPORTUNITY_PRIMARY_LEAD);
+	bool deals = store_uses(s, RELATION_DEAL_PRIMARY_LEAD);
+
+	for (uint32_t i = 0; opportunities && i < s->count; i++)
 		if (store_node(s, i)->entity.type == ENTITY_OPPORTUNITY)
 			store_choose_of_opportunity(s, i);
-	for (uint32_t i = 0; i < s->count; i++)
+	for (uint32_t i = 0; deals && i < s->count; i++)
 		if (store_node(s, i)->entity.type == ENTITY_DEAL)
 			store_choose_of_deal(s, i);
 }

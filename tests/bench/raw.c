@@ -40,7 +40,8 @@ static double cpu(void)
 	struct rusage u;
 
 	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
@@ -75,15 +76,18 @@ static rd_kafka_t *client(const char *brokers)
 	return kafka;
 }
 
-static int partitions_of(rd_kafka_t *kafka, const char *topic, rd_kafka_topic_partition_list_t *list)
+static int partitions_of(
+	rd_kafka_t *kafka, const char *topic, rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_topic_t *handle = rd_kafka_topic_new(kafka, topic, NULL);
 	const struct rd_kafka_metadata *metadata;
 	int found = 0;
 
 	if (!rd_kafka_metadata(kafka, 0, handle, &metadata, 10000)) {
-		for (int p = 0; metadata->topic_cnt && p < metadata->topics[0].partition_cnt; p++, found++)
-			rd_kafka_topic_partition_list_add(list, topic, p)->offset = RD_KAFKA_OFFSET_BEGINNING;
+		for (int p = 0; metadata->topic_cnt && p < metadata->topics[0].partition_cnt;
+			p++, found++)
+			rd_kafka_topic_partition_list_add(list, topic, p)->offset =
+				RD_KAFKA_OFFSET_BEGINNING;
 		rd_kafka_metadata_destroy(metadata);
 	}
 	rd_kafka_topic_destroy(handle);
@@ -109,7 +113,8 @@ int main(int argc, char **argv)
 	queue = rd_kafka_queue_get_consumer(kafka);
 	while (c.ends < list->cnt)
 		rd_kafka_consume_callback_queue(queue, 100, count, &c);
-	printf("messages=%llu bytes=%llu seconds=%.3f cpu=%.3f\n", c.messages, c.bytes, now() - begun, cpu() - burnt);
+	printf("messages=%llu bytes=%llu seconds=%.3f cpu=%.3f\n", c.messages, c.bytes,
+		now() - begun, cpu() - burnt);
 	rd_kafka_queue_destroy(queue);
 	rd_kafka_topic_partition_list_destroy(list);
 	rd_kafka_consumer_close(kafka);

@@ -126,7 +126,7 @@ static void comes_back(void **state)
 	assert_int_equal(r.positions[0].offset, 14);
 	assert_true(slice_is(r.extra, "clock"));
 	assert_false(r.rebuilt);
-	assert_int_equal(shard_counters(shard).entities, 6);
+	assert_int_equal(shard_counters(shard).entities, 5);
 	assert_int_equal(shard_audit(shard, NULL, NULL), 0);
 	checkpoint_free(c);
 	shard_free(shard);
@@ -184,7 +184,7 @@ static void a_lost_base_is_written_anew(void **state)
 	c = owner(&w, 2);
 	shard = shard_new(&w.shard_settings);
 	assert_int_equal(restore(c, shard, &r), CHECKPOINT_RESTORED);
-	assert_int_equal(shard_counters(shard).entities, 3);
+	assert_int_equal(shard_counters(shard).entities, 2);
 	checkpoint_free(c);
 	shard_free(shard);
 	end(&w);

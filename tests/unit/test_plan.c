@@ -479,6 +479,59 @@ static void test_dependents_through_first(void **state)
 
 /* ---- metrics ------------------------------------------------------------------------------------------------- */
 
+static uint32_t bit(enum relation r)
+{
+	return UINT32_C(1) << r;
+}
+
+static bool reads(const struct plan *plan, enum entity_type type, const char *name)
+{
+	uint32_t slot = attribute_slot(type, name);
+
+	return plan->slots_read[type][slot >> 6] >> (slot & 63) & 1;
+}
+
+/* What nobody can see needs no links and no lists. */
+static void test_what_is_read(void **state)
+{
+	struct plan *plan = plan_of(WINS "metrics:\n  - {name: wins, value: wins, windows: [1h]}\n");
+
+	(void)state;
+	assert_int_equal(plan->relations_used, 0);
+	assert_true(reads(plan, ENTITY_DEAL, "owner_id"));
+	assert_false(reads(plan, ENTITY_DEAL, "credit"));
+	assert_false(reads(plan, ENTITY_OPPORTUNITY, "versions"));
+	plan_free(plan);
+
+	plan = plan_of("measures:\n  - {name: a, on: deal, at: deal.won_at, each: c in "
+		       "deal.credit, agg: sum, value: c.amount, "
+		       "by: {segment: deal.account.segment}}\n"
+		       "  - {name: b, on: deal, at: deal.opportunity.created_at, agg: count}\n"
+		       "metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b, windows: [1h]}\n");
+	assert_int_equal(
+		plan->relations_used, bit(RELATION_DEAL_ACCOUNT) | bit(RELATION_DEAL_OPPORTUNITY));
+	assert_true(reads(plan, ENTITY_DEAL, "credit"));
+	assert_true(reads(plan, ENTITY_ACCOUNT, "segment"));
+	plan_free(plan);
+
+	/* A lead that is only referred to has facts of its own; it is chosen from the links of both sides. */
+	plan = plan_of("measures:\n  - {name: a, on: lead, at: lead.created_at}\n"
+		       "  - {name: b, on: opportunity, at: opportunity.created_at, until: "
+		       "opportunity.closed_at}\n"
+		       "metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b}\n");
+	assert_int_equal(plan->relations_used & bit(RELATION_CALL_LEAD), bit(RELATION_CALL_LEAD));
+	assert_int_equal(plan->relations_used & bit(RELATION_LEAD_OPPORTUNITY),
+		bit(RELATION_LEAD_OPPORTUNITY));
+	assert_int_equal(plan->relations_used & bit(RELATION_LEAD_OWNER), 0);
+	assert_true(reads(plan, ENTITY_OPPORTUNITY, "versions"));
+	plan_free(plan);
+
+	plan = plan_of("derive:\n  account.deals: {count: deal, over: deal.account}\n" WINS
+		       "metrics:\n  - {name: wins, value: wins, windows: [1h]}\n");
+	assert_int_equal(plan->relations_used, bit(RELATION_DEAL_ACCOUNT));
+	plan_free(plan);
+}
+
 static void test_metrics(void **state)
 {
 	struct plan *plan =
@@ -763,6 +816,7 @@ int main(void)
 		cmocka_unit_test(test_derived),
 		cmocka_unit_test(test_dependents),
 		cmocka_unit_test(test_dependents_through_first),
+		cmocka_unit_test(test_what_is_read),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_names_that_double),
