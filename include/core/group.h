@@ -74,6 +74,9 @@ uint64_t group_refused(const struct group_table *);
 /* Adds to one running total, and marks the group dirty in the windows that this place belongs to. */
 void cell_add(struct group_table *, uint32_t cell, uint16_t place, i128 sum, int64_t count);
 
+/* The same to several places at once, each with its sign. */
+void cell_add_all(struct group_table *, uint32_t cell, const struct plan_effect *, uint16_t effect_count, i128 sum, int64_t count);
+
 /* How urgent the changes are that follow; GROUP_URGENT at first. */
 void group_set_urgency(struct group_table *, enum group_urgency);
 /* Dirty groups of one urgency, in the order they became so. NONE when there is none. The caller reads and clears

@@ -29,6 +29,7 @@ enum ledger_tier { TIER_SECOND, TIER_MINUTE, TIER_QUARTER_HOUR, TIER_DAY, TIER_C
 
 struct ledger_entry {
 	uint32_t cell;               /* CELL_NONE in an empty place */
+	uint16_t measure;            /* the cell's: most edges pass an entry without a look at the cell */
 	int64_t count;
 	i128 sum;
 };

@@ -416,23 +416,39 @@ static void live_add(struct total *live, int64_t before, int64_t after)
 	live->count += after - before;
 }
 
-void cell_add(struct group_table *t, uint32_t cell, uint16_t place, i128 sum, int64_t count)
+void cell_add_all(struct group_table *t, uint32_t cell, const struct plan_effect *effects,
+	uint16_t effect_count, i128 sum, int64_t count)
 {
 	struct cell_node *c = cell_node(t, cell);
-	struct total *total = &c->cell.totals[place];
 	struct group *g = &c->group->group;
+	uint64_t windows = 0;
 
-	assert(cell < t->cell_count && place < t->plan->measures[c->cell.measure].span_count);
-	if (c->live)
-		live_add(&c->live[place], total->count, total->count + count);
-	total->sum += sum;
-	total->count += count;
-	if (!c->windows[place])
+	assert(cell < t->cell_count);
+	for (uint16_t i = 0; i < effect_count; i++) {
+		uint16_t place = effects[i].place;
+		struct total *total = &c->cell.totals[place];
+		int64_t facts = effects[i].sign < 0 ? -count : count;
+
+		assert(place < t->plan->measures[c->cell.measure].span_count);
+		if (c->live)
+			live_add(&c->live[place], total->count, total->count + facts);
+		total->sum += effects[i].sign < 0 ? -sum : sum;
+		total->count += facts;
+		windows |= c->windows[place];
+	}
+	if (!windows)
 		return;
-	g->dirty |= c->windows[place];
+	g->dirty |= windows;
 	g->touched |= c->touches;
 	if (must_queue(g, t->urgency))
 		queue_push(t, g, c->cell.group, t->urgency);
+}
+
+void cell_add(struct group_table *t, uint32_t cell, uint16_t place, i128 sum, int64_t count)
+{
+	const struct plan_effect effect = { .place = place, .sign = 1 };
+
+	cell_add_all(t, cell, &effect, 1, sum, count);
 }
 
 /* First cell of a chain, CELL_NONE if the grouping lacks the measure. */

@@ -95,6 +95,7 @@ void ledger_entry_add(
 	entry = entry_place(b, cell);
 	if (entry->cell == CELL_NONE) {
 		entry->cell = cell;
+		entry->measure = cell_at(l->groups, cell)->measure;
 		b->used++;
 		l->entry_count++;
 	}
@@ -252,7 +253,8 @@ static struct time_bounds cell_of(const struct ledger *l, int64_t t_ms, enum led
 	while (tier < TIER_DAY && t_ms < l->bounds[tier])
 		tier++;
 	*ret_tier = (enum ledger_tier)tier;
-	return edge_cell(edge_day_kept(l->days, l->calendar, t_ms), tier_res_ms((enum ledger_tier)tier), t_ms);
+	return edge_cell(edge_day_kept(l->days, l->calendar, t_ms),
+		tier_res_ms((enum ledger_tier)tier), t_ms);
 }
 
 /* ---- booking -------------------------------------------------------------------------------------------- */
@@ -261,10 +263,11 @@ static struct time_bounds cell_of(const struct ledger *l, int64_t t_ms, enum led
  * While edges are on their way one of a span's may stand behind the other: then what lies between them was taken out by the one that
  * has passed and not yet put in by the other, and so is what comes now: [start < b] - [start < a] is 1, 0 or -1.
  */
-void ledger_entry_count(
-	struct ledger *l, uint32_t cell, int64_t start_ms, i128 sum, int64_t count)
+void ledger_entry_count(struct ledger *l, uint32_t cell, int64_t start_ms, i128 sum, int64_t count)
 {
 	const struct plan_measure *m = &l->plan->measures[cell_at(l->groups, cell)->measure];
+	struct plan_effect effects[PLAN_SPANS_MAX];
+	uint16_t effect_count = 0;
 
 	for (uint16_t place = 0; place < m->span_count; place++) {
 		const struct plan_span *span = &l->plan->spans[m->spans[place]];
@@ -272,11 +275,13 @@ void ledger_entry_count(
 				start_ms < l->positions[span->a];
 		bool before_b = plan_edge_is_now(&l->plan->edges[span->b]) ||
 				start_ms < l->positions[span->b];
-		int sign = (int)before_b - (int)before_a;
 
-		if (sign)
-			cell_add(l->groups, cell, place, sum * sign, count * sign);
+		if (before_a != before_b)
+			effects[effect_count++] =
+				(struct plan_effect){ .place = place, .sign = before_b ? 1 : -1 };
 	}
+	if (effect_count)
+		cell_add_all(l->groups, cell, effects, effect_count, sum, count);
 }
 
 int ledger_add(struct ledger *l, uint32_t cell, int64_t at_ms, i128 sum, int64_t count)
@@ -315,11 +320,10 @@ static void pass_bucket(struct ledger *l, uint32_t edge, const struct ledger_buc
 
 		if (entry->cell == CELL_NONE || (!entry->count && !entry->sum))
 			continue;
-		effects = &row[cell_at(l->groups, entry->cell)->measure];
-		for (uint16_t k = 0; k < effects->count; k++)
-			cell_add(l->groups, entry->cell, effects->items[k].place,
-				entry->sum * effects->items[k].sign,
-				entry->count * effects->items[k].sign);
+		effects = &row[entry->measure];
+		if (effects->count)
+			cell_add_all(l->groups, entry->cell, effects->items, effects->count,
+				entry->sum, entry->count);
 	}
 }
 
@@ -420,8 +424,7 @@ static bool fold_below(struct ledger *l, int64_t floor_ms, size_t *budget)
 			const struct ledger_entry *e = &b->entries[k];
 
 			if (e->cell != CELL_NONE && (e->count || e->sum) &&
-				l->plan->measures[cell_at(l->groups, e->cell)->measure]
-					.keeps_history)
+				l->plan->measures[e->measure].keeps_history)
 				ledger_entry_add(l, &l->opening, e->cell, e->sum, e->count);
 		}
 		ledger_node_drop(l, l->nodes[i]);

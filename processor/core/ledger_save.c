@@ -153,8 +153,9 @@ static bool stand_at(struct ledger *l, int64_t clock_ms, const int64_t bounds[TI
 	ledger_stand_at(l, clock_ms);
 	for (int tier = 0; tier < TIER_COUNT; tier++) {
 		enum ledger_tier above = tier < TIER_DAY ? (enum ledger_tier)(tier + 1) : TIER_DAY;
-		struct time_bounds cell = edge_cell(
-			edge_day_kept(l->days, l->calendar, bounds[tier]), tier_res_ms(above), bounds[tier]);
+		struct time_bounds cell =
+			edge_cell(edge_day_kept(l->days, l->calendar, bounds[tier]),
+				tier_res_ms(above), bounds[tier]);
 
 		if (bounds[tier] > l->bounds[tier] || cell.start_ms != bounds[tier] ||
 			(tier && bounds[tier] > bounds[tier - 1]))
@@ -209,7 +210,9 @@ static void check_node(const struct ledger *l, const struct ledger_node *node)
 	assert(ledger_node_fits(l, node));
 	for (uint32_t i = 0; i < b->capacity; i++) {
 		assert(b->entries[i].cell == CELL_NONE ||
-			b->entries[i].cell < cell_count(l->groups));
+			(b->entries[i].cell < cell_count(l->groups) &&
+				b->entries[i].measure ==
+					cell_at(l->groups, b->entries[i].cell)->measure));
 		used += b->entries[i].cell != CELL_NONE;
 	}
 	assert(used == b->used);
