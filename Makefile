@@ -204,7 +204,7 @@ CLANG_OBJECTS := $(patsubst %.c,$(BUILD)/clang/%.o,$(UNIT_TESTS) $(UNIT_HELPERS)
 check-clang: $(BUILD)/clang/salespulse $(CLANG_OBJECTS) ## everything through clang, warnings are errors
 	@echo 'check-clang: $(words $(MODULES) $(CLANG_OBJECTS)) passed, 0 failed'
 
-mutants: | $(DEPS) ## planted faults that a test must notice; M=name for one (long)
+mutants: | $(DEPS) ## planted faults that tests must notice; M=name for one (long)
 	$(Q)tests/mutants/run.py $(M)
 
 # What it reports of an intended leak at exit in a library is no finding: leaks are ASan's part.

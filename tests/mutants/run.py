@@ -19,7 +19,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIST = ROOT / "tests/mutants/list"
 COPY = ROOT / "build/mutants/tree"
-SEEDS = os.environ.get("MUTANT_SEEDS", "400")
+SEEDS = os.environ.get("MUTANT_SEEDS", "600")
 SHARE = 0.95
 RULES = re.compile(r"S\d+$")
 

@@ -91,6 +91,21 @@ static void test_nothing_ahead_of_wall(void **state)
 }
 
 /* All at their end and the newest event near wall: it follows, so that windows fall with no event. */
+/* What a fast clock says is believed up to wall as it was then: what is unread behind it is not older by the time that passes meanwhile. */
+static void test_ahead_is_as_of_then(void **state)
+{
+	struct clock c;
+
+	(void)state;
+	init(&c, 1);
+	clock_saw(&c, 0, WALL + 3 * HOUR, WALL);
+	assert_int_equal(clock_turn(&c, WALL), WALL);
+	assert_int_equal(clock_turn(&c, WALL + MINUTE), WALL);
+	clock_at_end(&c, 0);
+	assert_int_equal(clock_turn(&c, WALL + MINUTE), WALL + MINUTE);
+	clock_deinit(&c);
+}
+
 static void test_follows_wall_when_near(void **state)
 {
 	struct clock c;
@@ -406,6 +421,7 @@ int main(void)
 		cmocka_unit_test(test_no_event_no_clock),
 		cmocka_unit_test(test_least_of_those_behind),
 		cmocka_unit_test(test_nothing_ahead_of_wall),
+		cmocka_unit_test(test_ahead_is_as_of_then),
 		cmocka_unit_test(test_follows_wall_when_near),
 		cmocka_unit_test(test_old_data_waits_for_quiet),
 		cmocka_unit_test(test_quiet_after_a_restart),

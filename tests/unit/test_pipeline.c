@@ -476,6 +476,38 @@ static void test_unchanged_epoch_keeps_memory(void **state)
 	rig_deinit(&rig);
 }
 
+/*
+ * S18, S24: a fail-over made the owner between forgotten. What is read again adds up to what was published before, and is not what the
+ * board shows.
+ */
+static void test_kept_memory_publishes_anew(void **state)
+{
+	struct rig rig;
+
+	(void)state;
+	rig_init(&rig, 1);
+	rig_won(&rig, "D1", 1, "100");
+	rig_serve(&rig, 0);
+	rig_run(&rig, 0, 6);
+	const struct shard *memory = rig_shard(&rig, 0, 0)->shard;
+	take_away(&rig, 0, false);
+	rig_won(&rig, "D1", 2, "50");
+	rig_serve(&rig, 1);
+	rig_run(&rig, 1, 2);
+	assert_latest(&rig, "revenue", "today", 50);
+	uint64_t forgotten = checkpoint_epoch(rig_shard(&rig, 1, 0)->checkpoint);
+	rig_crash(&rig, 1);
+	storage_memory_roll_back(rig.storage, 0);
+	rig_pass(&rig, 1000);
+	rig_won(&rig, "D1", 3, "100");
+	rig_assign(&rig, 0, 0);
+	rig_run(&rig, 0, 3);
+	assert_ptr_equal(rig_shard(&rig, 0, 0)->shard, memory);
+	assert_true(checkpoint_epoch(rig_shard(&rig, 0, 0)->checkpoint) > forgotten);
+	assert_latest(&rig, "revenue", "today", 100);
+	rig_deinit(&rig);
+}
+
 static void test_lost_shard_is_discarded(void **state)
 {
 	struct rig rig;
@@ -1156,6 +1188,7 @@ int main(void)
 		cmocka_unit_test(test_long_turn_publishes_nothing_unconfirmed),
 		cmocka_unit_test(test_revoked_shard_is_handed_over),
 		cmocka_unit_test(test_unchanged_epoch_keeps_memory),
+		cmocka_unit_test(test_kept_memory_publishes_anew),
 		cmocka_unit_test(test_lost_shard_is_discarded),
 		cmocka_unit_test(test_revocation_is_bounded),
 		cmocka_unit_test(test_end_saves_everything),
