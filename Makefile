@@ -53,6 +53,7 @@ CC_ubsan := gcc
 CFLAGS_ubsan := -O2 -g -fsanitize=undefined $(SANITIZE)
 CC_tsan := gcc
 CFLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+EXTRA_tsan := $(BUILD)/tsan/tests/tsan_threads.o
 # librdkafka's rd_kafka_producev macros are statement expressions.
 CLANG_FLAGS := -Wno-gnu-statement-expression
 
@@ -83,7 +84,7 @@ $(BUILD)/$(1)/salespulse: $(BUILD)/$(1)/processor/main.o $(BUILD)/$(1)/lib.a
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -o $$@
 
 $(BUILD)/$(1)/unit/%: $(BUILD)/$(1)/tests/unit/%.o $(UNIT_HELPERS:%.c=$(BUILD)/$(1)/%.o) \
-		$(BUILD)/$(1)/lib.a
+		$(EXTRA_$(1)) $(BUILD)/$(1)/lib.a
 	$$(call say,LINK,$$@)
 	$$(Q)mkdir -p $$(@D)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)) $$^ $$(LDFLAGS_$(1)) $(LIBS) -lcmocka -o $$@
@@ -197,8 +198,8 @@ check-asan: unit scenario ## unit tests and scenarios with ASan and UBSan
 check-ubsan: $(call units,ubsan) ## unit tests with UBSan, optimized
 	$(Q)tests/unit.sh check-ubsan $^
 
-check-tsan: $(call units,tsan) ## unit tests with ThreadSanitizer
-	$(Q)tests/unit.sh check-tsan $^
+check-tsan: $(call units,tsan) ## unit tests with ThreadSanitizer (long)
+	$(Q)UNIT_SECONDS_MAX=900 tests/unit.sh check-tsan $^
 
 CLANG_OBJECTS := $(patsubst %.c,$(BUILD)/clang/%.o,$(UNIT_TESTS) $(UNIT_HELPERS) $(SCENARIO_SOURCES) $(BENCHES) $(BENCH_HELPERS))
 check-clang: $(BUILD)/clang/salespulse $(CLANG_OBJECTS) ## everything through clang, warnings are errors

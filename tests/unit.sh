@@ -9,7 +9,7 @@ trap 'rm -rf "$logs"' EXIT
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_leaks=1:strict_string_checks=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:suppressions=$(dirname "$0")/tsan.supp}
 export CMOCKA_MESSAGE_OUTPUT=tap logs
 
 run_program() {
