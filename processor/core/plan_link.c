@@ -152,6 +152,9 @@ static void link_relations(struct plan *plan)
 		read_program(plan, d->value, d->child);
 		read_program(plan, d->where, d->child);
 		read_program(plan, d->by, d->child);
+		read_program(plan, d->key, d->child);
+		if (d->kind == DERIVE_NEXT)
+			continue;
 		if (d->relation < RELATION_STORED_COUNT) {
 			use(plan, d->relation);
 			continue;
