@@ -157,7 +157,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario sim system storms golden docs symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario sim system storms zombie golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	mutants check-valgrind analyze \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
@@ -189,6 +189,9 @@ golden: $(BUILD)/asan/unit/test_golden ## bytes on the wire, compared with tests
 
 system: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## real Kafka, real Redis; T=replay for one
 	$(Q)tests/system.sh $(if $(T),tests/system/test_$(T).sh)
+
+zombie: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## an instance that is stopped past its session and goes on, on the real broker (long)
+	$(Q)tests/system.sh tests/system/long_zombie.sh
 
 storms: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## a million events, ten kill -9, a minute without Redis and one without the broker
 	$(Q)STORMS=full tests/system.sh tests/system/test_storms.sh

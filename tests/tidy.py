@@ -170,7 +170,7 @@ def nameless_rules():
         for _, line in raw_lines(path):
             if line.startswith("rule "):
                 named.update(line.split()[1:])
-    for path in [*sorted((ROOT / "tests/sim").glob("*.c")), ROOT / "tests/unit/test_pipeline.c"]:
+    for path in [*sorted((ROOT / "tests/sim").glob("*.c")), *sorted((ROOT / "tests/unit").glob("test_pipeline*.c"))]:
         named.update(re.findall(r"\bS\d+\b", path.read_text(encoding="utf-8")))
     for rule in RULES:
         if rule not in named:

@@ -252,6 +252,7 @@ class Facts:
         for kind in ("deal", "opportunity", "lead", "rep", "call"):
             for key, record in world.live(kind):
                 getattr(self, kind)(key, record)
+        self.unknown_leads()
 
     def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None):
         if at is not None:
@@ -416,6 +417,15 @@ class Facts:
             self.add(tenant, "leads_created_won", created, **mine)
         self.add(tenant, "leads_with_opportunity", opportunity, **mine)
         self.add(tenant, "leads_won", won, **mine)
+
+    def unknown_leads(self):
+        """S5: a lead that only opportunities or deals name exists, without attributes."""
+        for key in set(self.lead_won) | set(self.lead_opportunity):
+            record = self.w.records.get(key)
+            if record and (record.image or record.deleted):
+                continue
+            self.add(key[0], "leads_with_opportunity", self.lead_opportunity.get(key), source="(unknown)")
+            self.add(key[0], "leads_won", self.lead_won.get(key), source="(unknown)")
 
     def rep(self, key, record):
         rep, tenant = record.image, key[0]

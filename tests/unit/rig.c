@@ -286,3 +286,12 @@ void rig_check_revisions(struct rig *rig)
 				check_against_before(rig->nodes[n].sink, i);
 		}
 }
+
+void rig_expect(struct rig *rig, const char *metric, const char *window, double expected)
+{
+	const struct rig_value value = rig_latest(rig, metric, window);
+
+	if (!value.has_value || value.value != expected)
+		fail_msg("%s %s: %f wanted, %f (%s, %d records) found", metric, window, expected,
+			value.value, value.state, value.count);
+}

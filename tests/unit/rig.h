@@ -78,6 +78,8 @@ struct rig_value {
 	char state[24];
 };
 struct rig_value rig_latest(struct rig *, const char *metric, const char *window);
+/* Fails unless that record's value is this. */
+void rig_expect(struct rig *, const char *metric, const char *window, double expected);
 /* Records of a topic in a node's sink. */
 size_t rig_count(struct rig *, int node, enum sink_topic);
 /* Asserts that the revisions of every key rise, in the order in which a sink took them. */
