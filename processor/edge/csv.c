@@ -272,11 +272,14 @@ static const char *finish_row(struct csv_reader *r)
 	buffer_text(&r->text); /* not NULL, even when all fields are empty */
 	if (memchr(r->text.data, 0, r->text.len))
 		return "there is a NUL byte in it";
-	if (r->format.encoding == CSV_UTF8 && !utf8_valid(r->text.data, r->text.len))
-		return "it is not valid UTF-8; perhaps the file is `encoding: windows-1252`";
 	for (size_t i = 0; i < r->field_count; i++) {
 		r->fields[i].at = (const char *)r->text.data + begin;
 		begin += r->fields[i].len;
+		/* Each by itself: the halves of a character in two fields are none. */
+		if (r->format.encoding == CSV_UTF8 &&
+			!utf8_valid(r->fields[i].at, r->fields[i].len))
+			return "it is not valid UTF-8; perhaps the file is `encoding: "
+			       "windows-1252`";
 	}
 	return NULL;
 }

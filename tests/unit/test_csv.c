@@ -83,6 +83,10 @@ static void test_wrong_rows_do_not_stop(void **state)
 	check("a\n\xff\xfe\nb\n", plain,
 		"1:a\n2!it is not valid UTF-8; perhaps the file is `encoding: "
 		"windows-1252`\n3:b\n");
+	/* Two halves of a character in two fields are no character. */
+	check("a,b\n\xc3,\xa4\n1,2\n", plain,
+		"1:a|b\n2!it is not valid UTF-8; perhaps the file is `encoding: "
+		"windows-1252`\n3:1|2\n");
 }
 
 static void test_nul_and_utf16(void **state)
