@@ -220,6 +220,8 @@ void store_mark_dirty(struct store *, uint32_t index);
 void store_bury(struct store *, const void *);
 
 /* ---- store_save.c ---- */
+/* The head of a record of one entity: kind, tenant, type, id. */
+void store_write_name(const struct entity *, uint8_t kind, struct buffer *out);
 /* Everything that is shown, from the registers alone. */
 void store_recompute(struct store *);
 
@@ -249,6 +251,8 @@ void store_evict_read_fold(struct store *, uint32_t index, struct reader *);
 void store_evict_restored(struct store *);
 
 /* ---- store_change.c ---- */
+/* The order of two entities' ids as texts: of indexes it would depend on arrival. */
+int store_compare_ids(const struct store *, uint32_t a, uint32_t b);
 void store_change_begin(struct store *);
 void store_touch(struct store *, uint32_t index);
 /* The old side of a node in the open change, NULL if untouched. */
@@ -316,6 +320,8 @@ uint32_t store_resolve(struct store *, uint32_t index, bool *ret_cycle);
 
 /* ---- store_derive.c ---- */
 void store_derive_init(struct store *);
+/* A program over one entity's own slots. */
+struct value store_run(const struct store *, const struct expr_program *, const struct entity *);
 /* All derived values, from the trail. */
 void store_derive(struct store *);
 /* One value of one parent, from all its children; for restore and check. */

@@ -199,10 +199,11 @@ uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
 /* The day that is open here may have been closed by whoever had the shard before. */
 static void note_booked(struct shard *s, uint32_t class, uint32_t cell, int64_t at_ms)
 {
-	const struct snapshot_view view = view_of(s);
+	if (at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots)) {
+		const struct snapshot_view view = view_of(s);
 
-	if (at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots))
 		snapshots_booked(s->snapshots, &view, cell, at_ms);
+	}
 }
 
 /* One cell's share of a fact. False: below the floor. */

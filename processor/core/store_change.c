@@ -15,6 +15,12 @@ void u32_list_add(struct u32_list *list, uint32_t item)
 	list->items[list->count++] = item;
 }
 
+int store_compare_ids(const struct store *s, uint32_t a, uint32_t b)
+{
+	return slice_compare(intern_text(s->strings, store_node(s, a)->entity.id),
+		intern_text(s->strings, store_node(s, b)->entity.id));
+}
+
 void store_touch(struct store *s, uint32_t index)
 {
 	struct store_node *node = store_node(s, index);

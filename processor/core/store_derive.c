@@ -66,7 +66,7 @@ void store_derive_init(struct store *s)
 	}
 }
 
-static struct value run(
+struct value store_run(
 	const struct store *s, const struct expr_program *program, const struct entity *e)
 {
 	struct fact_frame frame = { .store = s, .entity = e };
@@ -83,18 +83,18 @@ static struct contribution contribute(
 	if (!entity_is_live(e))
 		return c;
 	if (d->where) {
-		struct value holds = run(s, d->where, e);
+		struct value holds = store_run(s, d->where, e);
 
 		if (holds.is_null || !holds.i)
 			return c;
 	}
 	if (d->value) {
-		c.value = run(s, d->value, e);
+		c.value = store_run(s, d->value, e);
 		if (c.value.is_null && d->kind != DERIVE_COUNT && d->kind != DERIVE_FIRST)
 			return c;
 	}
 	if (d->kind == DERIVE_FIRST) {
-		c.by = run(s, d->by, e);
+		c.by = store_run(s, d->by, e);
 		if (c.by.is_null)
 			return c;
 	}
@@ -108,12 +108,6 @@ static int compare_values(const struct store *s, struct value a, struct value b)
 		return slice_compare(intern_text(s->strings, (uint32_t)a.i),
 			intern_text(s->strings, (uint32_t)b.i));
 	return (a.i > b.i) - (a.i < b.i);
-}
-
-static int compare_ids(const struct store *s, uint32_t a, uint32_t b)
-{
-	return slice_compare(intern_text(s->strings, store_node(s, a)->entity.id),
-		intern_text(s->strings, store_node(s, b)->entity.id));
 }
 
 /* ---- from scratch --------------------------------------------------------------------------------------- */
@@ -143,7 +137,7 @@ static void scan_value(struct scan *scan, struct value value, uint32_t child)
 	scan->mixed = scan->mixed || value.currency != scan->best.currency;
 	order = compare_values(s, value, scan->best);
 	if (scan->d->kind == DERIVE_FIRST && order == 0)
-		order = compare_ids(s, child, scan->first);
+		order = store_compare_ids(s, child, scan->first);
 	if (scan->d->kind == DERIVE_MAX ? order > 0 : order < 0) {
 		scan->best = value;
 		scan->first = child;
@@ -359,7 +353,7 @@ static bool offer(struct store *s, uint32_t derived, uint32_t parent,
 	if (other != ENTITY_NONE) {
 		first = contribute(s, d, &store_node(s, other)->entity);
 		order = compare_values(s, now->by, first.by);
-		if (order > 0 || (order == 0 && compare_ids(s, child, other) > 0))
+		if (order > 0 || (order == 0 && store_compare_ids(s, child, other) > 0))
 			return true;
 	}
 	store_set(s, parent, d->slot, true, child);

@@ -235,14 +235,6 @@ bool store_is_past(
 
 /* ---- checkpoint ----------------------------------------------------------------------------------------- */
 
-static void write_name(const struct entity *e, uint8_t kind, struct buffer *out)
-{
-	buffer_put_u8(out, kind);
-	buffer_put_varint(out, e->tenant);
-	buffer_put_u8(out, e->type);
-	buffer_put_varint(out, e->id);
-}
-
 static void write_folds(struct store *s, bool whole, struct buffer *out)
 {
 	for (uint32_t i = 0; i < s->fold_count; i++) {
@@ -252,7 +244,7 @@ static void write_folds(struct store *s, bool whole, struct buffer *out)
 		fold->dirty = false;
 		if (!whole && !fold->saving)
 			continue;
-		write_name(&store_node(s, fold->parent)->entity, STORE_RECORD_FOLD, out);
+		store_write_name(&store_node(s, fold->parent)->entity, STORE_RECORD_FOLD, out);
 		buffer_put_u64le(out, s->plan->derived[fold->derived].print);
 		buffer_put_zigzag(out, fold->value);
 	}
@@ -265,7 +257,7 @@ void store_evict_write(struct store *s, bool whole, struct buffer *out)
 		const struct store_node *node = store_node(s, s->saving.items[i]);
 
 		if (node->place == PLACE_GONE)
-			write_name(&node->entity, STORE_RECORD_GONE, out);
+			store_write_name(&node->entity, STORE_RECORD_GONE, out);
 	}
 	if (whole || s->folds_changed)
 		write_folds(s, whole, out);

@@ -13,19 +13,13 @@ static const struct registers *registers_of(const struct store *s, uint32_t inde
 	return store_node(s, index)->entity.registers;
 }
 
-static int compare_ids(const struct store *s, uint32_t a, uint32_t b)
-{
-	return slice_compare(intern_text(s->strings, store_node(s, a)->entity.id),
-		intern_text(s->strings, store_node(s, b)->entity.id));
-}
-
 /* The older of two edges, by key, then by the id of its source: one event cannot tie with itself. */
 static bool is_older(const struct store *s, uint32_t a, uint32_t b)
 {
 	int order =
 		merge_key_compare(&registers_of(s, a)->merge_key, &registers_of(s, b)->merge_key);
 
-	return order ? order < 0 : compare_ids(s, a, b) < 0;
+	return order ? order < 0 : store_compare_ids(s, a, b) < 0;
 }
 
 uint32_t store_resolve(struct store *s, uint32_t index, bool *ret_cycle)
@@ -129,7 +123,7 @@ bool store_merge(struct store *s, uint32_t loser, uint32_t target, const struct 
 		/* Equal keys of different events: the greater id wins, an UNDELETE over all. */
 		if (r->merge_target == ENTITY_NONE)
 			return false;
-		if (target != ENTITY_NONE && compare_ids(s, target, r->merge_target) < 0)
+		if (target != ENTITY_NONE && store_compare_ids(s, target, r->merge_target) < 0)
 			return false;
 	}
 	if (!registers_put_merge(r, key, target))

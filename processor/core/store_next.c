@@ -10,8 +10,6 @@
 
 #include "base/hash.h"
 #include "base/xalloc.h"
-#include "core/expr.h"
-#include "core/fact_frame.h"
 #include "core/store_inside.h"
 
 struct next_entry {
@@ -89,10 +87,7 @@ static int compare(const struct store *s, const struct next_entry *a, const stru
 {
 	if (a->value != b->value)
 		return a->value < b->value ? -1 : 1;
-	if (a->node == b->node)
-		return 0;
-	return slice_compare(intern_text(s->strings, store_node(s, a->node)->entity.id),
-		intern_text(s->strings, store_node(s, b->node)->entity.id));
+	return a->node == b->node ? 0 : store_compare_ids(s, a->node, b->node);
 }
 
 /* The first place that is not before the entry. */
@@ -126,15 +121,6 @@ static void put(
 
 /* ---- what a record gives -------------------------------------------------------------------------------- */
 
-static struct value run(
-	const struct store *s, const struct expr_program *program, const struct entity *e)
-{
-	struct fact_frame frame = { .store = s, .entity = e };
-	struct expr_frame expr = { .ctx = &frame, .load = store_frame_load, .strings = s->strings };
-
-	return expr_run(program, &expr);
-}
-
 /* False: it is in no list. */
 static bool entry_of(const struct store *s, const struct plan_derived *d, const struct entity *e,
 	uint32_t node, struct next_entry *ret, uint32_t *ret_key)
@@ -143,12 +129,12 @@ static bool entry_of(const struct store *s, const struct plan_derived *d, const 
 
 	if (!entity_is_live(e))
 		return false;
-	value = run(s, d->value, e);
-	key = run(s, d->key, e);
+	value = store_run(s, d->value, e);
+	key = store_run(s, d->key, e);
 	if (value.is_null || key.is_null)
 		return false;
 	if (d->where)
-		holds = run(s, d->where, e);
+		holds = store_run(s, d->where, e);
 	*ret = (struct next_entry){ value.i, node, !holds.is_null && holds.i };
 	*ret_key = (uint32_t)key.i;
 	return true;

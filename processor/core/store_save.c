@@ -59,15 +59,20 @@ static void write_image(const struct store *s, const struct entity *e, struct bu
 	}
 }
 
+void store_write_name(const struct entity *e, uint8_t kind, struct buffer *out)
+{
+	buffer_put_u8(out, kind);
+	buffer_put_varint(out, e->tenant);
+	buffer_put_u8(out, e->type);
+	buffer_put_varint(out, e->id);
+}
+
 static void write_entity(const struct store *s, uint32_t index, struct buffer *out)
 {
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct registers *r = e->registers;
 
-	buffer_put_u8(out, RECORD_ENTITY);
-	buffer_put_varint(out, e->tenant);
-	buffer_put_u8(out, e->type);
-	buffer_put_varint(out, e->id);
+	store_write_name(e, RECORD_ENTITY, out);
 	registers_write(r, out);
 	if (r->has_merge)
 		buffer_put_varint(out, r->merge_target == ENTITY_NONE
