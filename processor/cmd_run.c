@@ -98,6 +98,13 @@ static void choose_topics(struct run *run)
 		[ENTITY_CALL] = settings->topic_call,
 		[ENTITY_REP] = settings->topic_rep,
 		[ENTITY_ACCOUNT] = settings->topic_account,
+		[ENTITY_TARGET] = settings->topic_target,
+		[ENTITY_SPEND] = settings->topic_spend,
+		[ENTITY_FX_RATE] = settings->topic_fx_rate,
+		[ENTITY_INTERACTION] = settings->topic_interaction,
+		[ENTITY_VISIT] = settings->topic_visit,
+		[ENTITY_AGENT_STATE] = settings->topic_agent_state,
+		[ENTITY_TICKET] = settings->topic_ticket,
 	};
 
 	for (int type = 0; type < ENTITY_TYPE_COUNT; type++) {

@@ -61,6 +61,7 @@ static void find_topics(struct output *o)
 	const char *const topics[ENTITY_TYPE_COUNT] = {
 		[ENTITY_LEAD] = s->topic_lead, [ENTITY_OPPORTUNITY] = s->topic_opportunity, [ENTITY_DEAL] = s->topic_deal,
 		[ENTITY_CALL] = s->topic_call, [ENTITY_REP] = s->topic_rep, [ENTITY_ACCOUNT] = s->topic_account,
+		[ENTITY_TARGET] = s->topic_target, [ENTITY_SPEND] = s->topic_spend, [ENTITY_FX_RATE] = s->topic_fx_rate, [ENTITY_INTERACTION] = s->topic_interaction, [ENTITY_VISIT] = s->topic_visit, [ENTITY_AGENT_STATE] = s->topic_agent_state, [ENTITY_TICKET] = s->topic_ticket,
 	};
 
 	memcpy(o->topics, topics, sizeof(topics));

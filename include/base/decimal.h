@@ -18,6 +18,9 @@ __extension__ typedef unsigned __int128 u128;
 
 #define DECIMAL_SCALE 10000
 #define DECIMAL_DIGITS 4
+/* Rates of exchange have eight digits: 1 IDR is 0.00006123 USD. A rate is an int64 count of 1/100,000,000. */
+#define RATE_SCALE INT64_C(100000000)
+#define RATE_DIGITS 8
 /* Room for any i128 as text, with sign, point and NUL. */
 #define DECIMAL_TEXT_MAX 48
 
@@ -37,6 +40,9 @@ bool decimal_parse_i128(struct slice text, i128 *ret_units);
  * cap > 0.
  */
 size_t decimal_format(i128 units, int digits_min, char *buf, size_t cap);
+/* The same of a rate; written without trailing zeros. */
+bool decimal_parse_rate(struct slice text, int64_t *ret_rate);
+size_t decimal_format_rate(int64_t rate, char *buf, size_t cap);
 double decimal_to_double(i128 units);
 /* a*b and a/b of two decimals, half to even. False (ret untouched): overflow, or b = 0. */
 bool decimal_mul(int64_t a, int64_t b, int64_t *ret_units);

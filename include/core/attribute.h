@@ -40,6 +40,17 @@ enum relation {
 	RELATION_CALL_ACCOUNT,
 	RELATION_CALL_REP,
 	RELATION_ACCOUNT_OWNER,
+	RELATION_INTERACTION_LEAD,
+	RELATION_INTERACTION_OPPORTUNITY,
+	RELATION_INTERACTION_ACCOUNT,
+	RELATION_INTERACTION_REP,
+	RELATION_VISIT_LEAD,
+	RELATION_VISIT_OPPORTUNITY,
+	RELATION_VISIT_ACCOUNT,
+	RELATION_VISIT_REP,
+	RELATION_AGENT_STATE_REP,
+	RELATION_TICKET_ACCOUNT,
+	RELATION_TICKET_REP,
 	RELATION_OPPORTUNITY_PRIMARY_LEAD, /* chosen: opportunity.lead, the earliest created (then id) of the linked leads */
 	RELATION_DEAL_PRIMARY_LEAD,  /* chosen: deal.lead = deal.lead_id, else its opportunity's primary lead */
 	RELATION_STORED_COUNT,
@@ -96,7 +107,9 @@ int relation_find(struct slice name);
  *               refunds to the deal's refund_amount; the currency is the deal's; null without an amount)
  *               customer_id: account_id, else "contact:" contact_id; an ERASE leaves it, so that customers stay counted
  *  call:        lead opportunity account rep (REF)
- *  rep:         none.  account: owner (REF)
+ *  account:     owner (REF)
+ *  interaction, visit: lead opportunity account rep (REF) · agent_state: rep (REF) · ticket: account rep (REF)
+ *  rep, target, spend, fx_rate: none
  */
 
 #endif

@@ -19,7 +19,7 @@
 enum store_inside_limit {
 	STORE_CHUNK_BITS = 10,            /* nodes per chunk: 1,024; chunks never move, so pointers stay good */
 	STORE_LINKS_MAX = 6,              /* relations of which one type is the child */
-	STORE_HEADS_MAX = 8,              /* relations of which one type is the parent */
+	STORE_HEADS_MAX = 12,             /* relations of which one type is the parent */
 };
 
 struct store_link {
@@ -156,7 +156,7 @@ struct store {
 	struct index fold_index;          /* by parent and derived */
 	struct passing {                  /* of types that can go: where it says that it is over */
 		uint8_t slot;
-		uint32_t symbol;          /* intern id */
+		uint32_t symbol;          /* intern id; 0: whatever the slot says */
 	} passing[ENTITY_TYPE_COUNT];
 	struct store_next *nexts;         /* per plan->derived; store_next.c */
 	size_t next_bytes;

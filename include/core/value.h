@@ -19,6 +19,7 @@ enum value_type {
 	VALUE_STRING,    /* intern id */
 	VALUE_REF,       /* entity index */
 	VALUE_LIST,      /* pointer to a struct list_cells (store.h), or of constants in a program */
+	VALUE_RATE,      /* 1/100,000,000: of exchange; nothing is computed with it but conversions */
 	VALUE_ANY,       /* in checks only: no wish */
 };
 

@@ -40,7 +40,7 @@ struct codec_step {
 	bool is_fixed;           /* DECIMAL: `size` bytes without a length */
 	bool is_int;             /* TIMES, DIVIDE: the writer's int, not long */
 	uint16_t target;
-	int16_t scale;           /* DECIMAL: digits behind the point */
+	int16_t scale;           /* DECIMAL: digits behind the point; of a RATE four fewer: bytes of this scale make its units */
 	uint64_t size;           /* bytes of a fixed size; TIMES, DIVIDE: the factor; SYMBOL: how many; UNION: branches */
 	const char *name;        /* the field, for a reason */
 	union {

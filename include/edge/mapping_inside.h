@@ -214,6 +214,7 @@ bool mapping_parse_date(struct slice text, const struct mapping_words *formats, 
 const char *mapping_check_date_format(struct slice format);
 /* 1/10,000, half to even: signs, currency, separators, (negative), percent. */
 bool mapping_parse_decimal(struct slice text, const struct mapping_format *, int64_t *ret_units);
+bool mapping_parse_rate(struct slice text, const struct mapping_format *, int64_t *ret_rate);
 /* "mm:ss" "h:mm:ss" "1h 2m 3s" "90" by `unit` ("ms" "s" "m" "h"; "h:m": of two parts the first is hours). */
 bool mapping_parse_duration(struct slice text, struct slice unit, int64_t *ret_ms);
 /* yes/no, true/false, ya/tidak, 1/0 … */

@@ -49,6 +49,13 @@ enum settings_type {
 	X(STRING, const char *, topic_call, "topics.call", "crm.call", 0, 0, "", false, "Topic of calls.") \
 	X(STRING, const char *, topic_rep, "topics.rep", "crm.rep", 0, 0, "", false, "Topic of the roster.") \
 	X(STRING, const char *, topic_account, "topics.account", "crm.account", 0, 0, "", false, "Topic of accounts; empty: none.") \
+	X(STRING, const char *, topic_target, "topics.target", "crm.target", 0, 0, "", false, "Topic of sales targets; empty: none.") \
+	X(STRING, const char *, topic_spend, "topics.spend", "fin.spend", 0, 0, "", false, "Topic of sales and marketing spend; empty: none.") \
+	X(STRING, const char *, topic_fx_rate, "topics.fx_rate", "fin.fx_rate", 0, 0, "", false, "Topic of exchange rates; empty: none.") \
+	X(STRING, const char *, topic_interaction, "topics.interaction", "crm.interaction", 0, 0, "", false, "Topic of messages, meetings and follow-ups; empty: none.") \
+	X(STRING, const char *, topic_visit, "topics.visit", "field.visit", 0, 0, "", false, "Topic of field visits; empty: none.") \
+	X(STRING, const char *, topic_agent_state, "topics.agent_state", "crm.agent_state", 0, 0, "", false, "Topic of what call agents are doing; empty: none.") \
+	X(STRING, const char *, topic_ticket, "topics.ticket", "crm.ticket", 0, 0, "", false, "Topic of support tickets; empty: none.") \
 	X(STRING, const char *, topic_latest, "topics.latest", "kpi.latest", 0, 0, "", false, "Output: current values, compacted.") \
 	X(STRING, const char *, topic_history, "topics.history", "kpi.history", 0, 0, "", false, "Output: closed periods.") \
 	X(STRING, const char *, topic_alerts, "topics.alerts", "kpi.alerts", 0, 0, "", false, "Output: alerts.") \

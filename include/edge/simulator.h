@@ -1,7 +1,8 @@
 /*
  * simulator: a sales floor that does not exist, down to its mistakes: companies with teams, reps, sources and products, whose leads
  * come in at working hours, are called, qualified, become opportunities, go through stages, are won or lost; and which are then
- * corrected, merged, deleted, brought back, sent twice and sent late.
+ * corrected, merged, deleted, brought back, sent twice and sent late. Beside them the reference streams: targets, spend, rates,
+ * messages, visits, shifts, tickets.
  *
  * Invariant: a pure function of its settings: the same settings give the same events, byte for byte, on every machine. Events come
  * in the order in which a processor would receive them: ingested_at never falls, occurred_at <= ingested_at, the source_versions of
@@ -38,6 +39,7 @@ struct simulator_settings {
 
 struct simulator_counts {
 	uint64_t events, leads, won, corrected, late, duplicates;
+	uint64_t planned;             /* events that come however many leads there are: targets, spend, rates, shifts */
 	uint64_t not_begun;           /* leads that were not begun because of open_max */
 };
 

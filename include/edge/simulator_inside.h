@@ -74,7 +74,7 @@ struct sim_tenant {
 	struct sim_rep *reps;              /* owned */
 	uint16_t rep_count, team_count, seller_count;
 	uint16_t *sellers;                 /* owned; indexes in reps */
-	uint32_t leads, opportunities, deals, calls, accounts; /* greatest number given */
+	uint32_t leads, opportunities, deals, calls, accounts, references; /* greatest number given */
 	struct sim_customer recent[SIM_RECENT_MAX];
 	uint32_t recent_count;             /* ever */
 	double leads_per_ms, calls_per_ms; /* at the busiest hour */
@@ -121,6 +121,18 @@ struct sim_call {
 	uint64_t customer;
 };
 
+/* A record of a reference stream; what its stream does not have is 0. */
+struct sim_reference {
+	uint16_t tenant, rep, team;        /* SIM_NOBODY: none */
+	uint32_t number, lead, account;
+	uint8_t choice;                    /* spend: source; interaction, agent_state: symbol; ticket: channel */
+	bool flag;                         /* interaction: a follow-up; visit: off line; ticket: opened again */
+	bool is_inbound, is_automated;
+	int64_t first_day, last_day, effective_day; /* local days since 1970 */
+	int64_t at_ms, first_ms, done_ms;
+	int64_t amount;                    /* rupiah; of a rate its units; visit: how far from the office; ticket: satisfaction */
+};
+
 /* A change of one entity, as it was when it occurred. */
 struct sim_change {
 	enum entity_type type;
@@ -138,6 +150,7 @@ struct sim_change {
 			uint16_t tenant, rep;
 			struct sim_rep was;
 		} rep;
+		struct sim_reference reference;
 	};
 };
 
@@ -196,6 +209,8 @@ void sim_slots_deinit(struct sim_slots *);
 enum sim_step {
 	/* of a tenant */
 	SIM_ARRIVAL, SIM_INBOUND_CALL, SIM_ROSTER,
+	/* … its reference streams */
+	SIM_DAILY, SIM_MESSAGE, SIM_VISIT, SIM_TICKET,
 	SIM_FUNNEL_STEPS,
 	/* of a funnel: its way */
 	SIM_ASSIGN = SIM_FUNNEL_STEPS, SIM_ATTEMPT, SIM_QUALIFY, SIM_OPPORTUNITY, SIM_ADVANCE, SIM_TALK, SIM_REVISE, SIM_PAYMENT, SIM_REFUND, SIM_REPEAT,
@@ -258,6 +273,12 @@ void sim_roster_change(struct simulator *, uint16_t tenant);
 /* simulator_call.c */
 void sim_call_out(struct simulator *, const struct sim_funnel *, bool reaches);
 void sim_call_in(struct simulator *, uint16_t tenant);
+
+/* simulator_reference.c: the reference streams. */
+void sim_reference_open(struct simulator *, uint32_t tenant);
+void sim_reference_step(struct simulator *, uint32_t tenant, enum sim_step);
+/* The fields of its image. */
+void sim_reference_draw(const struct simulator *, const struct sim_change *, struct arena *, struct event *ret);
 
 /* simulator_time.c */
 double sim_load(const struct zone *, int64_t at_ms);   /* 0 … 1: how busy this hour is, of the busiest */

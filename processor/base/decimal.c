@@ -19,9 +19,8 @@ static bool append_digit(u128 *value, char digit)
 	return true;
 }
 
-/* The digits of "123.45" as units; false when they are not a number of at most DECIMAL_DIGITS
- * digits behind the point. */
-static bool parse_digits(const char *at, const char *end, u128 *ret_units)
+/* The digits of "123.45" as units of `digits` digits behind the point; false when they are not a number of at most so many. */
+static bool parse_digits(const char *at, const char *end, int digits, u128 *ret_units)
 {
 	u128 units = 0;
 	int behind = -1; /* digits seen behind the point; -1 before it */
@@ -35,7 +34,7 @@ static bool parse_digits(const char *at, const char *end, u128 *ret_units)
 		if (*at < '0' || *at > '9')
 			return false;
 		any = true;
-		if (behind == DECIMAL_DIGITS) {
+		if (behind == digits) {
 			if (*at != '0')
 				return false;
 			continue;
@@ -44,14 +43,14 @@ static bool parse_digits(const char *at, const char *end, u128 *ret_units)
 			return false;
 		behind += behind >= 0;
 	}
-	for (int i = behind < 0 ? 0 : behind; i < DECIMAL_DIGITS; i++)
+	for (int i = behind < 0 ? 0 : behind; i < digits; i++)
 		if (!append_digit(&units, '0'))
 			return false;
 	*ret_units = units;
 	return any;
 }
 
-bool decimal_parse_i128(struct slice text, i128 *ret_units)
+static bool parse(struct slice text, int digits, i128 *ret_units)
 {
 	bool negative = false;
 	u128 units;
@@ -62,7 +61,7 @@ bool decimal_parse_i128(struct slice text, i128 *ret_units)
 
 	if (*at == '-' || *at == '+')
 		negative = *at++ == '-';
-	if (!parse_digits(at, end, &units))
+	if (!parse_digits(at, end, digits, &units))
 		return false;
 	if (units > (u128)I128_MAX + negative)
 		return false;
@@ -70,24 +69,38 @@ bool decimal_parse_i128(struct slice text, i128 *ret_units)
 	return true;
 }
 
-bool decimal_parse(struct slice text, int64_t *ret_units)
+bool decimal_parse_i128(struct slice text, i128 *ret_units)
+{
+	return parse(text, DECIMAL_DIGITS, ret_units);
+}
+
+static bool parse_narrow(struct slice text, int digits, int64_t *ret_units)
 {
 	i128 units;
 
-	if (!decimal_parse_i128(text, &units) || units > INT64_MAX || units < INT64_MIN)
+	if (!parse(text, digits, &units) || units > INT64_MAX || units < INT64_MIN)
 		return false;
 	*ret_units = (int64_t)units;
 	return true;
 }
 
-size_t decimal_format(i128 units, int digits_min, char *buf, size_t cap)
+bool decimal_parse(struct slice text, int64_t *ret_units)
+{
+	return parse_narrow(text, DECIMAL_DIGITS, ret_units);
+}
+
+bool decimal_parse_rate(struct slice text, int64_t *ret_rate)
+{
+	return parse_narrow(text, RATE_DIGITS, ret_rate);
+}
+
+static size_t format(i128 units, int digits, int digits_min, char *buf, size_t cap)
 {
 	char reversed[DECIMAL_TEXT_MAX];
 	u128 rest = magnitude(units);
-	int digits = DECIMAL_DIGITS;
 	size_t length = 0;
 
-	assert(digits_min >= 0 && digits_min <= DECIMAL_DIGITS);
+	assert(digits_min >= 0 && digits_min <= digits);
 	for (; digits > digits_min && rest % 10 == 0; digits--)
 		rest /= 10;
 	for (int i = 0; i < digits; i++, rest /= 10)
@@ -104,6 +117,16 @@ size_t decimal_format(i128 units, int digits_min, char *buf, size_t cap)
 	if (cap)
 		buf[length < cap ? length : cap - 1] = '\0';
 	return length;
+}
+
+size_t decimal_format(i128 units, int digits_min, char *buf, size_t cap)
+{
+	return format(units, DECIMAL_DIGITS, digits_min, buf, cap);
+}
+
+size_t decimal_format_rate(int64_t rate, char *buf, size_t cap)
+{
+	return format(rate, RATE_DIGITS, 0, buf, cap);
 }
 
 double decimal_to_double(i128 units)

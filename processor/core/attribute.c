@@ -14,6 +14,13 @@ enum attribute_first {
 	CALL_FIELDS = 24,
 	REP_FIELDS = 7,
 	ACCOUNT_FIELDS = 8,
+	TARGET_FIELDS = 11,
+	SPEND_FIELDS = 8,
+	FX_RATE_FIELDS = 4,
+	INTERACTION_FIELDS = 12,
+	VISIT_FIELDS = 10,
+	AGENT_STATE_FIELDS = 4,
+	TICKET_FIELDS = 11,
 };
 
 enum lead_slot { LEAD_OPPORTUNITY = LEAD_FIELDS, LEAD_ACCOUNT, LEAD_OWNER, LEAD_SLOTS };
@@ -45,6 +52,22 @@ enum deal_slot {
 };
 enum call_slot { CALL_LEAD = CALL_FIELDS, CALL_OPPORTUNITY, CALL_ACCOUNT, CALL_REP, CALL_SLOTS };
 enum account_slot { ACCOUNT_OWNER = ACCOUNT_FIELDS, ACCOUNT_SLOTS };
+enum interaction_slot {
+	INTERACTION_LEAD = INTERACTION_FIELDS,
+	INTERACTION_OPPORTUNITY,
+	INTERACTION_ACCOUNT,
+	INTERACTION_REP,
+	INTERACTION_SLOTS
+};
+enum visit_slot {
+	VISIT_LEAD = VISIT_FIELDS,
+	VISIT_OPPORTUNITY,
+	VISIT_ACCOUNT,
+	VISIT_REP,
+	VISIT_SLOTS
+};
+enum agent_state_slot { AGENT_STATE_REP = AGENT_STATE_FIELDS, AGENT_STATE_SLOTS };
+enum ticket_slot { TICKET_ACCOUNT = TICKET_FIELDS, TICKET_REP, TICKET_SLOTS };
 
 /* ---- lists ---------------------------------------------------------------------------------------------- */
 
@@ -156,6 +179,30 @@ static const struct attribute_info account_attributes[] = {
 	[ACCOUNT_OWNER - ACCOUNT_FIELDS] = REFERENCE("owner", ENTITY_REP),
 };
 
+static const struct attribute_info interaction_attributes[] = {
+	[INTERACTION_LEAD - INTERACTION_FIELDS] = REFERENCE("lead", ENTITY_LEAD),
+	[INTERACTION_OPPORTUNITY - INTERACTION_FIELDS] =
+		REFERENCE("opportunity", ENTITY_OPPORTUNITY),
+	[INTERACTION_ACCOUNT - INTERACTION_FIELDS] = REFERENCE("account", ENTITY_ACCOUNT),
+	[INTERACTION_REP - INTERACTION_FIELDS] = REFERENCE("rep", ENTITY_REP),
+};
+
+static const struct attribute_info visit_attributes[] = {
+	[VISIT_LEAD - VISIT_FIELDS] = REFERENCE("lead", ENTITY_LEAD),
+	[VISIT_OPPORTUNITY - VISIT_FIELDS] = REFERENCE("opportunity", ENTITY_OPPORTUNITY),
+	[VISIT_ACCOUNT - VISIT_FIELDS] = REFERENCE("account", ENTITY_ACCOUNT),
+	[VISIT_REP - VISIT_FIELDS] = REFERENCE("rep", ENTITY_REP),
+};
+
+static const struct attribute_info agent_state_attributes[] = {
+	[AGENT_STATE_REP - AGENT_STATE_FIELDS] = REFERENCE("rep", ENTITY_REP),
+};
+
+static const struct attribute_info ticket_attributes[] = {
+	[TICKET_ACCOUNT - TICKET_FIELDS] = REFERENCE("account", ENTITY_ACCOUNT),
+	[TICKET_REP - TICKET_FIELDS] = REFERENCE("rep", ENTITY_REP),
+};
+
 static const struct {
 	const struct attribute_info *items;
 	uint32_t first, end;
@@ -166,6 +213,13 @@ static const struct {
 	[ENTITY_CALL] = { call_attributes, CALL_FIELDS, CALL_SLOTS },
 	[ENTITY_REP] = { NULL, REP_FIELDS, REP_FIELDS },
 	[ENTITY_ACCOUNT] = { account_attributes, ACCOUNT_FIELDS, ACCOUNT_SLOTS },
+	[ENTITY_TARGET] = { NULL, TARGET_FIELDS, TARGET_FIELDS },
+	[ENTITY_SPEND] = { NULL, SPEND_FIELDS, SPEND_FIELDS },
+	[ENTITY_FX_RATE] = { NULL, FX_RATE_FIELDS, FX_RATE_FIELDS },
+	[ENTITY_INTERACTION] = { interaction_attributes, INTERACTION_FIELDS, INTERACTION_SLOTS },
+	[ENTITY_VISIT] = { visit_attributes, VISIT_FIELDS, VISIT_SLOTS },
+	[ENTITY_AGENT_STATE] = { agent_state_attributes, AGENT_STATE_FIELDS, AGENT_STATE_SLOTS },
+	[ENTITY_TICKET] = { ticket_attributes, TICKET_FIELDS, TICKET_SLOTS },
 };
 
 uint32_t attribute_slot_count(enum entity_type type)
@@ -238,6 +292,25 @@ const struct relation_info relation_table[RELATION_COUNT] = {
 	[RELATION_CALL_REP] = { "call.rep", ENTITY_CALL, ENTITY_REP, CALL_REP, "rep_id" },
 	[RELATION_ACCOUNT_OWNER] = { "account.owner", ENTITY_ACCOUNT, ENTITY_REP, ACCOUNT_OWNER,
 		"owner_id" },
+	[RELATION_INTERACTION_LEAD] = { "interaction.lead", ENTITY_INTERACTION, ENTITY_LEAD,
+		INTERACTION_LEAD, "lead_id" },
+	[RELATION_INTERACTION_OPPORTUNITY] = { "interaction.opportunity", ENTITY_INTERACTION,
+		ENTITY_OPPORTUNITY, INTERACTION_OPPORTUNITY, "opportunity_id" },
+	[RELATION_INTERACTION_ACCOUNT] = { "interaction.account", ENTITY_INTERACTION,
+		ENTITY_ACCOUNT, INTERACTION_ACCOUNT, "account_id" },
+	[RELATION_INTERACTION_REP] = { "interaction.rep", ENTITY_INTERACTION, ENTITY_REP,
+		INTERACTION_REP, "rep_id" },
+	[RELATION_VISIT_LEAD] = { "visit.lead", ENTITY_VISIT, ENTITY_LEAD, VISIT_LEAD, "lead_id" },
+	[RELATION_VISIT_OPPORTUNITY] = { "visit.opportunity", ENTITY_VISIT, ENTITY_OPPORTUNITY,
+		VISIT_OPPORTUNITY, "opportunity_id" },
+	[RELATION_VISIT_ACCOUNT] = { "visit.account", ENTITY_VISIT, ENTITY_ACCOUNT, VISIT_ACCOUNT,
+		"account_id" },
+	[RELATION_VISIT_REP] = { "visit.rep", ENTITY_VISIT, ENTITY_REP, VISIT_REP, "rep_id" },
+	[RELATION_AGENT_STATE_REP] = { "agent_state.rep", ENTITY_AGENT_STATE, ENTITY_REP,
+		AGENT_STATE_REP, "rep_id" },
+	[RELATION_TICKET_ACCOUNT] = { "ticket.account", ENTITY_TICKET, ENTITY_ACCOUNT,
+		TICKET_ACCOUNT, "account_id" },
+	[RELATION_TICKET_REP] = { "ticket.rep", ENTITY_TICKET, ENTITY_REP, TICKET_REP, "rep_id" },
 	[RELATION_OPPORTUNITY_PRIMARY_LEAD] = { "opportunity.lead", ENTITY_OPPORTUNITY, ENTITY_LEAD,
 		OPP_LEAD, NULL },
 	[RELATION_DEAL_PRIMARY_LEAD] = { "deal.lead", ENTITY_DEAL, ENTITY_LEAD, DEAL_LEAD, NULL },

@@ -23,7 +23,7 @@ const char *const event_op_names[EVENT_OP_COUNT + 1] = {
 	NULL,
 };
 
-enum { ID_TEXT_MAX = 512 };
+enum { ID_TEXT_MAX = 512, PERIOD_DAYS_MAX = 3660 };
 static const int64_t PAST_TENSE_SLACK_MS = 48 * INT64_C(3600000);
 /* Years 1900 to 2300: what lies outside is a unit mistake (seconds, microseconds), not a time. */
 static const int64_t TIME_MIN_MS = -INT64_C(2208988800000), TIME_MAX_MS = INT64_C(10413792000000);
@@ -200,6 +200,35 @@ static int check_time(
 	return 0;
 }
 
+/* A number in the type's units, as people write it. */
+static const char *number_text(enum value_type type, int64_t i, char *text, size_t cap)
+{
+	if (type == VALUE_INT)
+		snprintf(text, cap, "%" PRId64, i);
+	else if (type == VALUE_RATE)
+		decimal_format_rate(i, text, cap);
+	else
+		decimal_format(i, 0, text, cap);
+	return text;
+}
+
+static int check_number(const struct model_field *field, int64_t i, char *ret_reason)
+{
+	char least[DECIMAL_TEXT_MAX], most[DECIMAL_TEXT_MAX];
+
+	/* The one number that has no opposite: what is booked must be able to be taken back. */
+	if (i == INT64_MIN)
+		return BAD("%s is out of range", field->name);
+	if (!field->has_range || (i >= field->least && i <= field->most))
+		return 0;
+	if (field->most == INT64_MAX)
+		return BAD("%s is %s", field->name,
+			field->least == 0 ? "negative" : "not more than 0");
+	return BAD("%s is outside %s to %s", field->name,
+		number_text(field->type, field->least, least, sizeof(least)),
+		number_text(field->type, field->most, most, sizeof(most)));
+}
+
 static int check_value(const struct event *event, const struct model_field *field,
 	const struct event_value *value, char *ret_reason)
 {
@@ -214,9 +243,9 @@ static int check_value(const struct event *event, const struct model_field *fiel
 		return value->i < 0 ? BAD("%s is negative", field->name) : 0;
 	case VALUE_MONEY:
 	case VALUE_DECIMAL:
+	case VALUE_RATE:
 	case VALUE_INT:
-		/* The one number that has no opposite: what is booked must be able to be taken back. */
-		return value->i == INT64_MIN ? BAD("%s is out of range", field->name) : 0;
+		return check_number(field, value->i, ret_reason);
 	case VALUE_LIST:
 		for (size_t i = 0;
 			value->list != NULL && i < value->list->count * field->list->field_count;
@@ -230,27 +259,11 @@ static int check_value(const struct event *event, const struct model_field *fiel
 	}
 }
 
-/*
- * Places of fields that validity asks for: no name is compared per event. test_event proves that they are the model's:
- * money without a currency, a probability and a split beyond all are refused.
- */
-enum {
-	OPPORTUNITY_CURRENCY = 11,
-	OPPORTUNITY_PROBABILITY = 12,
-	DEAL_CURRENCY = 8,
-	DEAL_SPLITS = 22,
-	SPLIT_PCT = 2,
-};
-
 static bool has_currency(const struct event *event)
 {
-	const struct event_value *currency = NULL;
+	int at = model_table[event->type].currency_at;
 
-	if (event->type == ENTITY_OPPORTUNITY)
-		currency = &event->fields[OPPORTUNITY_CURRENCY];
-	else if (event->type == ENTITY_DEAL)
-		currency = &event->fields[DEAL_CURRENCY];
-	return currency != NULL && !currency->is_null && slice_trim(currency->text).len > 0;
+	return at >= 0 && !event->fields[at].is_null && slice_trim(event->fields[at].text).len > 0;
 }
 
 static inline bool has_money(const struct model_field *field, const struct event_value *value)
@@ -262,27 +275,23 @@ static inline bool has_money(const struct model_field *field, const struct event
 	return field->type == VALUE_MONEY;
 }
 
-static int check_opportunity(const struct event *event, char *ret_reason)
+/* A period that ends before it starts. */
+static int check_period(const struct event *event, char *ret_reason)
 {
-	const struct event_value *probability = &event->fields[OPPORTUNITY_PROBABILITY];
+	const struct model_entity *model = &model_table[event->type];
 
-	if (!probability->is_null && (probability->i < 0 || probability->i > DECIMAL_SCALE))
-		return BAD("probability is outside 0 to 1");
-	return 0;
-}
+	if (model->first_day_at < 0)
+		return 0;
+	const struct event_value *first = &event->fields[model->first_day_at],
+				 *last = &event->fields[model->last_day_at];
 
-static int check_deal(const struct event *event, char *ret_reason)
-{
-	const struct event_value *splits = &event->fields[DEAL_SPLITS];
-	size_t columns = model_table[ENTITY_DEAL].fields[DEAL_SPLITS].list->field_count;
-
-	for (size_t row = 0; !splits->is_null && splits->list != NULL && row < splits->list->count;
-		row++) {
-		const struct event_value *cell = &splits->list->cells[row * columns + SPLIT_PCT];
-
-		if (!cell->is_null && (cell->i < 0 || cell->i > 100 * DECIMAL_SCALE))
-			return BAD("a split's credit_pct is outside 0 to 100");
-	}
+	if (!first->is_null && !last->is_null && last->i < first->i)
+		return BAD("%s is before %s", model->fields[model->last_day_at].name,
+			model->fields[model->first_day_at].name);
+	if (!first->is_null && !last->is_null && last->i - first->i >= PERIOD_DAYS_MAX)
+		return BAD("%s is more than %d days after %s",
+			model->fields[model->last_day_at].name, PERIOD_DAYS_MAX - 1,
+			model->fields[model->first_day_at].name);
 	return 0;
 }
 
@@ -300,9 +309,7 @@ static int check_fields(const struct event *event, char *ret_reason)
 		if (has_money(&model->fields[i], &event->fields[i]) && !has_currency(event))
 			return BAD("%s without a currency", model->fields[i].name);
 	}
-	if (event->type == ENTITY_OPPORTUNITY)
-		return check_opportunity(event, ret_reason);
-	return event->type == ENTITY_DEAL ? check_deal(event, ret_reason) : 0;
+	return check_period(event, ret_reason);
 }
 
 int event_validate(const struct event *event, char ret_reason[EVENT_REASON_MAX])

@@ -137,7 +137,7 @@ static void print_passing(const struct plan *plan, struct buffer *out)
 
 	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
 		if (plan->passes[type])
-			buffer_printf(out, "a %s that is over is let go after %lld days\n",
+			buffer_printf(out, "every %s that is over is let go after %lld days\n",
 				model_table[type].name, (long long)(plan->horizon_ms / DAY_MS));
 		else if (plan->kept_by[type] != NULL)
 			buffer_printf(out, "every %s is kept: %s needs them all\n",

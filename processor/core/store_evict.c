@@ -22,7 +22,9 @@ void store_evict_init(struct store *s)
 			continue;
 		s->passing[type].slot =
 			(uint8_t)attribute_slot((enum entity_type)type, model->passing_field);
-		s->passing[type].symbol = intern_add(s->strings, slice_of(model->passing_symbol));
+		if (model->passing_symbol)
+			s->passing[type].symbol =
+				intern_add(s->strings, slice_of(model->passing_symbol));
 	}
 }
 
@@ -150,6 +152,14 @@ static bool times_are_below(const struct entity *e, int64_t before_ms)
 	return true;
 }
 
+static bool is_over(const struct store *s, const struct entity *e)
+{
+	const struct passing *passing = &s->passing[e->type];
+
+	return passing->symbol ? slot_string(e, passing->slot) == passing->symbol
+			       : slot_present(e, passing->slot);
+}
+
 bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
 {
 	const struct store_node *node = store_node(s, index);
@@ -160,9 +170,9 @@ bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
 		return false;
 	if (!entity_is_live(e) || e->erased || node->link_count || node->merge_head != ENTITY_NONE)
 		return false;
-	return slot_string(e, s->passing[e->type].slot) == s->passing[e->type].symbol &&
-	       r->last_key.occurred_at_ms < before_ms && r->image_key.occurred_at_ms < before_ms &&
-	       times_are_below(e, before_ms) && parents_stay(s, node);
+	return is_over(s, e) && r->last_key.occurred_at_ms < before_ms &&
+	       r->image_key.occurred_at_ms < before_ms && times_are_below(e, before_ms) &&
+	       parents_stay(s, node);
 }
 
 static void empty_node(struct store *s, uint32_t index)

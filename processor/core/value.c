@@ -13,6 +13,7 @@ const char *value_type_name(enum value_type type)
 		"string",
 		"reference",
 		"list",
+		"rate",
 		"any",
 	};
 

@@ -62,6 +62,7 @@ static void put_value(
 		break;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
+	case VALUE_RATE:
 		put_decimal(value->i, out);
 		break;
 	case VALUE_LIST:

@@ -358,7 +358,10 @@ static bool store_decimal(struct compiler *c, const struct model_field *field,
 		ret->is_fixed = type->wire == WIRE_FIXED;
 		if (ret->is_fixed && !fixed_size(c, type, &ret->size))
 			return false;
-		ret->scale = (int16_t)digits;
+		/* Digits beyond those of the type in hand are the same as beyond DECIMAL_DIGITS. */
+		ret->scale = (int16_t)(field->type == VALUE_RATE
+					       ? digits - (RATE_DIGITS - DECIMAL_DIGITS)
+					       : digits);
 		*ret_fits = take(ret, CODEC_DECIMAL);
 	} else if (field->type == VALUE_DECIMAL && is_whole(type) &&
 		   !is_foreign(codec_logical(type), "")) {

@@ -151,6 +151,13 @@ static int read_value(struct reading *r, const struct model_field *field, const 
 					 "%s wants a number with at most four decimals, as a text "
 					 "if it has more than 15 digits",
 					 field->name);
+	case VALUE_RATE:
+		return json_is_string(json) && decimal_parse_rate(
+						       slice_of(json_string_value(json)), &ret->i)
+			       ? 0
+			       : refuse(r,
+					 "%s wants a text with a number of at most eight decimals",
+					 field->name);
 	case VALUE_LIST:
 		return read_list(r, field, json, ret);
 	default:
@@ -467,6 +474,10 @@ static void put_value(
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
 		decimal_format(value->i, 0, text, sizeof(text));
+		json_put_string(j, slice_of(text));
+		break;
+	case VALUE_RATE:
+		decimal_format_rate(value->i, text, sizeof(text));
 		json_put_string(j, slice_of(text));
 		break;
 	case VALUE_LIST:

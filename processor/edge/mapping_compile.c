@@ -284,7 +284,8 @@ enum wish {
 	WISH_DECIMAL,
 	WISH_TIME,
 	WISH_DATE,
-	WISH_DURATION
+	WISH_DURATION,
+	WISH_RATE
 };
 
 static const struct {
@@ -299,6 +300,7 @@ static const struct {
 	[WISH_TIME] = { "time", "date", VALUE_TIME },
 	[WISH_DATE] = { "date", "date", VALUE_INT },
 	[WISH_DURATION] = { "duration", "dur", VALUE_DURATION },
+	[WISH_RATE] = { "rate", "rate", VALUE_RATE },
 };
 
 static struct expr_node *wrapped(struct arena *arena, struct expr_node *node, const char *function)
@@ -330,6 +332,8 @@ static struct expr_node *converted(
 	}
 	if (type == VALUE_STRING && wishes[wish].from_text)
 		return wrapped(arena, node, wishes[wish].from_text);
+	if (wish == WISH_RATE && is_number)
+		return wrapped(arena, node, "rate");
 	if (wish == WISH_TEXT && (is_number || type == VALUE_BOOL))
 		return wrapped(arena, node, "string");
 	if (wish == WISH_DURATION && type == VALUE_INT)
@@ -390,6 +394,8 @@ static enum wish wish_of(const struct model_field *field)
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
 		return WISH_DECIMAL;
+	case VALUE_RATE:
+		return WISH_RATE;
 	case VALUE_TIME:
 		return WISH_TIME;
 	case VALUE_DURATION:

@@ -117,6 +117,13 @@ static enum value_type check_decimal(
 	return check_number(types[0], VALUE_DECIMAL, message, cap);
 }
 
+static enum value_type check_rate(
+	const enum value_type *types, uint32_t count, char *message, size_t cap)
+{
+	(void)count;
+	return check_number(types[0], VALUE_RATE, message, cap);
+}
+
 static enum value_type check_int(
 	const enum value_type *types, uint32_t count, char *message, size_t cap)
 {
@@ -208,6 +215,27 @@ static struct value run_decimal(
 	mapping_reject(row, "«%.60s» is no number (decimal: \"" SLICE_FMT "\")",
 		mapping_text(row, args[0]).at, SLICE_ARG(row->rows->format.decimal));
 	return value_null(VALUE_DECIMAL);
+}
+
+/* A rate of exchange: eight decimals of a text; a number has at most four. */
+static struct value run_rate(
+	struct expr_frame *frame, const struct value *args, uint32_t count, const void *user)
+{
+	struct mapping_row *row = row_of(frame);
+	int64_t rate, unit = args[0].type == VALUE_INT ? RATE_SCALE : RATE_SCALE / DECIMAL_SCALE;
+
+	(void)count;
+	(void)user;
+	if (args[0].is_null)
+		return value_null(VALUE_RATE);
+	if (args[0].type == VALUE_STRING
+			? mapping_parse_rate(mapping_text(row, args[0]), &row->rows->format, &rate)
+			: !__builtin_mul_overflow(args[0].i, unit, &rate))
+		return value_of(VALUE_RATE, rate);
+	mapping_reject(row,
+		args[0].type == VALUE_STRING ? "«%.60s» is no rate" : "a rate is out of range%.0s",
+		args[0].type == VALUE_STRING ? mapping_text(row, args[0]).at : "");
+	return value_null(VALUE_RATE);
 }
 
 static struct value run_int(
@@ -445,6 +473,7 @@ const struct expr_function mapping_functions[] = {
 	{ "date", 1, 2, check_date, run_date, NULL },
 	{ "local_day", 1, 1, check_day, run_local_day, NULL },
 	{ "decimal", 1, 1, check_decimal, run_decimal, NULL },
+	{ "rate", 1, 1, check_rate, run_rate, NULL },
 	{ "int", 1, 1, check_int, run_int, NULL },
 	{ "dur", 1, 2, check_texts_duration, run_duration, NULL },
 	{ "milliseconds", 1, 1, check_milliseconds, run_milliseconds, NULL },

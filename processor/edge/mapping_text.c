@@ -405,8 +405,9 @@ static bool take_whole(struct slice *text, struct slice thousands, i128 *ret)
 	return !groups || group == 3;
 }
 
-bool mapping_parse_decimal(
-	struct slice text, const struct mapping_format *format, int64_t *ret_units)
+/* In units of 1/unit. */
+static bool parse_number(
+	struct slice text, const struct mapping_format *format, int64_t unit, int64_t *ret_units)
 {
 	struct slice point = format->decimal, thousands = format->thousands;
 	struct dressing d = { false, false };
@@ -431,11 +432,22 @@ bool mapping_parse_decimal(
 	}
 	if (!any || text.len)
 		return false;
-	value = i128_div_half_even(value * DECIMAL_SCALE, scale * (d.is_percent ? 100 : 1));
+	value = i128_div_half_even(value * unit, scale * (d.is_percent ? 100 : 1));
 	if (value > INT64_MAX)
 		return false;
 	*ret_units = (int64_t)(d.is_negative ? -value : value);
 	return true;
+}
+
+bool mapping_parse_decimal(
+	struct slice text, const struct mapping_format *format, int64_t *ret_units)
+{
+	return parse_number(text, format, DECIMAL_SCALE, ret_units);
+}
+
+bool mapping_parse_rate(struct slice text, const struct mapping_format *format, int64_t *ret_rate)
+{
+	return parse_number(text, format, RATE_SCALE, ret_rate);
 }
 
 /* ---- durations ----------------------------------------------------------------------------------- */

@@ -42,6 +42,13 @@ static const enum settings_id topics[] = {
 	SETTING_ID_topic_call,
 	SETTING_ID_topic_rep,
 	SETTING_ID_topic_account,
+	SETTING_ID_topic_target,
+	SETTING_ID_topic_spend,
+	SETTING_ID_topic_fx_rate,
+	SETTING_ID_topic_interaction,
+	SETTING_ID_topic_visit,
+	SETTING_ID_topic_agent_state,
+	SETTING_ID_topic_ticket,
 	SETTING_ID_topic_latest,
 	SETTING_ID_topic_history,
 	SETTING_ID_topic_alerts,
@@ -62,12 +69,18 @@ static enum settings_id later_of(
 	return wa->place.line > wb->place.line ? a : b;
 }
 
+/* The reference streams but the roster: a company may not have them. */
+static bool is_optional(enum settings_id id)
+{
+	return id >= SETTING_ID_topic_account && id <= SETTING_ID_topic_ticket;
+}
+
 static int check_topics(struct settings_loader *l)
 {
 	for (size_t i = 0; i < COUNT_OF(topics); i++) {
 		const char *name = text_of(l, topics[i]);
 
-		if (name[0] == '\0' && topics[i] == SETTING_ID_topic_account)
+		if (name[0] == '\0' && is_optional(topics[i]))
 			continue;
 		if (!is_kafka_name(name) || strlen(name) > TOPIC_NAME_MAX)
 			return complain(l, topics[i],

@@ -149,6 +149,12 @@ static void tenant_step(struct simulator *sim, uint32_t number, enum sim_step st
 		sim_plan(sim, number, step,
 			sim_next_arrival(sim, tenant, tenant->calls_per_ms, sim->now_ms));
 		break;
+	case SIM_DAILY:
+	case SIM_MESSAGE:
+	case SIM_VISIT:
+	case SIM_TICKET:
+		sim_reference_step(sim, number, step);
+		break;
 	default:
 		sim_roster_change(sim, (uint16_t)number);
 		sim_plan(sim, number, step,
@@ -235,6 +241,7 @@ static void open_tenant(struct simulator *sim, uint32_t number)
 		sim_next_arrival(sim, tenant, tenant->calls_per_ms, sim->now_ms));
 	sim_plan(
 		sim, number, SIM_ROSTER, sim->now_ms + sim_wait(&sim->rng, 12.0 * (double)SIM_DAY));
+	sim_reference_open(sim, number);
 }
 
 struct simulator *simulator_new(const struct simulator_settings *settings)
@@ -297,18 +304,17 @@ double simulator_density_for(const struct simulator_settings *settings, uint64_t
 
 	/* One tenant and as many leads as a trial needs, over the whole time: what is still open at its end is then in proportion. */
 	double days = (double)(settings->to_ms - settings->from_ms) / (double)SIM_DAY;
-	double sellers = (double)settings->reps * settings->tenants;
 	trial.tenants = 1;
 	trial.leads_per_rep_day = TRIAL_LEADS / ((double)settings->reps * (days < 1 ? 1 : days));
 	struct simulator *sim = simulator_new(&trial);
 	arena_init(&arena, 0);
 	while (simulator_next(sim, &arena, &event))
 		arena_reset(&arena);
-	/* Rosters do not grow with the density. */
-	double roster = (double)settings->reps,
-	       per_density = ((double)sim->counts.events - roster) / trial.leads_per_rep_day;
+	/* Rosters, targets, shifts do not grow with the density. */
+	double fixed = (double)settings->reps + (double)sim->counts.planned,
+	       per_density = ((double)sim->counts.events - fixed) / trial.leads_per_rep_day;
 	simulator_free(sim);
 	arena_deinit(&arena);
-	double wanted = (double)events - sellers;
+	double wanted = (double)events - fixed * settings->tenants;
 	return wanted <= 0 || per_density <= 0 ? 0 : wanted / (per_density * settings->tenants);
 }

@@ -11,39 +11,42 @@
 #include "base/xalloc.h"
 #include "edge/simulator_inside.h"
 
-#define LEAD_FIELDS(X)                                                                            \
-	X(LEAD, status)                                                                           \
-	X(LEAD, qualification)                                                                    \
-	X(LEAD, disqualify_reason) X(LEAD, disqualified_at) X(LEAD, source_channel)               \
-		X(LEAD, campaign_id) X(LEAD, owner_id) X(LEAD, team_id) X(LEAD, created_at)       \
-			X(LEAD, assigned_at) X(LEAD, first_contact_at) X(LEAD, qualified_at)      \
-				X(LEAD, converted_at) X(LEAD, opportunity_id) X(LEAD, account_id) \
-					X(LEAD, contact_id) X(LEAD, score)
-#define OPPORTUNITY_FIELDS_USED(X)                                                                \
-	X(OPP, lead_id)                                                                           \
-	X(OPP, account_id)                                                                        \
-	X(OPP, contact_id) X(OPP, pipeline_id) X(OPP, stage_id) X(OPP, stage_name) X(             \
-		OPP, stage_order) X(OPP, stage_entered_at) X(OPP, prev_stage_id) X(OPP, status)   \
-		X(OPP, amount) X(OPP, currency) X(OPP, probability) X(OPP, owner_id) X(           \
-			OPP, team_id) X(OPP, created_at) X(OPP, expected_close) X(OPP, closed_at) \
-			X(OPP, won_at) X(OPP, lost_at) X(OPP, lost_reason) X(OPP, deal_type)      \
-				X(OPP, product_family) X(OPP, source_channel) X(OPP, campaign_id)
+#define LEAD_FIELDS(X)                                                                          \
+	X(LEAD, status)                                                                         \
+	X(LEAD, qualification)                                                                  \
+	X(LEAD, disqualify_reason)                                                              \
+	X(LEAD, disqualified_at) X(LEAD, source_channel) X(LEAD, campaign_id) X(LEAD, owner_id) \
+		X(LEAD, team_id) X(LEAD, created_at) X(LEAD, assigned_at)                       \
+			X(LEAD, first_contact_at) X(LEAD, qualified_at) X(LEAD, converted_at)   \
+				X(LEAD, opportunity_id) X(LEAD, account_id) X(LEAD, contact_id) \
+					X(LEAD, score)
+#define OPPORTUNITY_FIELDS_USED(X)                                                            \
+	X(OPP, lead_id)                                                                       \
+	X(OPP, account_id)                                                                    \
+	X(OPP, contact_id)                                                                    \
+	X(OPP, pipeline_id) X(OPP, stage_id) X(OPP, stage_name) X(OPP, stage_order)           \
+		X(OPP, stage_entered_at) X(OPP, prev_stage_id) X(OPP, status) X(OPP, amount)  \
+			X(OPP, currency) X(OPP, probability) X(OPP, owner_id) X(OPP, team_id) \
+				X(OPP, created_at) X(OPP, expected_close) X(OPP, closed_at)   \
+					X(OPP, won_at) X(OPP, lost_at) X(OPP, lost_reason)    \
+						X(OPP, deal_type) X(OPP, product_family)      \
+							X(OPP, source_channel) X(OPP, campaign_id)
 #define DEAL_FIELDS_USED(X)                                                                        \
 	X(DEAL, opportunity_id)                                                                    \
 	X(DEAL, lead_id)                                                                           \
-	X(DEAL, account_id) X(DEAL, contact_id) X(DEAL, status) X(DEAL, deal_type) X(DEAL, amount) \
-		X(DEAL, list_amount) X(DEAL, currency) X(DEAL, margin_amount) X(DEAL, won_at)      \
-			X(DEAL, lost_at) X(DEAL, cancelled_at) X(DEAL, refunded_at)                \
-				X(DEAL, refund_amount) X(DEAL, first_paid_at) X(DEAL, created_at)  \
-					X(DEAL, owner_id) X(DEAL, owner_at_win_id)                 \
-						X(DEAL, team_id) X(DEAL, team_at_win_id)           \
-							X(DEAL, source_channel) X(DEAL, splits)    \
-								X(DEAL, items)
+	X(DEAL, account_id)                                                                        \
+	X(DEAL, contact_id) X(DEAL, status) X(DEAL, deal_type) X(DEAL, amount) X(                  \
+		DEAL, list_amount) X(DEAL, currency) X(DEAL, margin_amount) X(DEAL, won_at)        \
+		X(DEAL, lost_at) X(DEAL, cancelled_at) X(DEAL, refunded_at) X(DEAL, refund_amount) \
+			X(DEAL, first_paid_at) X(DEAL, created_at) X(DEAL, owner_id)               \
+				X(DEAL, owner_at_win_id) X(DEAL, team_id) X(DEAL, team_at_win_id)  \
+					X(DEAL, source_channel) X(DEAL, splits) X(DEAL, items)
 #define CALL_FIELDS(X)                                                                             \
 	X(CALL, direction)                                                                         \
 	X(CALL, state)                                                                             \
-	X(CALL, disposition) X(CALL, channel) X(CALL, rep_id) X(CALL, team_id) X(CALL, queue_id)   \
-		X(CALL, lead_id) X(CALL, opportunity_id) X(CALL, account_id) X(CALL, initiated_at) \
+	X(CALL, disposition)                                                                       \
+	X(CALL, channel) X(CALL, rep_id) X(CALL, team_id) X(CALL, queue_id) X(CALL, lead_id)       \
+		X(CALL, opportunity_id) X(CALL, account_id) X(CALL, initiated_at)                  \
 			X(CALL, queued_at) X(CALL, answered_at) X(CALL, ended_at) X(CALL, ring_ms) \
 				X(CALL, queue_ms) X(CALL, talk_ms) X(CALL, hold_ms)                \
 					X(CALL, wrap_ms) X(CALL, transferred) X(CALL, resolved)    \
@@ -518,8 +521,10 @@ static struct slice entity_id(struct writer *w, const struct sim_change *change)
 		return id_text(w->arena, 'C', change->call.number);
 	case ENTITY_REP:
 		return slice_of(w->tenant->reps[change->rep.rep].id);
-	default:
+	case ENTITY_ACCOUNT:
 		return id_text(w->arena, 'A', change->funnel.account);
+	default:
+		return id_text(w->arena, 'R', change->reference.number);
 	}
 }
 
@@ -544,9 +549,10 @@ static void fill_blanks(struct writer *w)
 
 static uint16_t tenant_number(const struct sim_change *change)
 {
-	return change->type == ENTITY_CALL  ? change->call.tenant
-	       : change->type == ENTITY_REP ? change->rep.tenant
-					    : change->funnel.tenant;
+	return change->type == ENTITY_CALL     ? change->call.tenant
+	       : change->type == ENTITY_REP    ? change->rep.tenant
+	       : change->type >= ENTITY_TARGET ? change->reference.tenant
+					       : change->funnel.tenant;
 }
 
 void sim_render(const struct simulator *sim, const struct sim_change *change, int64_t arrival_ms,
@@ -578,6 +584,8 @@ void sim_render(const struct simulator *sim, const struct sim_change *change, in
 	ret->source_version = change->version;
 	if (change->is_bare)
 		fill_blanks(&w);
+	else if (change->type >= ENTITY_TARGET)
+		sim_reference_draw(sim, change, arena, ret);
 	else
 		render[change->type](&w, change);
 }

@@ -201,6 +201,11 @@ static void set_defaults(struct event *e, const char *now)
 		{ ENTITY_DEAL, "deal_type", "UNKNOWN" }, { ENTITY_DEAL, "currency", "IDR" }, { ENTITY_DEAL, "amount", "0" },
 		{ ENTITY_CALL, "channel", "phone" }, { ENTITY_CALL, "transferred", "false" }, { ENTITY_CALL, "disposition", "UNKNOWN" },
 		{ ENTITY_CALL, "direction", "OUTBOUND" }, { ENTITY_REP, "quota_carrying", "true" }, { ENTITY_ACCOUNT, "status", "ACTIVE" },
+		{ ENTITY_TARGET, "metric", "won_revenue" }, { ENTITY_SPEND, "category", "marketing" }, { ENTITY_SPEND, "currency", "IDR" },
+		{ ENTITY_FX_RATE, "quote", "IDR" }, { ENTITY_INTERACTION, "channel", "WHATSAPP" },
+		{ ENTITY_INTERACTION, "direction", "OUTBOUND" }, { ENTITY_INTERACTION, "is_follow_up", "false" },
+		{ ENTITY_INTERACTION, "automated", "false" }, { ENTITY_VISIT, "lat", "-6.2" }, { ENTITY_VISIT, "lon", "106.8" },
+		{ ENTITY_VISIT, "offline", "false" }, { ENTITY_TICKET, "reopen_count", "0" }, { ENTITY_TICKET, "channel", "email" },
 	};
 
 	for (size_t i = 0; i < sizeof(defaults) / sizeof(defaults[0]); i++)
@@ -247,6 +252,20 @@ static const struct verb verbs[] = {
 	{ ENTITY_REP, "joined", { "role", "sales" } },
 	{ ENTITY_ACCOUNT, "active", { "status", "ACTIVE" } },
 	{ ENTITY_ACCOUNT, "churned", { "status", "CHURNED", "churned_at", "now" } },
+	{ ENTITY_TARGET, "set", { NULL } },
+	{ ENTITY_SPEND, "booked", { NULL } },
+	{ ENTITY_FX_RATE, "quoted", { "valid_from", "now" } },
+	{ ENTITY_INTERACTION, "written", { "completed_at", "now" } },
+	{ ENTITY_INTERACTION, "promised", { "is_follow_up", "true" } },
+	{ ENTITY_INTERACTION, "done", { "completed_at", "now" } },
+	{ ENTITY_VISIT, "made", { "captured_at", "now", "uploaded_at", "now" } },
+	{ ENTITY_VISIT, "uploaded", { "uploaded_at", "now", "offline", "true" } },
+	{ ENTITY_AGENT_STATE, "began", { "from", "now" } },
+	{ ENTITY_AGENT_STATE, "ended", { "to", "now" } },
+	{ ENTITY_TICKET, "opened", { "opened_at", "now" } },
+	{ ENTITY_TICKET, "answered", { "first_response_at", "now" } },
+	{ ENTITY_TICKET, "resolved", { "resolved_at", "now" } },
+	{ ENTITY_TICKET, "reopened", { "resolved_at", "null", "reopen_count", "1" } },
 };
 
 /* Short words for fields, as people say them; the fields' own names work everywhere. */
@@ -265,6 +284,15 @@ static const struct { enum entity_type type; const char *word, *field; } words[]
 	{ ENTITY_CALL, "rep", "rep_id" }, { ENTITY_CALL, "team", "team_id" }, { ENTITY_CALL, "lead", "lead_id" },
 	{ ENTITY_CALL, "talk", "talk_ms" }, { ENTITY_CALL, "hold", "hold_ms" }, { ENTITY_CALL, "wrap", "wrap_ms" },
 	{ ENTITY_REP, "from", "active_from" }, { ENTITY_REP, "to", "active_to" }, { ENTITY_REP, "quota", "quota_carrying" },
+	{ ENTITY_TARGET, "of", "scope_id" }, { ENTITY_TARGET, "scope", "scope_type" }, { ENTITY_TARGET, "from", "period_start" },
+	{ ENTITY_TARGET, "to", "period_end" }, { ENTITY_TARGET, "effective", "effective_from" },
+	{ ENTITY_SPEND, "from", "period_start" }, { ENTITY_SPEND, "to", "period_end" }, { ENTITY_SPEND, "team", "team_id" },
+	{ ENTITY_INTERACTION, "rep", "rep_id" }, { ENTITY_INTERACTION, "lead", "lead_id" }, { ENTITY_INTERACTION, "due", "due_at" },
+	{ ENTITY_INTERACTION, "opportunity", "opportunity_id" }, { ENTITY_INTERACTION, "account", "account_id" },
+	{ ENTITY_VISIT, "rep", "rep_id" }, { ENTITY_VISIT, "lead", "lead_id" }, { ENTITY_VISIT, "account", "account_id" },
+	{ ENTITY_VISIT, "captured", "captured_at" }, { ENTITY_AGENT_STATE, "rep", "rep_id" },
+	{ ENTITY_TICKET, "rep", "rep_id" }, { ENTITY_TICKET, "team", "team_id" }, { ENTITY_TICKET, "account", "account_id" },
+	{ ENTITY_TICKET, "due", "sla_due_at" },
 	{ ENTITY_ACCOUNT, "since", "customer_since" }, { ENTITY_ACCOUNT, "source", "source_channel" },
 };
 
@@ -324,7 +352,7 @@ static void set_list(struct reading *r, struct event *e, const char *field, char
 static void set_field(struct reading *r, struct event *e, char *key, char *value, const char *now)
 {
 	const char *field = field_named(e->type, key);
-	bool is_list = !strcmp(key, "splits") || !strcmp(key, "items") || !strcmp(key, "teams");
+	bool is_list = !strcmp(key, "splits") || !strcmp(key, "items") || !strcmp(key, "teams") || !strcmp(key, "pacing_curve");
 
 	if (is_list) {
 		set_list(r, e, strcmp(key, "teams") ? key : "memberships", value);
@@ -332,7 +360,7 @@ static void set_field(struct reading *r, struct event *e, char *key, char *value
 		event_add_ext(&r->s->arena, e, key + 4, value);
 	} else if (!field) {
 		fail(r, "%s has no field «%s»", model_table[e->type].name, key);
-	} else if (!strcmp(field, "amount") && r->count && strlen(r->words[0]) == 3 && !strchr(r->words[0], '=')) {
+	} else if ((!strcmp(field, "amount") || !strcmp(field, "value")) && r->count && strlen(r->words[0]) == 3 && !strchr(r->words[0], '=')) {
 		event_set(e, field, value); /* amount=100.00 IDR */
 		event_set(e, "currency", shift(r, "the currency"));
 	} else {

@@ -46,7 +46,9 @@ static void fill_union(avro_value_t *value, struct rng *rng)
 	size_t count = avro_schema_union_size(avro_value_get_schema(value));
 	avro_value_t branch;
 
-	GOOD(avro_value_set_branch(value, (int)rng_below(rng, count), &branch));
+	/* The first one, null, is chosen more often: a record in a record stays far from the allowed depth. */
+	GOOD(avro_value_set_branch(
+		value, rng_chance(rng, 0.4) ? 0 : (int)rng_below(rng, count), &branch));
 	fill_any(&branch, rng);
 }
 
@@ -145,7 +147,8 @@ static void fill_text(avro_value_t *value, struct slice text)
 	}
 }
 
-static void fill_decimal(avro_value_t *value, json_t *type, int64_t units)
+/* Units of so many digits. */
+static void fill_decimal(avro_value_t *value, json_t *type, int digits, int64_t units)
 {
 	json_int_t scale = json_integer_value(json_object_get(type, "scale"));
 	uint8_t bytes[16], fixed[FIXED_BYTES];
@@ -155,7 +158,7 @@ static void fill_decimal(avro_value_t *value, json_t *type, int64_t units)
 		GOOD(avro_value_set_double(value, (double)units / DECIMAL_SCALE));
 		return;
 	}
-	for (; scale > DECIMAL_DIGITS; scale--)
+	for (; scale > digits; scale--)
 		number *= 10;
 	size_t length = i128_to_be_bytes(number, bytes);
 
@@ -208,7 +211,10 @@ static void fill_value(avro_value_t *value, json_t *type, const struct model_fie
 		break;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
-		fill_decimal(value, type, from->i);
+		fill_decimal(value, type, DECIMAL_DIGITS, from->i);
+		break;
+	case VALUE_RATE:
+		fill_decimal(value, type, RATE_DIGITS, from->i);
 		break;
 	case VALUE_LIST:
 		for (size_t i = 0; i < from->list->count; i++) {
@@ -409,15 +415,18 @@ static json_t *logical(const char *type, const char *name)
 static json_t *other_decimal(const struct model_field *field, const struct event_value *value,
 	const char *unique, struct rng *rng)
 {
+	int digits = field->type == VALUE_RATE ? RATE_DIGITS : DECIMAL_DIGITS;
+
 	if (rng_chance(rng, 0.4))
 		return json_pack("{s:s, s:s, s:i, s:s, s:i, s:i}", "type", "fixed", "name", unique,
-			"size", FIXED_BYTES, "logicalType", "decimal", "precision", 30, "scale", 4);
+			"size", FIXED_BYTES, "logicalType", "decimal", "precision", 30, "scale",
+			digits);
 	/* What a double holds to the fourth digit. */
 	if (field->type == VALUE_DECIMAL && value->i < (int64_t)1 << 45 &&
 		value->i > -((int64_t)1 << 45))
 		return json_string("double");
 	return json_pack("{s:s, s:s, s:i, s:i}", "type", "bytes", "logicalType", "decimal",
-		"precision", 30, "scale", 6);
+		"precision", 30, "scale", digits + 2);
 }
 
 /* The symbols the other way round, some more, and perhaps without the one that is used. */
@@ -459,6 +468,7 @@ static json_t *other_type(json_t *type, const struct model_field *field, struct 
 		return value->i <= INT32_MAX ? json_string("int") : NULL;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
+	case VALUE_RATE:
 		return other_decimal(field, value, unique, rng);
 	default:
 		return NULL;
@@ -538,6 +548,8 @@ static struct event_value missing_value(
 						     arena, sizeof(struct event_list)) };
 	if (field->type == VALUE_BOOL && json_is_boolean(value))
 		return (struct event_value){ .i = json_is_true(value) };
+	if (field->type == VALUE_INT && json_is_integer(value))
+		return (struct event_value){ .i = json_integer_value(value) };
 	return (struct event_value){ .is_null = true };
 }
 

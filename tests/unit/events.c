@@ -91,6 +91,16 @@ static int64_t integer_of(const char *text)
 	return units / DECIMAL_SCALE;
 }
 
+static int64_t rate_of(const char *text)
+{
+	int64_t rate = 0;
+	bool good = decimal_parse_rate(slice_of(text), &rate);
+
+	assert(good);
+	(void)good;
+	return rate;
+}
+
 static void read_value(struct event_value *value, const struct model_field *field, const char *text)
 {
 	int32_t days;
@@ -105,6 +115,9 @@ static void read_value(struct event_value *value, const struct model_field *fiel
 	case VALUE_MONEY:
 	case VALUE_DECIMAL:
 		value->i = money_of(text);
+		break;
+	case VALUE_RATE:
+		value->i = rate_of(text);
 		break;
 	case VALUE_TIME:
 		value->i = time_of(text);

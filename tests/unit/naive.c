@@ -314,6 +314,17 @@ static const struct naive_link {
 	{ ENTITY_CALL, ENTITY_ACCOUNT, "account", "account_id" },
 	{ ENTITY_CALL, ENTITY_REP, "rep", "rep_id" },
 	{ ENTITY_ACCOUNT, ENTITY_REP, "owner", "owner_id" },
+	{ ENTITY_INTERACTION, ENTITY_LEAD, "lead", "lead_id" },
+	{ ENTITY_INTERACTION, ENTITY_OPPORTUNITY, "opportunity", "opportunity_id" },
+	{ ENTITY_INTERACTION, ENTITY_ACCOUNT, "account", "account_id" },
+	{ ENTITY_INTERACTION, ENTITY_REP, "rep", "rep_id" },
+	{ ENTITY_VISIT, ENTITY_LEAD, "lead", "lead_id" },
+	{ ENTITY_VISIT, ENTITY_OPPORTUNITY, "opportunity", "opportunity_id" },
+	{ ENTITY_VISIT, ENTITY_ACCOUNT, "account", "account_id" },
+	{ ENTITY_VISIT, ENTITY_REP, "rep", "rep_id" },
+	{ ENTITY_AGENT_STATE, ENTITY_REP, "rep", "rep_id" },
+	{ ENTITY_TICKET, ENTITY_ACCOUNT, "account", "account_id" },
+	{ ENTITY_TICKET, ENTITY_REP, "rep", "rep_id" },
 };
 enum { LINK_COUNT = sizeof(links) / sizeof(links[0]) };
 

@@ -341,7 +341,7 @@ void naive_print_facts(struct naive *n, struct buffer *out)
 	buffer_init(&m.scratch);
 	for (size_t i = 0; i < n->thing_count; i++) {
 		m.t = n->things[i];
-		if (naive_is_live(m.t))
+		if (naive_is_live(m.t) && facts[m.t->type])
 			facts[m.t->type](&m);
 	}
 	for (size_t i = 0; i < m.count; i++)

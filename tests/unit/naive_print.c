@@ -247,6 +247,22 @@ static void put_account(struct printing *p)
 	put_derived(p, "calls");
 }
 
+static void put_ticket(struct printing *p)
+{
+	put_ref(p, "account");
+	put_ref(p, "rep");
+}
+
+static void put_agent_state(struct printing *p)
+{
+	put_ref(p, "rep");
+}
+
+static void put_nothing(struct printing *p)
+{
+	(void)p;
+}
+
 static void put_thing(struct printing *p)
 {
 	static void (*const attributes[ENTITY_TYPE_COUNT])(struct printing *) = {
@@ -256,6 +272,13 @@ static void put_thing(struct printing *p)
 		put_call,
 		put_rep,
 		put_account,
+		[ENTITY_TARGET] = put_nothing,
+		[ENTITY_SPEND] = put_nothing,
+		[ENTITY_FX_RATE] = put_nothing,
+		[ENTITY_INTERACTION] = put_call,
+		[ENTITY_VISIT] = put_call,
+		[ENTITY_AGENT_STATE] = put_agent_state,
+		[ENTITY_TICKET] = put_ticket,
 	};
 	static const char *const exts[] = { "campaign", "note" };
 	const struct naive_thing *t = p->t;

@@ -8,7 +8,7 @@ static const char *const
 	leads[] = { "L1", "L2", "L3", "L4" },
 	*const opportunities[] = { "O1", "O2", "O3" }, *const deals[] = { "D1", "D2", "D3", "D4" },
 	*const calls[] = { "C1", "C2" }, *const reps[] = { "ana", "budi", "citra" },
-	*const accounts[] = { "A1", "A2", "contact:K1" };
+	*const accounts[] = { "A1", "A2", "contact:K1" }, *const references[] = { "X1", "X2" };
 static const char *const contacts[] = { "K1", "K2" }, *const teams[] = { "north", "south" },
 			 *const channels[] = { "web", "fair", "ads" },
 			 *const stages[] = { "new", "demo", "offer" },
@@ -153,6 +153,82 @@ static void fill_account(struct arena *a, struct event *e, struct rng *r)
 	MAY(e, r, "source_channel", channels, 4);
 }
 
+static void fill_target(struct arena *a, struct event *e, struct rng *r)
+{
+	event_set_all(e, "scope_type", "REP", "metric", "won_revenue", "period", "MONTH",
+		"period_start", "2026-03-01", "period_end", "2026-03-31", NULL);
+	event_set(e, "value", PICK(r, amounts));
+	MAY(e, r, "scope_id", reps, 2);
+	MAY(e, r, "currency", currencies, 4);
+	if (rng_below(r, 3) == 0)
+		event_add_row(a, e, "pacing_curve", "0.5");
+}
+
+static void fill_spend(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set_all(e, "category", "marketing", "currency", "IDR", "period_start", "2026-03-01",
+		"period_end", "2026-03-31", NULL);
+	event_set(e, "amount", PICK(r, amounts));
+	MAY(e, r, "channel", channels, 3);
+	MAY(e, r, "team_id", teams, 4);
+}
+
+static void fill_rate(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set_all(e, "base", "USD", "quote", "IDR", "rate",
+		rng_below(r, 2) ? "16250.5" : "16300.00000001", NULL);
+	event_set_time(e, "valid_from", any_time(r));
+}
+
+static void fill_interaction(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set_all(e, "channel", "WHATSAPP", "direction", "OUTBOUND", "is_follow_up", "true",
+		"automated", "false", NULL);
+	may_time(e, r, "due_at", 3);
+	may_time(e, r, "completed_at", 3);
+	MAY(e, r, "rep_id", reps, 2);
+	MAY(e, r, "lead_id", leads, 3);
+	MAY(e, r, "opportunity_id", opportunities, 3);
+	MAY(e, r, "account_id", accounts, 3);
+	MAY(e, r, "conversation_id", contacts, 4);
+}
+
+static void fill_visit(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set_all(e, "lat", "-6.1754", "lon", "106.8272", "accuracy_m", "8.5", "offline",
+		"true", NULL);
+	event_set_time(e, "captured_at", any_time(r));
+	event_set_time(e, "uploaded_at", any_time(r));
+	MAY(e, r, "rep_id", reps, 1);
+	MAY(e, r, "lead_id", leads, 3);
+	MAY(e, r, "opportunity_id", opportunities, 3);
+	MAY(e, r, "account_id", accounts, 3);
+}
+
+static void fill_agent_state(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set(e, "state", "AVAILABLE");
+	event_set_time(e, "from", any_time(r));
+	may_time(e, r, "to", 3);
+	MAY(e, r, "rep_id", reps, 1);
+}
+
+static void fill_ticket(struct arena *a, struct event *e, struct rng *r)
+{
+	(void)a;
+	event_set_all(e, "channel", "email", "reopen_count", "1", NULL);
+	event_set_time(e, "opened_at", any_time(r));
+	may_time(e, r, "resolved_at", 3);
+	MAY(e, r, "rep_id", reps, 2);
+	MAY(e, r, "team_id", teams, 3);
+	MAY(e, r, "account_id", accounts, 3);
+}
+
 static const struct {
 	const char *const *ids;
 	size_t id_count;
@@ -164,6 +240,13 @@ static const struct {
 	[ENTITY_CALL] = { calls, 2, fill_call },
 	[ENTITY_REP] = { reps, 3, fill_rep },
 	[ENTITY_ACCOUNT] = { accounts, 3, fill_account },
+	[ENTITY_TARGET] = { references, 2, fill_target },
+	[ENTITY_SPEND] = { references, 2, fill_spend },
+	[ENTITY_FX_RATE] = { references, 2, fill_rate },
+	[ENTITY_INTERACTION] = { references, 2, fill_interaction },
+	[ENTITY_VISIT] = { references, 2, fill_visit },
+	[ENTITY_AGENT_STATE] = { references, 2, fill_agent_state },
+	[ENTITY_TICKET] = { references, 2, fill_ticket },
 };
 
 static enum event_op any_op(struct rng *r)
@@ -186,7 +269,9 @@ struct event *random_event(struct arena *arena, struct rng *r)
 	static const enum entity_type types[] = { ENTITY_LEAD, ENTITY_OPPORTUNITY,
 		ENTITY_OPPORTUNITY, ENTITY_DEAL, ENTITY_DEAL, ENTITY_CALL, ENTITY_REP,
 		ENTITY_ACCOUNT };
-	enum entity_type type = PICK(r, types);
+	enum entity_type type =
+		rng_below(r, 8) ? PICK(r, types)
+				: ENTITY_TARGET + rng_below(r, ENTITY_TYPE_COUNT - ENTITY_TARGET);
 	enum event_op op = any_op(r);
 	struct event *e =
 		event_make_op(arena, type, op, kinds[type].ids[rng_below(r, kinds[type].id_count)],

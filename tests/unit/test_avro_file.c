@@ -307,8 +307,8 @@ static void files_that_lie(void **state)
 	expect_broken(&file, "can't be inflated");
 	put_head(&file, lead_schema, "zstandard");
 	expect_broken(&file, "codec is zstandard");
-	put_head(&file, "{\"type\":\"record\",\"name\":\"ticket\",\"fields\":[]}", "null");
-	expect_broken(&file, "record ticket is none of");
+	put_head(&file, "{\"type\":\"record\",\"name\":\"invoice\",\"fields\":[]}", "null");
+	expect_broken(&file, "record invoice is none of");
 	buffer_put_text(&file, "Obj\x01");
 	buffer_put_zigzag(&file, INT64_MIN);
 	buffer_put_zigzag(&file, 0);

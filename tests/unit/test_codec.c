@@ -508,8 +508,8 @@ static void test_schemas_that_cannot_be_used(void **state)
 	expect_unusable(f, "\"string\"", "of a string, not of a record");
 	expect_unusable(f, "[\"null\"]", "of a union, not of a record");
 	expect_unusable(f, "{\"type\":\"record\",\"name\":\"deal\"}", "no fields");
-	expect_unusable(f, "{\"type\":\"record\",\"name\":\"ticket\",\"fields\":[]}",
-		"record ticket is none of");
+	expect_unusable(f, "{\"type\":\"record\",\"name\":\"invoice\",\"fields\":[]}",
+		"record invoice is none of");
 	expect_unusable(
 		f, "{\"type\":\"record\",\"name\":\"deal\",\"fields\":[]}", "no field event_id");
 	expect_unusable(f, "{\"type\":\"record\",\"name\":\"de al\",\"fields\":[]}", "proper name");
@@ -766,7 +766,7 @@ static void use_folder(struct fixture *f, enum codec_form form)
 	static const char foreign[] =
 		"{\"type\":\"record\",\"name\":\"rep\",\"fields\":[{\"name\":\"region\",\"type\":["
 		"\"null\",\"string\"]}," ENVELOPE_FIELDS "]}";
-	static const char other[] = "{\"type\":\"record\",\"name\":\"ticket\",\"fields\":[]}";
+	static const char other[] = "{\"type\":\"record\",\"name\":\"invoice\",\"fields\":[]}";
 	const struct asset *deal = asset_find("deal.avsc");
 
 	snprintf(f->folder, sizeof(f->folder), "/tmp/test_codec_XXXXXX");
@@ -815,7 +815,7 @@ static void test_frames(void **state)
 	assert_reason(f, "no schema of id 8");
 	deal_in_frame(f, 9);
 	assert_int_equal(decode(f, ENTITY_DEAL, buffer_slice(&f->bytes)), CODEC_BAD);
-	assert_reason(f, "record ticket is none of");
+	assert_reason(f, "record invoice is none of");
 	/* Bare ones beside them. */
 	event = deal_in_frame(f, 7);
 	struct slice bare = { (const char *)f->bytes.data + 5, f->bytes.len - 5 };

@@ -90,6 +90,25 @@ static void test_format(void **state)
 	assert_int_equal(decimal_format(5, 0, NULL, 0), 6);
 }
 
+static void test_rates_have_eight_digits(void **state)
+{
+	char text[DECIMAL_TEXT_MAX];
+	int64_t rate;
+
+	(void)state;
+	assert_true(decimal_parse_rate(SLICE_LIT("0.00006123"), &rate));
+	assert_int_equal(rate, 6123);
+	assert_int_equal(decimal_format_rate(rate, text, sizeof(text)), 10);
+	assert_string_equal(text, "0.00006123");
+	assert_true(decimal_parse_rate(SLICE_LIT("16250.50"), &rate));
+	assert_int_equal(rate, INT64_C(1625050000000));
+	decimal_format_rate(rate, text, sizeof(text));
+	assert_string_equal(text, "16250.5");
+	assert_false(decimal_parse_rate(SLICE_LIT("0.000061234"), &rate));
+	assert_false(decimal_parse_rate(SLICE_LIT("92233720369"), &rate));
+	assert_int_equal(rate, INT64_C(1625050000000));
+}
+
 /* Model: text and back, for numbers of every size. */
 static void test_round_trip(void **state)
 {
@@ -265,6 +284,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parse),
 		cmocka_unit_test(test_format),
+		cmocka_unit_test(test_rates_have_eight_digits),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_div_half_even_is_its_definition),
 		cmocka_unit_test(test_overflow),

@@ -98,10 +98,14 @@ static void test_s1_every_field_counts(void **state)
 			struct event *c = event_make(*state, type, "X", 1, NULL);
 
 			if (field->type == VALUE_LIST) {
+				bool is_text = field->list->fields[0].type == VALUE_STRING;
+
 				event_add_cells(*state, b, field->name,
-					(const char *const[]){ "a", NULL, NULL, NULL, NULL });
+					(const char *const[]){
+						is_text ? "a" : "1", NULL, NULL, NULL, NULL });
 				event_add_cells(*state, c, field->name,
-					(const char *const[]){ "b", NULL, NULL, NULL, NULL });
+					(const char *const[]){
+						is_text ? "b" : "0.5", NULL, NULL, NULL, NULL });
 			} else if (field->type == VALUE_STRING) {
 				event_set_text(b, field->name, "a");
 				event_set_text(c, field->name, "b");
@@ -281,6 +285,42 @@ static void test_s9_every_past_tense_field(void **state)
 	assert_true(found >= 14);
 }
 
+static void test_reference_streams_that_cannot_be_true(void **state)
+{
+	struct event *spend = event_make(*state, ENTITY_SPEND, "S1", 1, NULL);
+	struct event *visit = event_make(*state, ENTITY_VISIT, "V1", 1, NULL);
+	struct event *rate = event_make(*state, ENTITY_FX_RATE, "R1", 1, NULL);
+	struct event *target = event_make(*state, ENTITY_TARGET, "T1", 1, NULL);
+
+	event_set_all(spend, "category", "marketing", "amount", "100", "currency", "IDR",
+		"period_start", "2026-03-01", "period_end", "2026-03-01", NULL);
+	assert_good(spend);
+	event_set(spend, "amount", "-0.0001");
+	assert_bad(spend, "amount is negative");
+	event_set_all(spend, "amount", "0", "period_end", "2026-02-28", NULL);
+	assert_bad(spend, "period_end is before period_start");
+	event_set(spend, "period_end", "2046-02-28");
+	assert_bad(spend, "period_end is more than 3659 days after period_start");
+	event_set_all(spend, "period_end", "2026-03-31", "currency", " ", NULL);
+	assert_bad(spend, "amount without a currency");
+
+	event_set_all(visit, "rep_id", "ana", "lat", "-90", "lon", "180", NULL);
+	assert_good(visit);
+	event_set(visit, "lat", "95");
+	assert_bad(visit, "lat is outside -90 to 90");
+	event_set_all(visit, "lat", "90", "lon", "-180.0001", NULL);
+	assert_bad(visit, "lon is outside -180 to 180");
+
+	event_set_all(rate, "base", "USD", "quote", "IDR", "rate", "0.00000001", NULL);
+	assert_good(rate);
+	event_set(rate, "rate", "0");
+	assert_bad(rate, "rate is not more than 0");
+
+	event_set_all(target, "metric", "won_deals", "value", "20", "period_start", "2026-03-02",
+		"period_end", "2026-03-01", NULL);
+	assert_bad(target, "period_end is before period_start");
+}
+
 static void test_envelope_that_cannot_be_taken(void **state)
 {
 	static char long_text[600];
@@ -396,9 +436,11 @@ static void test_s2_blank_records_have_no_body(void **state)
 				struct event_value before = e->fields[k];
 				enum value_type kind = model_table[type].fields[k].type;
 
-				/* A deletion's image with money of no currency is not believed. */
+				/* A deletion's image with money of no currency, a rate of 0, a period turned round is not believed. */
 				if (kind == VALUE_LIST || kind == VALUE_MONEY ||
-					(type == ENTITY_DEAL && ops[i] == EVENT_DELETE))
+					((type == ENTITY_DEAL || type == ENTITY_TARGET ||
+						 type == ENTITY_SPEND || type == ENTITY_FX_RATE) &&
+						ops[i] == EVENT_DELETE))
 					continue;
 				e->fields[k] = (struct event_value){ .i = kind == VALUE_STRING ? 0
 											       : 1,
@@ -471,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_s1_a_total_order),
 		cmocka_unit_test(test_s9_past_tense_more_than_48_hours_ahead),
 		cmocka_unit_test(test_s9_every_past_tense_field),
+		cmocka_unit_test(test_reference_streams_that_cannot_be_true),
 		cmocka_unit_test(test_envelope_that_cannot_be_taken),
 		cmocka_unit_test(test_fields_that_cannot_be_true),
 		cmocka_unit_test(test_s2_blank_records_have_no_body),

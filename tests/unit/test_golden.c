@@ -77,6 +77,9 @@ static const char *text_for(struct arena *arena, const struct model_field *field
 	case VALUE_TIME:
 		snprintf(text, sizeof(text), "2026-03-28T16:%02zu:00.250Z", place % 60);
 		break;
+	case VALUE_RATE:
+		snprintf(text, sizeof(text), "%zu.00006123", place);
+		break;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
 		snprintf(text, sizeof(text), "%zu.2575", place * 1000 + 1);
@@ -93,7 +96,8 @@ static const char *text_for(struct arena *arena, const struct model_field *field
 
 static struct event *full_event(struct arena *arena, enum entity_type type)
 {
-	struct event *e = event_make_op(arena, type, EVENT_CREATE, "E-1", 42, "2026-03-28T16:59:00Z");
+	struct event *e =
+		event_make_op(arena, type, EVENT_CREATE, "E-1", 42, "2026-03-28T16:59:00Z");
 	const struct model_entity *model = &model_table[type];
 
 	for (size_t i = 0; i < model->field_count; i++) {
@@ -129,7 +133,8 @@ static void events(void **state)
 
 		codec_encode_event(full_event(&arena, (enum entity_type)type), &bytes);
 		compare(model_table[type].name, buffer_slice(&bytes));
-		if (codec_decode_event(codec, (enum entity_type)type, buffer_slice(&bytes), &arena, &back, reason) != CODEC_OK)
+		if (codec_decode_event(codec, (enum entity_type)type, buffer_slice(&bytes), &arena,
+			    &back, reason) != CODEC_OK)
 			fail_msg("%s: %s", model_table[type].name, reason);
 		codec_encode_event(&back, &again);
 		assert_true(slice_equal(buffer_slice(&bytes), buffer_slice(&again)));
@@ -143,15 +148,38 @@ static void events(void **state)
 
 static void snapshots(void **state)
 {
-	const struct snapshot s = { .tenant_id = SLICE_INIT("acme"), .metric = SLICE_INIT("rep_revenue"), .window = SLICE_INIT("month"),
-		.group_by = SLICE_INIT("team,rep"), .group_key = SLICE_INIT("west,ana"), .currency = SLICE_INIT("IDR"),
-		.group = { SLICE_INIT("west"), SLICE_INIT("ana") }, .group_label = { { NULL, 0 }, SLICE_INIT("Ana Putri") }, .unit = "CURRENCY",
-		.value = { true, 1234.5 }, .value_decimal = { true, 12345000 }, .numerator = { true, 12345000 }, .denominator = { true, 10000 },
-		.sample_size = 3, .previous_value = { true, 1000 }, .change_pct = { true, 23.45 }, .rank = 2, .rank_of = 14, .previous_rank = 1,
-		.state = "OK", .basis = "EVENT", .window_start_ms = INT64_C(1772298000000), .window_end_ms = INT64_C(1774976400000),
-		.as_of_ms = INT64_C(1774980000000), .published_at_ms = INT64_C(1774980000123), .is_final = true,
-		.first_final_value = { true, -5 }, .revision = INT64_C(1795556819) << 30, .definition = 0xdeadbeef, .late_count = 1,
-		.duplicate_count = 2, .is_history = true };
+	const struct snapshot s = { .tenant_id = SLICE_INIT("acme"),
+		.metric = SLICE_INIT("rep_revenue"),
+		.window = SLICE_INIT("month"),
+		.group_by = SLICE_INIT("team,rep"),
+		.group_key = SLICE_INIT("west,ana"),
+		.currency = SLICE_INIT("IDR"),
+		.group = { SLICE_INIT("west"), SLICE_INIT("ana") },
+		.group_label = { { NULL, 0 }, SLICE_INIT("Ana Putri") },
+		.unit = "CURRENCY",
+		.value = { true, 1234.5 },
+		.value_decimal = { true, 12345000 },
+		.numerator = { true, 12345000 },
+		.denominator = { true, 10000 },
+		.sample_size = 3,
+		.previous_value = { true, 1000 },
+		.change_pct = { true, 23.45 },
+		.rank = 2,
+		.rank_of = 14,
+		.previous_rank = 1,
+		.state = "OK",
+		.basis = "EVENT",
+		.window_start_ms = INT64_C(1772298000000),
+		.window_end_ms = INT64_C(1774976400000),
+		.as_of_ms = INT64_C(1774980000000),
+		.published_at_ms = INT64_C(1774980000123),
+		.is_final = true,
+		.first_final_value = { true, -5 },
+		.revision = INT64_C(1795556819) << 30,
+		.definition = 0xdeadbeef,
+		.late_count = 1,
+		.duplicate_count = 2,
+		.is_history = true };
 	struct snapshot latest = s, back;
 	struct buffer value = { 0 }, again = { 0 }, key = { 0 }, history_key = { 0 };
 
@@ -167,7 +195,9 @@ static void snapshots(void **state)
 	codec_encode_snapshot(&back, &again);
 	assert_true(slice_equal(buffer_slice(&value), buffer_slice(&again)));
 	for (size_t length = 0; length < value.len; length++)
-		assert_int_equal(codec_decode_snapshot((struct slice){ (const char *)value.data, length }, &back), 1);
+		assert_int_equal(codec_decode_snapshot(
+					 (struct slice){ (const char *)value.data, length }, &back),
+			1);
 	buffer_deinit(&value);
 	buffer_deinit(&again);
 	buffer_deinit(&key);

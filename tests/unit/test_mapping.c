@@ -34,6 +34,10 @@ static void put_value(
 		decimal_format(value->i, 0, text, sizeof(text));
 		buffer_put_text(out, text);
 		break;
+	case VALUE_RATE:
+		decimal_format_rate(value->i, text, sizeof(text));
+		buffer_put_text(out, text);
+		break;
 	case VALUE_DURATION:
 		buffer_put_text(out, duration_format(value->i, text));
 		break;

@@ -66,13 +66,14 @@ static void check_symbols(const char *where, json_t *type, const char *const *sy
 	assert_string_equal(symbols[0], "UNKNOWN");
 }
 
-static void check_decimal(const char *where, json_t *type, bool is_money)
+static void check_decimal(const char *where, json_t *type, enum value_type kind)
 {
 	check_type(where, type, "bytes", "decimal");
-	assert_int_equal(json_integer_value(json_object_get(type, "scale")), 4);
+	assert_int_equal(
+		json_integer_value(json_object_get(type, "scale")), kind == VALUE_RATE ? 8 : 4);
 	json_int_t precision = json_integer_value(json_object_get(type, "precision"));
 
-	assert_true(precision <= 18 && (!is_money || precision == 18));
+	assert_true(precision <= 18 && (kind == VALUE_DECIMAL || precision == 18));
 }
 
 static void check_fields(const char *where, json_t *list, size_t skip,
@@ -101,7 +102,8 @@ static void check_value(const char *where, json_t *type, const struct model_fiel
 		break;
 	case VALUE_DECIMAL:
 	case VALUE_MONEY:
-		check_decimal(where, type, field->type == VALUE_MONEY);
+	case VALUE_RATE:
+		check_decimal(where, type, field->type);
 		break;
 	case VALUE_LIST: {
 		json_t *record = json_object_get(type, "items");
@@ -227,13 +229,36 @@ static void test_fields_fit_together(void **state)
 			const struct model_field *field = &model_table[i].fields[k];
 
 			if (field->type == VALUE_MONEY)
-				assert_true(model_field_find((enum entity_type)i,
-						    slice_of(field->currency)) >= 0);
+				assert_int_equal(model_field_find((enum entity_type)i,
+							 slice_of(field->currency)),
+					model_table[i].currency_at);
+			assert_true(!field->has_range || field->least < field->most);
 			assert_true(field->reference >= -1 && field->reference < ENTITY_TYPE_COUNT);
 			assert_true(field->reference < 0 || field->type == VALUE_STRING);
 			assert_true(!field->symbols || field->required);
 			assert_int_equal(field->type == VALUE_LIST, field->list != NULL);
 		}
+	}
+}
+
+/* What validity asks for by its place is what it takes it for. */
+static void test_places_are_what_they_are_taken_for(void **state)
+{
+	(void)state;
+	for (int i = 0; i < ENTITY_TYPE_COUNT; i++) {
+		const struct model_entity *model = &model_table[i];
+		enum entity_type type = (enum entity_type)i;
+		int first = model_field_find(type, SLICE_LIT("period_start"));
+
+		assert_int_equal(model->currency_at, model_field_find(type, SLICE_LIT("currency")));
+		assert_int_equal(model->first_day_at, first);
+		assert_int_equal(
+			model->last_day_at, model_field_find(type, SLICE_LIT("period_end")));
+		if (first >= 0)
+			assert_true(model->fields[first].is_date &&
+				    model->fields[model->last_day_at].is_date);
+		if (model->passing_field)
+			assert_true(model_field_find(type, slice_of(model->passing_field)) >= 0);
 	}
 }
 
@@ -243,6 +268,7 @@ int main(void)
 		cmocka_unit_test(test_model_equals_the_schemas),
 		cmocka_unit_test(test_names_are_found),
 		cmocka_unit_test(test_fields_fit_together),
+		cmocka_unit_test(test_places_are_what_they_are_taken_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,6 +16,8 @@ static void test_every_type_has_its_own_name(void **state)
 			assert_true(strcmp(value_type_name(a), value_type_name(b)) != 0);
 	assert_string_equal(value_type_name(VALUE_NULL), "null");
 	assert_string_equal(value_type_name(VALUE_MONEY), "money");
+	assert_string_equal(value_type_name(VALUE_RATE), "rate");
+	assert_string_equal(value_type_name(VALUE_ANY), "any");
 	assert_string_equal(value_type_name(VALUE_ANY), "any");
 }
 
