@@ -178,10 +178,12 @@ static void apply_one(struct scene *s, uint8_t what)
 {
 	static const enum event_op ops[] = { EVENT_UPDATE, EVENT_DELETE, EVENT_UNDELETE,
 		EVENT_MERGE, EVENT_ERASE };
-	static const char *const ids[] = { "L1", "O1", "D1", "C1", "ana", "A1" };
-	static const char *const losers[] = { "L2", "O2", "D2", "C2", "budi", "A2" };
+	static const char *const ids[] = { "L1", "O1", "D1", "C1", "ana", "A1", "X1" };
+	static const char *const losers[] = { "L2", "O2", "D2", "C2", "budi", "A2", "X2" };
+	enum { IDS = sizeof(ids) / sizeof(ids[0]) };
 	enum entity_type type = (enum entity_type)(what % ENTITY_TYPE_COUNT);
-	struct slice loser = slice_of(losers[type]);
+	size_t id = type < IDS ? type : IDS - 1;
+	struct slice loser = slice_of(losers[id]);
 	struct store_change change;
 	struct arena arena;
 	struct event e;
@@ -190,7 +192,7 @@ static void apply_one(struct scene *s, uint8_t what)
 	event_init(&e, type, &arena);
 	e.op = ops[what / 8 % 5];
 	e.tenant_id = slice_of(texts[0]);
-	e.event_id = e.entity_id = slice_of(ids[type]);
+	e.event_id = e.entity_id = slice_of(ids[id]);
 	e.source_version = what;
 	e.occurred_at_ms = INT64_C(1772323200000);
 	e.merged_ids = &loser;
