@@ -20,9 +20,12 @@ import fastavro
 
 import oracle
 
-INPUTS = ["lead", "opportunity", "deal", "call", "rep", "account"]
+INPUTS = {"crm." + kind: kind for kind in ("lead", "opportunity", "deal", "call", "rep", "account", "target", "interaction",
+                                          "agent_state", "ticket")}
+INPUTS.update({"fin.spend": "spend", "fin.fx_rate": "fx_rate", "field.visit": "visit"})
 UNIT = oracle.UNIT
-PAST = ["won_at", "lost_at", "closed_at", "cancelled_at", "refunded_at", "ended_at", "answered_at", "converted_at"]
+PAST = ["won_at", "lost_at", "closed_at", "cancelled_at", "refunded_at", "ended_at", "answered_at", "converted_at", "completed_at", "captured_at",
+        "first_response_at", "resolved_at"]
 
 
 def units(value):
@@ -83,7 +86,7 @@ def consume(brokers, topics, idle=2.0, ignore=lambda message: False, limit=600):
 def read_event(schemas, kind, message):
     event = schemas.read(kind, message.value())
     event["type"] = kind
-    for field in ("amount", "list_amount", "margin_amount", "refund_amount", "probability", "score"):
+    for field in ("amount", "list_amount", "margin_amount", "refund_amount", "probability", "score", "csat"):
         if field in event:
             event[field] = units(event[field])
     for split in event.get("splits", ()):
@@ -106,9 +109,9 @@ class Comparison:
 def read_inputs(arguments, schemas):
     events, clocks, where = [], collections.defaultdict(int), {}
     wall = int(time.time() * 1000)
-    for message in consume(arguments.brokers, ["crm." + kind for kind in INPUTS]):
+    for message in consume(arguments.brokers, list(INPUTS)):
         try:
-            event = read_event(schemas, message.topic().split(".", 1)[1], message)
+            event = read_event(schemas, INPUTS[message.topic()], message)
         except Exception:  # a planted wrong message: it is expected on the dead-letter topic
             continue
         if any(event.get(field) is not None and event[field] - event["occurred_at"] > 48 * 3_600_000 for field in PAST):

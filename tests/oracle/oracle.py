@@ -225,7 +225,7 @@ def credit(deal, winner):
     return out
 
 
-Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage")
+Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage channel")
 
 
 def first(*values):
@@ -249,14 +249,21 @@ class Facts:
         self.lead_won = {}
         self.lead_opportunity = {}
         self.derive()
-        for kind in ("deal", "opportunity", "lead", "rep", "call"):
+        for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket"):
             for key, record in world.live(kind):
                 getattr(self, kind)(key, record)
         self.unknown_leads()
 
-    def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None):
+    def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, channel=None):
         if at is not None:
-            self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE))
+            self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE,
+                                   channel or NONE))
+
+    def lasts(self, tenant, measure, at, until, **dims):
+        """A stock: one from `at` to `until`."""
+        if at is not None:
+            fact = Fact(tenant, measure, at, UNIT, "", *(dims.get(d) or NONE for d in Fact._fields[5:]))
+            self.stocks.append((fact, 1 << 60 if until is None else until))
 
     # links: the union of lead.opportunity_id and opportunity.lead_id; the primary lead is the earliest created, then id
 
@@ -384,7 +391,7 @@ class Facts:
 
     def hold(self, tenant, image, begin, end, team, source, stage):
         for measure, value, cur in self.worth(image):
-            fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage)
+            fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage, NONE)
             self.stocks.append((fact, end))
 
     @staticmethod
@@ -454,6 +461,50 @@ class Facts:
             self.add(tenant, "call_talk_time", at, talk * (UNIT // 1000), **mine)
             self.add(tenant, "call_handle_time", at, (talk + (call["hold_ms"] or 0) + (call["wrap_ms"] or 0)) * (UNIT // 1000), **mine)
 
+    def interaction(self, key, record):
+        i, tenant = record.image, key[0]
+        at = i["completed_at"]
+        if at is not None and not i["automated"]:
+            mine = dict(rep=i["rep_id"], team=self.team(tenant, None, i["rep_id"], at), channel=i["channel"])
+            self.add(tenant, "messages", at, **mine)
+            if i["is_follow_up"]:
+                self.add(tenant, "promises_kept", at, **mine)
+        if i["is_follow_up"] and i["due_at"] is not None and (at is None or at > i["due_at"]):
+            self.lasts(tenant, "promises_overdue", i["due_at"], at, rep=i["rep_id"], team=self.team(tenant, None, i["rep_id"], None))
+
+    def visit(self, key, record):
+        v, tenant = record.image, key[0]
+        at = v["captured_at"]
+        mine = dict(rep=v["rep_id"], team=self.team(tenant, None, v["rep_id"], at))
+        self.add(tenant, "field_visits", at, **mine)
+        lead = self.w.root((tenant, "lead", v["lead_id"])) if v["lead_id"] else None
+        opportunity = self.w.find(tenant, "opportunity", v["opportunity_id"])
+        since = first(self.lead_opportunity.get(lead), opportunity and opportunity["created_at"])
+        if since is None or since >= at:
+            self.add(tenant, "sales_visits", at, **mine)
+            if since is not None and since - at <= MATURITY:
+                self.add(tenant, "visits_that_led_on", at, **mine)
+
+    def ticket(self, key, record):
+        t, tenant = record.image, key[0]
+        mine = dict(rep=t["rep_id"], team=self.team(tenant, t["team_id"], t["rep_id"], None), channel=t["channel"])
+        opened, at = t["opened_at"], t["resolved_at"]
+        if at is None or at > opened:
+            self.lasts(tenant, "open_tickets", opened, at, **mine)
+        if at is None or at < opened:
+            return
+        self.add(tenant, "resolved_tickets", at, **mine)
+        self.add(tenant, "ticket_time", at, (at - opened) * (UNIT // 1000), **mine)
+        if t["reopen_count"] > 0:
+            self.add(tenant, "tickets_reopened", at, **mine)
+        if t["sla_due_at"] is not None:
+            self.add(tenant, "tickets_promised", at, **mine)
+            if at <= t["sla_due_at"]:
+                self.add(tenant, "tickets_in_time", at, **mine)
+        if t["csat"] is not None:
+            self.add(tenant, "answered_surveys", at, **mine)
+            self.add(tenant, "satisfaction", at, t["csat"], **mine)
+
 
 def half_even(num, den):
     if den < 0:
@@ -469,7 +520,8 @@ REP = ["24h", "7d", "today", "week_to_date", "month_to_date", "quarter_to_date"]
 GROWTH = SALES[:-1]
 CALLS = ["1h", "24h", "7d", "today", "week_to_date", "month_to_date"]
 COHORT = ["30d", "month_to_date", "quarter_to_date"]
-C, T, R, S, G = (), ("team",), ("rep",), ("source",), ("stage",)
+DAYS = ["7d", "30d", "today", "week_to_date", "month_to_date"]
+C, T, R, S, G, H = (), ("team",), ("rep",), ("source",), ("stage",), ("channel",)
 
 
 class Metric:
@@ -522,9 +574,19 @@ METRICS = [
     Metric("connect_rate", "percent", plus("outbound_connected"), plus("outbound_calls"), CALLS, [C, T, R], "call"),
     Metric("talk_time", "seconds", plus("call_talk_time"), None, CALLS, [C, T, R], "call"),
     Metric("aht", "seconds", plus("call_handle_time"), plus("handled_calls"), CALLS, [C, T, R], "call"),
+    Metric("interactions", "count", plus("messages"), None, DAYS, [C, T, R, H], "interaction"),
+    Metric("follow_ups_done", "count", plus("promises_kept"), None, DAYS, [C, T, R], "interaction"),
+    Metric("follow_ups_overdue", "count", plus("promises_overdue"), None, ["now"], [C, T, R], "interaction"),
+    Metric("visits", "count", plus("field_visits"), None, DAYS, [C, T, R], "visit"),
+    Metric("visit_to_opportunity", "percent", plus("visits_that_led_on"), plus("sales_visits"), COHORT, [C, T], "visit", cohort=True),
+    Metric("tickets_open", "count", plus("open_tickets"), None, ["now"], [C, T, H], "ticket"),
+    Metric("resolution_time", "seconds", plus("ticket_time"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
+    Metric("reopen_rate", "percent", plus("tickets_reopened"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
+    Metric("sla_met", "percent", plus("tickets_in_time"), plus("tickets_promised"), DAYS, [C, T], "ticket"),
+    Metric("csat", "ratio", plus("satisfaction"), plus("answered_surveys"), DAYS, [C, T], "ticket"),
 ]
 BY_NAME = {m.name: m for m in METRICS}
-PERCENTILES = {"sales_cycle_days_p50": 0.5, "sales_cycle_days_p90": 0.9, "median_purchase_value": 0.5}
+PERCENTILES = {"sales_cycle_days_p50": 0.5, "sales_cycle_days_p90": 0.9, "median_purchase_value": 0.5, "resolution_time_p90": 0.9}
 NOT_COMPUTED = {"rep_rank", "heartbeat"} | set(PERCENTILES)
 
 
@@ -584,6 +646,7 @@ class Oracle:
         yield R, fact.rep
         yield S, fact.source
         yield G, fact.stage
+        yield H, fact.channel
 
     # windows: edges of the main interval, of the current and of the previous one at the comparison's resolution
 
