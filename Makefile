@@ -233,8 +233,12 @@ fuzz: $(FUZZ_PROGRAMS) ## every fuzz harness, FUZZ_SECONDS=3 each
 bench: $(BUILD)/salespulse $(KAFKA_LIBS) $(BENCHES:tests/bench/%.c=$(BUILD)/obj/bench/%) ## raw consumption against `run`, on a real broker
 	$(Q)tests/bench/run.sh
 
-docs: $(BUILD)/salespulse ## what the README says, against the program
+docs: $(BUILD)/kpis.html ## the catalogue of KPIs as a page; what README and deploy/KPIS.md say, against the program
 	$(Q)python3 tests/docs.py
+
+$(BUILD)/kpis.html: $(BUILD)/salespulse
+	$(call say,PAGE,$@)
+	$(Q)$(BUILD)/salespulse catalogue --format html >$@
 
 symbols: $(BUILD)/salespulse ## no name of ours is a library's too
 	$(Q)tests/symbols.sh $(BUILD)/obj/salespulse $(BUILD)/obj/lib.a

@@ -1,5 +1,5 @@
 """docs.py [--write]: what the README says, held against the program. The tables of settings and counters are the program's own (with
---write they are put there); the «add a KPI» example is compiled and replayed as it is written. Last line: "docs: N passed, N failed".
+--write they are put there, and the catalogue of KPIs to deploy/KPIS.md); the «add a KPI» example is compiled and replayed as it is written. Last line: "docs: N passed, N failed".
 """
 import json
 import pathlib
@@ -11,6 +11,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PROGRAM = ROOT / "build" / "salespulse"
+CATALOGUE = ROOT / "deploy" / "KPIS.md"
 TABLES = {"settings": "--settings-table", "counters": "--counters-table"}
 
 
@@ -29,6 +30,7 @@ def write():
         table = run("check", flag).stdout
         text = text.replace(f"<!-- {name} -->\n{section(text, name)}<!-- /{name} -->", f"<!-- {name} -->\n{table}<!-- /{name} -->")
     README.write_text(text)
+    CATALOGUE.write_text(run("catalogue").stdout)
 
 
 def event(number, rep, delivery):
@@ -58,6 +60,10 @@ def checks():
     for name, flag in TABLES.items():
         table = run("check", flag).stdout
         yield f"the README's table of {name} is the program's", bool(table.strip()) and section(text, name) == table, "tests/docs.py --write puts it there"
+    page = run("catalogue").stdout
+    yield "deploy/KPIS.md is the catalogue of the shipped definitions", CATALOGUE.read_text() == page, "tests/docs.py --write writes it"
+    missing = re.findall(r"^## (\S+)\n\n(?!\*\*.+\*\*: .+\n\n\*\*.+\*\*: )", page, re.MULTILINE)
+    yield "every shipped KPI is described in both languages", page.count("\n## ") > 30 and not missing, str(missing)
     yield from example_works()
     makefile = (ROOT / "Makefile").read_text()
     for target in sorted(set(re.findall(r"`make ([a-z-]+)", text + (ROOT / "tests/README.md").read_text()))):

@@ -63,7 +63,7 @@ struct definition_metric {
 	struct definition_list *groupings;   /* group_by: [[], [team], [team, rep]] */
 	size_t grouping_count;
 	uint32_t groupings_mark;
-	struct definition_pairs empty, label;
+	struct definition_pairs empty, label, descriptions; /* descriptions: `description` by language, where it is more than one text */
 };
 
 struct definitions {

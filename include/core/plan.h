@@ -223,7 +223,7 @@ struct plan_metric {
 	uint16_t window_count;
 	struct plan_metric_window *windows;
 	uint64_t streams;            /* bit per entity type that must have delivered, else NO_DATA */
-	const char *label_en, *label_id, *description, *formula; /* formula: canonical text */
+	const char *label_en, *label_id, *description_en, *description_id, *formula; /* formula: canonical text */
 };
 
 /* What the total at place `slot` of a measure does when an edge passes a bucket: sign * entry. */

@@ -169,6 +169,24 @@ static int compile_empty(struct building *b)
 
 /* ---- options -------------------------------------------------------------------------------------------- */
 
+/* What is said in each language; an empty mapping leaves what is there. */
+static int compile_languages(struct building *b, const struct definition_pairs *pairs,
+	const char *what, const char **ret_en, const char **ret_id)
+{
+	for (size_t i = 0; i < pairs->count; i++) {
+		const struct definition_pair *pair = &pairs->items[i];
+
+		if (slice_is(pair->key.text, "en"))
+			*ret_en = plan_strdup(b->c, pair->value.text);
+		else if (slice_is(pair->key.text, "id"))
+			*ret_id = plan_strdup(b->c, pair->value.text);
+		else
+			return plan_fail(
+				b->c, &pair->key, "a %s has the languages en and id", what);
+	}
+	return 0;
+}
+
 static int compile_options(struct building *b)
 {
 	static const char *const bases[] = { "EVENT", "COHORT", "CLOSED", "STOCK" };
@@ -228,17 +246,12 @@ static int compile_options(struct building *b)
 	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") &&
 		 !slice_is(d->compare.text, "previous_period"))
 		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
-	for (i = 0; i < d->label.count; i++) {
-		if (slice_is(d->label.items[i].key.text, "en"))
-			m->label_en = plan_strdup(b->c, d->label.items[i].value.text);
-		else if (slice_is(d->label.items[i].key.text, "id"))
-			m->label_id = plan_strdup(b->c, d->label.items[i].value.text);
-		else
-			return plan_fail(b->c, &d->label.items[i].key,
-				"a label has the languages en and id");
-	}
+	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||
+		compile_languages(
+			b, &d->descriptions, "description", &m->description_en, &m->description_id))
+		return 1;
 	if (d->description.text.at)
-		m->description = plan_strdup(b->c, d->description.text);
+		m->description_en = plan_strdup(b->c, d->description.text);
 	return 0;
 }
 

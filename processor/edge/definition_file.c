@@ -127,6 +127,19 @@ static int read_pairs(struct loader *l, struct fy_node *node, void *to)
 	return 0;
 }
 
+/* One text, or one per language. */
+static int read_description(struct loader *l, struct fy_node *node, void *to)
+{
+	struct definition_metric *m =
+		(struct definition_metric *)((char *)to -
+					     offsetof(struct definition_metric, description));
+
+	m->descriptions.count = 0;
+	m->description = (struct definition_text){ 0 };
+	return fy_node_is_mapping(node) ? read_pairs(l, node, &m->descriptions)
+					: read_text(l, node, to);
+}
+
 static int read_groupings(struct loader *l, struct fy_node *node, void *to)
 {
 	struct definition_metric *m =
@@ -213,7 +226,7 @@ static const struct key metric_keys[] = {
 	METRIC(unit),
 	METRIC(min_sample),
 	METRIC(min_share),
-	METRIC(description),
+	{ "description", read_description, offsetof(struct definition_metric, description) },
 	{ "windows", read_list, offsetof(struct definition_metric, windows) },
 	{ "group_by", read_groupings, offsetof(struct definition_metric, groupings) },
 	{ "empty", read_pairs, offsetof(struct definition_metric, empty) },

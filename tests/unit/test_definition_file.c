@@ -714,7 +714,7 @@ static void test_right(void **state)
 	assert_int_equal(plan->derived_count, 1);
 	assert_string_equal(a->label_en, "A");
 	assert_string_equal(a->label_id, "B");
-	assert_string_equal(a->description, "what «it» is");
+	assert_string_equal(a->description_en, "what «it» is");
 	assert_string_equal(a->formula, "(won / deals)");
 	assert_int_equal(a->window_count, 2);
 	assert_int_equal(a->grouping_count, 2);

@@ -694,7 +694,7 @@ static const char base[] =
 	"  - {name: leads, on: lead, at: lead.first_won_at}\n"
 	"metrics:\n"
 	"  - {name: wins, value: wins, windows: [7d, today], group_by: [[], [rep]], label: {en: "
-	"Wins}, description: All of them.}\n"
+	"Wins}, description: {en: All of them.}}\n"
 	"  - {name: average, value: revenue / wins * 2, windows: [7d], min_sample: 3}\n"
 	"  - {name: leads, value: leads, windows: [today]}\n";
 
@@ -714,7 +714,7 @@ static void test_fingerprint(void **state)
 			false },
 		{ "{value: 'deal.status in kinds'}",
 			"{value: \"deal.status in ['WON', 'REFUNDED']\"}", false },
-		{ "label: {en: Wins}, description: All of them.",
+		{ "label: {en: Wins}, description: {en: All of them.}",
 			"label: {en: Victories, id: Menang}", false },
 		{ "{name: revenue, extends: wins, agg: sum, value: deal.amount}",
 			"{name: revenue, on: deal, at: deal.won_at, where: deal.is_won && "
