@@ -58,6 +58,8 @@ void metric_print(const struct metric_program *, struct buffer *out);
 
 /* Evaluates. min_sample: below it LOW_SAMPLE with parts, no value. */
 struct metric_value metric_run(const struct metric_program *, const struct metric_input *inputs, int64_t min_sample);
+/* The value is kept back as LOW_SAMPLE, the parts stay: too few facts, or too early. What has no value anyway says its own reason. */
+void metric_withhold(struct metric_value *);
 
 /*
  * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) abs(x), and + - * / .

@@ -33,6 +33,7 @@ enum plan_limit {
 	PLAN_WINDOWS_MAX = 64,
 	PLAN_EDGES_MAX = 256,
 	PLAN_SPANS_MAX = 256,
+	PLAN_SHARES_MAX = 64,
 	PLAN_PATH_HOPS_MAX = 4,
 	PLAN_DERIVED_MAX = 64,
 };
@@ -133,6 +134,16 @@ struct plan_window {
 	int64_t res_ms;
 };
 
+/*
+ * `min_share`: how much of a calendar period must have passed, (T - start) / (end - start), before what is said of it to date means
+ * anything. Until then a value is kept back (LOW_SAMPLE, with its parts), and so is what it is compared with, which is as early in
+ * its own period. A closed period has passed whole.
+ */
+struct plan_share {
+	enum calendar_unit unit;
+	int64_t least;            /* in 1/10,000, between 0 and 1 */
+};
+
 /* ---- measures ------------------------------------------------------------------------------------------ */
 
 enum plan_agg { AGG_COUNT, AGG_SUM, AGG_DISTINCT, AGG_PERCENTILE };
@@ -201,6 +212,7 @@ struct plan_metric_window {
 	int16_t *main;           /* [input_count] */
 	int16_t *cur;            /* [input_count] this window at the comparison's resolution; NULL without compare */
 	int16_t *prev;           /* [input_count]; NULL without compare */
+	uint16_t *shares;        /* [1 + plan->param_tenant_count]: index in plan->shares by the tenant's row; NULL: no min_share */
 };
 
 struct metric_program;           /* core/metric.h: compiled from `value` */
@@ -257,6 +269,7 @@ struct plan {
 	struct plan_edge edges[PLAN_EDGES_MAX]; uint32_t edge_count;   /* [0] NEG_INF, [1] NOW */
 	struct plan_span spans[PLAN_SPANS_MAX]; uint32_t span_count;
 	struct plan_window windows[PLAN_WINDOWS_MAX]; uint32_t window_count;
+	struct plan_share shares[PLAN_SHARES_MAX]; uint32_t share_count;
 	struct plan_measure *measures; uint32_t measure_count;
 	struct plan_grouping groupings[PLAN_GROUPINGS_MAX]; uint32_t grouping_count; /* [0] is the company */
 	struct plan_metric *metrics; uint32_t metric_count;

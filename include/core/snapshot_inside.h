@@ -78,6 +78,13 @@ struct stage_name {                  /* what a stage is called, as the latest op
 	int64_t entered_ms;
 };
 
+/* A plan's share in one calendar class: whether it is still too early in the period for what is said of it to date. */
+struct period_share {
+	int64_t from_ms;             /* first clock at which the share has passed */
+	int64_t end_ms;              /* of the period */
+	bool is_early;
+};
+
 /* A board: the groups of one tenant and grouping that are ranked against each other. */
 struct rank_board {
 	uint32_t tenant;
@@ -211,6 +218,9 @@ struct snapshots {
 	uint32_t stage_count, stage_cap, stage_next;
 	struct index stage_index;
 
+	struct period_share *shares; /* [class_count * plan->share_count] of the view; NULL before the first look */
+	uint64_t *share_windows;     /* [grouping_count * plan->share_count]: the windows that it holds back there */
+
 	struct rank_board *boards;
 	uint32_t board_count, board_cap;
 	struct index board_index;
@@ -316,6 +326,16 @@ void snapshot_look_after(struct collecting *);
 struct slice snapshot_stage_label(const struct snapshots *, const struct snapshot_view *, uint32_t tenant, uint32_t stage);
 struct slice snapshot_rep_label(const struct snapshot_view *, uint32_t tenant, uint32_t rep);
 void snapshot_free_kept(struct snapshots *);
+
+/* ---- snapshot_share.c: min_share ---- */
+void snapshot_find_shares(struct snapshots *);
+/* A share that has passed, or a period that has begun, since the last look: what it holds back or lets go is dirty. */
+void snapshot_look_at_shares(struct collecting *);
+/* Whether the look at this clock would find something. */
+bool snapshot_has_crossed(const struct snapshots *, const struct snapshot_view *, int64_t clock_ms);
+/* Too early in the period to say anything of this group; false with a window that knows no min_share. */
+bool snapshot_is_early(const struct collecting *, const struct plan_metric_window *, uint32_t group);
+void snapshot_free_shares(struct snapshots *);
 
 /* ---- snapshot_rank.c ---- */
 struct rank_board *snapshot_board(struct snapshots *, uint32_t tenant, uint16_t grouping);

@@ -548,11 +548,17 @@ struct metric_value metric_run(
 		else
 			run_general(p, inputs, &v);
 	}
-	if (v.state == METRIC_OK && v.sample_size < min_sample) {
-		v.state = METRIC_LOW_SAMPLE;
-		v.has_value = v.has_exact = false;
-	}
+	if (v.sample_size < min_sample)
+		metric_withhold(&v);
 	return v;
+}
+
+void metric_withhold(struct metric_value *v)
+{
+	if (v->state != METRIC_OK)
+		return;
+	v->state = METRIC_LOW_SAMPLE;
+	v->has_value = v->has_exact = false;
 }
 
 /* ---- ranks ---------------------------------------------------------------------------------------------- */

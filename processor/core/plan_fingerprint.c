@@ -203,6 +203,15 @@ static void put_edge(struct printing *p, const struct plan_edge *edge)
 	put_number(p, edge->res_ms);
 }
 
+/* Nothing where none is asked for: what was saved before there were any stays good. */
+static void put_shares(struct printing *p, const struct plan_metric_window *w)
+{
+	for (uint32_t i = 0; w->shares && i <= p->plan->param_tenant_count; i++) {
+		put_text(p, "min_share");
+		put_number(p, p->plan->shares[w->shares[i]].least);
+	}
+}
+
 static void put_metric(struct printing *p, const struct plan_metric *m)
 {
 	put_text(p, m->name);
@@ -225,6 +234,7 @@ static void put_metric(struct printing *p, const struct plan_metric *m)
 		put_number(p, m->windows[i].main_b);
 		put_number(p, m->windows[i].prev_a);
 		put_number(p, m->windows[i].prev_b);
+		put_shares(p, &m->windows[i]);
 	}
 	for (uint8_t i = 0; i < m->grouping_count; i++)
 		put_text(p, p->plan->groupings[m->groupings[i]].name);

@@ -15,6 +15,7 @@ struct building {
 	struct plan_metric *m;
 	struct plan_input inputs[INPUTS_MAX];
 	uint64_t compare; /* windows have a comparison */
+	int64_t *least;	  /* `min_share` by the tenant's row; NULL: none */
 };
 
 /* ---- the formula ---------------------------------------------------------------------------------------- */
@@ -219,9 +220,6 @@ static int compile_options(struct building *b)
 			return plan_fail(b->c, &d->min_sample, "`min_sample` wants a whole number");
 		m->min_sample = units / DECIMAL_SCALE;
 	}
-	if (d->min_share.text.at)
-		return plan_fail(
-			b->c, &d->min_share, "`min_share` comes with targets, in a later version");
 	if (d->mature.text.at && plan_param_find(b->c->plan, d->mature.text) >= 0)
 		return plan_fail(b->c, &d->mature,
 			"this param differs by tenant; when a cohort is ripe must be the same for "
@@ -252,6 +250,95 @@ static int compile_options(struct building *b)
 		return 1;
 	if (d->description.text.at)
 		m->description_en = plan_strdup(b->c, d->description.text);
+	return 0;
+}
+
+/* ---- min_share ------------------------------------------------------------------------------------------ */
+
+/* The constant that a param stands for; NULL: there is no such param, or it is no constant. */
+static const struct value *param_constant(const struct compiler *c, struct slice name)
+{
+	for (uint32_t i = 0; i < c->named_count; i++)
+		if (!c->named[i].entity.len && slice_equal(c->named[i].name, name) &&
+			c->named[i].tree->kind == EXPR_LITERAL)
+			return &c->named[i].tree->literal;
+	return NULL;
+}
+
+static bool is_share(const struct value *v)
+{
+	return v->type == VALUE_DECIMAL && v->i > 0 && v->i < DECIMAL_SCALE;
+}
+
+/* A number, or a param that is one: the same for all tenants, or each its own. */
+static int compile_min_share(struct building *b)
+{
+	const struct definition_text *text = &b->d->min_share;
+	struct compiler *c = b->c;
+	uint32_t rows = 1 + c->plan->param_tenant_count;
+	int differing = plan_param_find(c->plan, text->text);
+	const struct value *constant = param_constant(c, text->text);
+	struct value number = { .type = VALUE_DECIMAL };
+
+	if (!text->text.at)
+		return 0;
+	if (!constant && differing < 0) {
+		if (!decimal_parse(text->text, &number.i))
+			number.i = 0;
+		constant = &number;
+	}
+	b->least = arena_alloc(&c->scratch, rows * sizeof(*b->least));
+	for (uint32_t i = 0; i < rows; i++) {
+		const struct value *v =
+			differing >= 0 ? &c->plan->params[differing].values[i] : constant;
+
+		if (!is_share(v))
+			return plan_fail(c, text,
+				"`min_share` wants a share of the period between 0 and 1, such as "
+				"0.05, or a param that is one%s%s",
+				i ? "; not so for tenant " : "",
+				i ? c->plan->param_tenants[i - 1] : "");
+		b->least[i] = v->i;
+	}
+	return 0;
+}
+
+/* False: too many. */
+static bool share_get(struct plan *plan, enum calendar_unit unit, int64_t least, uint16_t *ret)
+{
+	uint32_t i = 0;
+
+	while (i < plan->share_count &&
+		(plan->shares[i].unit != unit || plan->shares[i].least != least))
+		i++;
+	if (i == PLAN_SHARES_MAX)
+		return false;
+	if (i == plan->share_count)
+		plan->shares[plan->share_count++] = (struct plan_share){ unit, least };
+	*ret = (uint16_t)i;
+	return true;
+}
+
+/* All windows or none: a value that is kept back in some of its windows would read as if the others had been looked at, too. */
+static int shares_of(struct building *b, const struct plan_window *w,
+	const struct definition_text *name, struct plan_metric_window *mw)
+{
+	struct plan *plan = b->c->plan;
+
+	if (!b->least)
+		return 0;
+	if (w->kind != WINDOW_TO_DATE)
+		return plan_fail(b->c, name,
+			"`min_share` is a share of a calendar period, and «%s» has none: its "
+			"windows are today, week_to_date, month_to_date, quarter_to_date, "
+			"year_to_date; put «%s» into a metric of its own",
+			w->name, w->name);
+	mw->shares =
+		arena_alloc(&plan->arena, (1u + plan->param_tenant_count) * sizeof(*mw->shares));
+	for (uint32_t i = 0; i <= plan->param_tenant_count; i++)
+		if (!share_get(plan, w->unit, b->least[i], &mw->shares[i]))
+			return plan_fail(b->c, &b->d->min_share,
+				"more than %d different shares of periods", PLAN_SHARES_MAX);
 	return 0;
 }
 
@@ -458,6 +545,8 @@ static int compile_windows(struct building *b)
 		mw->prev_a = mw->prev_b = UINT16_MAX;
 		mw->main = places_of(b, main);
 		b->m->window_count++;
+		if (shares_of(b, w, name, mw))
+			return 1;
 		if (!b->compare || w->kind == WINDOW_ALL || w->kind == WINDOW_NOW) {
 			if (b->compare && b->m->reads_previous)
 				return plan_fail(b->c, name, "previous() has no period before «%s»",
@@ -525,13 +614,16 @@ static int compile_metric(
 			return plan_fail(c,
 				&(struct definition_text){ { NULL, 0 }, d->groupings_mark },
 				"a rank has the groupings of the metric that it ranks");
+		if (d->min_share.text.at)
+			return plan_fail(c, &d->min_share,
+				"a rank has the min_share of the metric that it ranks");
 		return compile_options(&b) || compile_rank(c, d, m);
 	}
 	if (!d->value.text.at)
 		return plan_fail(
 			c, &d->name, "metric «%s» says neither `value` nor `rank`", m->name);
 	if (compile_formula(&b) || compile_empty(&b) || compile_options(&b) ||
-		compile_groupings(&b) || compile_windows(&b))
+		compile_min_share(&b) || compile_groupings(&b) || compile_windows(&b))
 		return 1;
 	m->inputs = arena_alloc(&c->plan->arena, (m->input_count + 1u) * sizeof(*m->inputs));
 	memcpy(m->inputs, b.inputs, m->input_count * sizeof(*m->inputs));

@@ -118,12 +118,31 @@ static void print_memory(const struct plan *plan, const struct plan_metric *m, s
 	buffer_put_text(out, "\n");
 }
 
+/* Each tenant's own, where they differ. */
+static void print_shares(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
+{
+	const uint16_t *shares = m->window_count ? m->windows[0].shares : NULL;
+	char text[DECIMAL_TEXT_MAX];
+
+	if (!shares)
+		return;
+	decimal_format(plan->shares[shares[0]].least, 0, text, sizeof(text));
+	buffer_printf(out, " once %s of the period has passed", text);
+	for (uint32_t i = 0; i < plan->param_tenant_count; i++) {
+		if (shares[i + 1] == shares[0])
+			continue;
+		decimal_format(plan->shares[shares[i + 1]].least, 0, text, sizeof(text));
+		buffer_printf(out, ", %s for %s", text, plan->param_tenants[i]);
+	}
+}
+
 static void print_metric(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
 {
 	buffer_printf(out, "  %s = %s%s\n    %s; windows", m->name,
 		m->rank_of >= 0 ? "rank of " : "", m->formula, unit_names[m->unit]);
 	for (uint16_t i = 0; i < m->window_count; i++)
 		buffer_printf(out, " %s", plan->windows[m->windows[i].window].name);
+	print_shares(plan, m, out);
 	buffer_put_text(out, "; groups");
 	for (uint8_t i = 0; i < m->grouping_count; i++)
 		buffer_printf(out, " [%s]", plan->groupings[m->groupings[i]].name);

@@ -89,6 +89,7 @@ struct snapshots *snapshots_new(const struct plan *plan, struct snapshot_setting
 	for (uint32_t i = 0; i < plan->dim_count; i++)
 		s->has_stages |= !strcmp(plan->dims[i], "stage");
 	snapshot_find_closers(s);
+	snapshot_find_shares(s);
 	return s;
 }
 
@@ -105,6 +106,7 @@ void snapshots_free(struct snapshots *s)
 		free(s->groupings[i].first_slot);
 	}
 	snapshot_free_kept(s);
+	snapshot_free_shares(s);
 	snapshot_free_ranks(s);
 	snapshot_free_closed(s);
 	index_deinit(&s->foreign_index);

@@ -500,7 +500,7 @@ bool snapshots_is_idle(
 			is_over(s, &s->closings[i], &s->closers[i % s->closer_count], clock_ms))
 			return false;
 	return !s->round.is_active && !s->has_whole && !has_corrections(s) && !s->must_touch_all &&
-	       !s->forgotten_count && !group_dirty_count(view->groups, GROUP_URGENT) &&
+	       !s->forgotten_count && !snapshot_has_crossed(s, view, clock_ms) && !group_dirty_count(view->groups, GROUP_URGENT) &&
 	       !group_dirty_count(view->groups, GROUP_PATIENT) &&
 	       s->groups_seen == group_count(view->groups) &&
 	       s->tenants_seen == store_tenant_count(view->store);

@@ -422,5 +422,6 @@ void snapshot_look_after(struct collecting *c)
 		s->doubted_below = s->groups_seen;
 	if (s->must_touch_all)
 		touch_all(c);
+	snapshot_look_at_shares(c);
 	refresh(c);
 }

@@ -105,6 +105,8 @@ static void fill_items(const struct collecting *c, const struct rank_board *b,
 		if (snapshot_has_stream(c->view, ranked, b->groups[i]))
 			v = snapshot_run(source, ranked, w, source->sums ? NULL : places,
 				b->groups[i], currency);
+		if (!source->sums && snapshot_is_early(c, w, b->groups[i]))
+			metric_withhold(&v);
 		c->s->items[i] = (struct metric_rank_item){
 			.exact = v.exact,
 			.has_value = takes_part(c, b, b->groups[i], &v, source->sums),

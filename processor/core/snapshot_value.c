@@ -284,6 +284,7 @@ void snapshot_compute(const struct collecting *c, uint32_t group, const struct s
 	const struct totals_source source = { .view = c->view };
 	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
 	const struct plan_metric_window *w = &m->windows[slot->place];
+	bool early;
 
 	memset(o, 0, sizeof(*o));
 	snapshot_put_interval(c, group, slot, o);
@@ -293,12 +294,15 @@ void snapshot_compute(const struct collecting *c, uint32_t group, const struct s
 	}
 	o->value = snapshot_run(
 		&source, m, w, m->reads_previous && w->cur ? w->cur : w->main, group, currency);
+	early = snapshot_is_early(c, w, group);
+	if (early)
+		metric_withhold(&o->value);
 	if (o->value.state == METRIC_OK && is_partial(m, &c->view->plan->windows[w->window]))
 		o->value.state = METRIC_PARTIAL;
 	if ((o->value.state == METRIC_OK || o->value.state == METRIC_PARTIAL) &&
 		snapshot_is_unconverted(c, m, group, currency))
 		o->value.state = METRIC_FX_MISSING;
-	if (w->prev && !m->reads_previous) {
+	if (w->prev && !m->reads_previous && !early) {
 		struct metric_value current = snapshot_run(&source, m, w, w->cur, group, currency);
 		struct metric_value previous =
 			snapshot_run(&source, m, w, w->prev, group, currency);

@@ -35,7 +35,9 @@ static const char DEFINITIONS[] =
 	"  - {name: customers, value: customers, windows: [24h, month_to_date], group_by: [[]]}\n"
 	"  - {name: share, value: firsts / wins, windows: [today], compare: previous_period, "
 	"group_by: [[], [rep]]}\n"
-	"  - {name: buyers, value: buyers, windows: [24h, today], group_by: [[]]}\n";
+	"  - {name: buyers, value: buyers, windows: [24h, today], group_by: [[]]}\n"
+	"  - {name: settled, value: revenue / wins, windows: [today], min_share: 0.4, group_by: "
+	"[[], [rep]]}\n";
 
 #define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
 

@@ -506,7 +506,8 @@ static const struct wrong wrongs[] = {
 		"                                            ^~~~~~~~~\n" },
 	{ "derive:\n"
 	  "  call.n: {next: call.initiated_at}\n",
-		"k.yaml:2:3: `next` wants `key`: the field that those which follow each other have in common\n"
+		"k.yaml:2:3: `next` wants `key`: the field that those which follow each other have "
+		"in common\n"
 		"    call.n: {next: call.initiated_at}\n"
 		"    ^~~~~~\n" },
 	{ "derive:\n"
@@ -520,55 +521,56 @@ static const struct wrong wrongs[] = {
 		"derived value reads its child's own fields)\n"
 		"    lead.w: {min: deal.opportunity.created_at, over: deal.lead}\n"
 		"                       ^~~~~~~~~~~\n" },
-	{ "tenants: acme\n",
-		"k.yaml:1:10: `tenants` is a mapping: {acme: {answer_within: 20s}}\n"
-		"  tenants: acme\n"
-		"           ^~~~\n" },
+	{ "tenants: acme\n", "k.yaml:1:10: `tenants` is a mapping: {acme: {answer_within: 20s}}\n"
+			     "  tenants: acme\n"
+			     "           ^~~~\n" },
 	{ "tenants: {acme: x}\n",
 		"k.yaml:1:11: a tenant has params of its own: acme: {answer_within: 20s}\n"
 		"  tenants: {acme: x}\n"
 		"            ^~~~\n" },
 	{ "params: {short: 60s}\n"
-		"tenants: {acme: {shrt: 90s}}\n",
+	  "tenants: {acme: {shrt: 90s}}\n",
 		"k.yaml:2:18: there is no param of this name; the nearest is «short»\n"
 		"  tenants: {acme: {shrt: 90s}}\n"
 		"                   ^~~~\n" },
 	{ "params: {short: 60s}\n"
-		"tenants: {acme: {short: 0.5}}\n",
+	  "tenants: {acme: {short: 0.5}}\n",
 		"k.yaml:2:25: this param is duration, not decimal\n"
 		"  tenants: {acme: {short: 0.5}}\n"
 		"                          ^~~\n" },
 	{ "params: {short: 60s}\n"
-		"tenants: {acme: {short: {a: b}}}\n",
+	  "tenants: {acme: {short: {a: b}}}\n",
 		"k.yaml:2:18: this param is one value, not a map\n"
 		"  tenants: {acme: {short: {a: b}}}\n"
 		"                   ^~~~~\n" },
 	{ "params: {good: [WON]}\n"
-		"tenants: {acme: {good: [LOST]}}\n",
+	  "tenants: {acme: {good: [LOST]}}\n",
 		"k.yaml:2:18: a list is the same for all tenants; one value or a map can differ\n"
 		"  tenants: {acme: {good: [LOST]}}\n"
 		"                   ^~~~\n" },
 	{ "params: {short: 30s + 30s}\n"
-		"tenants: {acme: {short: 90s}}\n",
+	  "tenants: {acme: {short: 90s}}\n",
 		"k.yaml:1:17: a value that differs by tenant is a constant: 30d, 0.5, \"text\"\n"
 		"  params: {short: 30s + 30s}\n"
 		"                  ^~~~~~~~~\n" },
 	{ "params: {ripe: 30d}\n"
-		"tenants: {acme: {ripe: 60d}}\n"
-		"measures:\n"
-		"  - {name: won, on: deal, at: deal.won_at}\n"
-		"metrics:\n"
-		"  - {name: a, value: won, basis: COHORT, mature: ripe, windows: [today]}\n",
-		"k.yaml:6:50: this param differs by tenant; when a cohort is ripe must be the same for all\n"
+	  "tenants: {acme: {ripe: 60d}}\n"
+	  "measures:\n"
+	  "  - {name: won, on: deal, at: deal.won_at}\n"
+	  "metrics:\n"
+	  "  - {name: a, value: won, basis: COHORT, mature: ripe, windows: [today]}\n",
+		"k.yaml:6:50: this param differs by tenant; when a cohort is ripe must be the same "
+		"for all\n"
 		"    - {name: a, value: won, basis: COHORT, mature: ripe, windows: [today]}\n"
 		"                                                   ^~~~\n" },
 	{ "params: {share: 2}\n"
-		"tenants: {acme: {share: 3}}\n"
-		"measures:\n"
-		"  - {name: won, on: deal, at: deal.won_at}\n"
-		"metrics:\n"
-		"  - {name: a, value: won * share, windows: [today]}\n",
-		"k.yaml:6:28: this param differs by tenant; a metric's formula is the same for all\n"
+	  "tenants: {acme: {share: 3}}\n"
+	  "measures:\n"
+	  "  - {name: won, on: deal, at: deal.won_at}\n"
+	  "metrics:\n"
+	  "  - {name: a, value: won * share, windows: [today]}\n",
+		"k.yaml:6:28: this param differs by tenant; a metric's formula is the same for "
+		"all\n"
 		"    - {name: a, value: won * share, windows: [today]}\n"
 		"                             ^~~~~\n" },
 	{ "params: {maturity: 30x}\n",
@@ -641,10 +643,24 @@ static const struct wrong wrongs[] = {
 		"    - {name: m, value: p50(won), windows: [7d]}\n"
 		"                           ^~~\n" },
 	{ BASE "metrics:\n"
-	       "  - {name: m, value: won, windows: [7d], min_share: 0.05}\n",
-		"k.yaml:6:53: `min_share` comes with targets, in a later version\n"
-		"    - {name: m, value: won, windows: [7d], min_share: 0.05}\n"
-		"                                                      ^~~~\n" },
+	       "  - {name: m, value: won, windows: [today, 7d], min_share: 0.05}\n",
+		"k.yaml:6:44: `min_share` is a share of a calendar period, and «7d» has none: its "
+		"windows are today, week_to_date, month_to_date, quarter_to_date, year_to_date; "
+		"put «7d» into a metric of its own\n"
+		"    - {name: m, value: won, windows: [today, 7d], min_share: 0.05}\n"
+		"                                             ^~\n" },
+	{ BASE "metrics:\n"
+	       "  - {name: m, value: won, windows: [today], min_share: 1}\n",
+		"k.yaml:6:56: `min_share` wants a share of the period between 0 and 1, such as "
+		"0.05, or a param that is one\n"
+		"    - {name: m, value: won, windows: [today], min_share: 1}\n"
+		"                                                         ^\n" },
+	{ BASE "metrics:\n"
+	       "  - {name: m, value: won, windows: [today]}\n"
+	       "  - {name: r, rank: m, min_share: 0.05}\n",
+		"k.yaml:7:35: a rank has the min_share of the metric that it ranks\n"
+		"    - {name: r, rank: m, min_share: 0.05}\n"
+		"                                    ^~~~\n" },
 	{ BASE "  - {name: x, extends: won, scope: deal.team_id}\n",
 		"k.yaml:5:36: `scope` comes with targets, in a later version\n"
 		"    - {name: x, extends: won, scope: deal.team_id}\n"
@@ -727,9 +743,11 @@ static void test_right(void **state)
 /* A tenant's own params are part of what the definitions mean; the last word counts. */
 static void test_params_of_tenants(void **state)
 {
-	static const char rest[] = "measures:\n"
-				   "  - {name: calls, on: call, at: call.initiated_at, where: 'call.talk_ms <= short', by: {k: kanal(call.channel)}}\n"
-				   "metrics:\n  - {name: calls, value: calls, windows: [today], group_by: [[k]]}\n";
+	static const char rest[] =
+		"measures:\n"
+		"  - {name: calls, on: call, at: call.initiated_at, where: 'call.talk_ms <= "
+		"short', by: {k: kanal(call.channel)}}\n"
+		"metrics:\n  - {name: calls, value: calls, windows: [today], group_by: [[k]]}\n";
 	static const char *const heads[] = {
 		"params: {short: 60s, kanal: {a: b}}\n",
 		"params: {short: 60s, kanal: {a: b}}\ntenants: {acme: {short: 90s}}\n",
@@ -751,7 +769,8 @@ static void test_params_of_tenants(void **state)
 		prints[i] = plan->fingerprint;
 		for (size_t k = 0; k < i; k++)
 			assert_int_not_equal(prints[k], prints[i]);
-		assert_int_equal(plan_param_row(plan, SLICE_LIT("acme")), i == 1 || i == 2 || i == 4);
+		assert_int_equal(
+			plan_param_row(plan, SLICE_LIT("acme")), i == 1 || i == 2 || i == 4);
 		assert_int_equal(plan_param_row(plan, SLICE_LIT("other")), 0);
 		plan_free(plan);
 		buffer_deinit(&text);

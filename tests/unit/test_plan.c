@@ -494,7 +494,8 @@ static bool reads(const struct plan *plan, enum entity_type type, const char *na
 /* What nobody can see needs no links and no lists. */
 static void test_what_is_read(void **state)
 {
-	struct plan *plan = plan_of(WINS "metrics:\n  - {name: wins, value: wins, windows: [1h]}\n");
+	struct plan *plan =
+		plan_of(WINS "metrics:\n  - {name: wins, value: wins, windows: [1h]}\n");
 
 	(void)state;
 	assert_int_equal(plan->relations_used, 0);
@@ -507,7 +508,8 @@ static void test_what_is_read(void **state)
 		       "deal.credit, agg: sum, value: c.amount, "
 		       "by: {segment: deal.account.segment}}\n"
 		       "  - {name: b, on: deal, at: deal.opportunity.created_at, agg: count}\n"
-		       "metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b, windows: [1h]}\n");
+		       "metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b, "
+		       "windows: [1h]}\n");
 	assert_int_equal(
 		plan->relations_used, bit(RELATION_DEAL_ACCOUNT) | bit(RELATION_DEAL_OPPORTUNITY));
 	assert_true(reads(plan, ENTITY_DEAL, "credit"));
@@ -515,10 +517,11 @@ static void test_what_is_read(void **state)
 	plan_free(plan);
 
 	/* A lead that is only referred to has facts of its own; it is chosen from the links of both sides. */
-	plan = plan_of("measures:\n  - {name: a, on: lead, at: lead.created_at}\n"
-		       "  - {name: b, on: opportunity, at: opportunity.created_at, until: "
-		       "opportunity.closed_at}\n"
-		       "metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b}\n");
+	plan = plan_of(
+		"measures:\n  - {name: a, on: lead, at: lead.created_at}\n"
+		"  - {name: b, on: opportunity, at: opportunity.created_at, until: "
+		"opportunity.closed_at}\n"
+		"metrics:\n  - {name: a, value: a, windows: [1h]}\n  - {name: b, value: b}\n");
 	assert_int_equal(plan->relations_used & bit(RELATION_CALL_LEAD), bit(RELATION_CALL_LEAD));
 	assert_int_equal(plan->relations_used & bit(RELATION_LEAD_OPPORTUNITY),
 		bit(RELATION_LEAD_OPPORTUNITY));
@@ -588,6 +591,42 @@ static void test_metrics(void **state)
 	plan_free(plan);
 }
 
+/* S20: what is kept back until a share of the period has passed; each tenant's own where they differ. */
+static void test_min_share(void **state)
+{
+	struct plan *plan = plan_of(
+		"params: {early: 0.1, late: 0.5}\n"
+		"tenants: {acme: {early: 0.25}, bolt: {early: 0.1}}\n" WINS "metrics:\n"
+		"  - {name: one, value: wins, windows: [today, month_to_date], min_share: "
+		"0.05}\n"
+		"  - {name: each, value: wins, windows: [month_to_date], min_share: early}\n"
+		"  - {name: named, value: wins, windows: [today], min_share: late}\n"
+		"  - {name: again, value: wins, windows: [today], min_share: 0.05}\n"
+		"  - {name: none, value: wins, windows: [today]}\n"
+		"  - {name: rank, rank: each}\n");
+	const struct plan_metric_window *one = metric_of(plan, "one")->windows,
+					*each = metric_of(plan, "each")->windows;
+	struct buffer _cleanup_buffer_ text;
+
+	(void)state;
+	assert_int_equal(plan->share_count, 5);
+	assert_int_equal(plan->shares[one[0].shares[0]].unit, CALENDAR_DAY);
+	assert_int_equal(plan->shares[one[1].shares[0]].unit, CALENDAR_MONTH);
+	assert_int_equal(plan->shares[one[1].shares[0]].least, 500);
+	assert_int_equal(plan->shares[each[0].shares[0]].least, 1000);
+	assert_int_equal(plan->shares[each[0].shares[1]].least, 2500);
+	assert_int_equal(each[0].shares[2], each[0].shares[0]);
+	assert_int_equal(plan->shares[metric_of(plan, "named")->windows[0].shares[0]].least, 5000);
+	assert_int_equal(metric_of(plan, "again")->windows[0].shares[0], one[0].shares[0]);
+	assert_null(metric_of(plan, "none")->windows[0].shares);
+	assert_ptr_equal(metric_of(plan, "rank")->windows, each);
+	buffer_init(&text);
+	plan_print(plan, &text);
+	assert_non_null(strstr(buffer_text(&text),
+		"windows month_to_date once 0.1 of the period has passed, 0.25 for acme; groups"));
+	plan_free(plan);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -628,6 +667,17 @@ static void test_refusals(void **state)
 		{ "params: {a: b, c: 30d}\n" WINS
 		  "metrics: [{name: g, value: wins, windows: [7d], mature: a}]\n",
 			"`mature` wants a duration" },
+		{ WINS "metrics: [{name: g, value: wins, windows: [now], min_share: 0.1}]\n",
+			"`min_share` is a share of a calendar period, and «now» has none" },
+		{ WINS "metrics: [{name: g, value: wins, windows: [today], min_share: 0}]\n",
+			"`min_share` wants a share of the period between 0 and 1" },
+		{ WINS "metrics: [{name: g, value: wins, windows: [today], min_share: 0.00001}]\n",
+			"`min_share` wants a share of the period between 0 and 1" },
+		{ WINS "metrics: [{name: g, value: wins, windows: [today], min_share: erly}]\n",
+			"`min_share` wants a share of the period between 0 and 1" },
+		{ "params: {early: 0.1}\ntenants: {acme: {early: 0.2}, bolt: {early: 1.5}}\n" WINS
+		  "metrics: [{name: g, value: wins, windows: [today], min_share: early}]\n",
+			"not so for tenant bolt" },
 	};
 
 	(void)state;
@@ -752,6 +802,8 @@ static void test_fingerprint(void **state)
 		{ "min_sample: 3", "min_sample: 3, empty: {wins: null}", true },
 		{ "min_sample: 3", "min_sample: 3, basis: COHORT", true },
 		{ "min_sample: 3", "min_sample: 3, mature: 1d", true },
+		{ "value: leads, windows: [today]",
+			"value: leads, windows: [today], min_share: 0.05", true },
 	};
 	uint64_t print = fingerprint_of(base);
 	char text[4000];
@@ -818,6 +870,7 @@ int main(void)
 		cmocka_unit_test(test_dependents_through_first),
 		cmocka_unit_test(test_what_is_read),
 		cmocka_unit_test(test_metrics),
+		cmocka_unit_test(test_min_share),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_names_that_double),
 		cmocka_unit_test(test_fingerprint),

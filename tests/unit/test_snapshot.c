@@ -37,6 +37,8 @@
 	"[today]}\n"                                                                               \
 	"  - {name: ripe, value: good / leads, unit: percent, basis: COHORT, mature: 7d, "         \
 	"windows: [today, 7d]}\n"                                                                  \
+	"  - {name: day, value: good / leads, min_share: 0.25, windows: [today], group_by: [[], "  \
+	"[rep]]}\n"                                                                                \
 	"  - {name: open, value: open, group_by: [[], [stage]]}\n"
 
 static void rep(struct sales_floor *f, const char *id, int64_t version, const char *name,
@@ -171,6 +173,47 @@ static void a_full_sink_loses_nothing(void **state)
 		assert_true(r->content == whole.records[i].content);
 	}
 	floor_deinit(&whole);
+	floor_deinit(&f);
+}
+
+/* What a share of the day keeps back is said when it has passed, and kept back again from midnight: time alone does it. */
+static void a_share_passes_without_events(void **state)
+{
+	struct sales_floor f;
+	const char *key = "acme/day/today///";
+	uint32_t sent;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	f.settings.snapshots.refresh_ms = 0;
+	shard_free(f.shard);
+	f.shard = shard_new(&f.settings);
+	lead(&f, "L0", "2026-03-01T10:00:00Z", "GOOD");
+	lead(&f, "L1", "2026-03-01T18:00:00Z", "GOOD");
+	floor_at(&f, "2026-03-01T22:59:59.999Z"); /* 06:00 in Jakarta is a quarter of the day */
+	floor_expect(&f, key, "-", "LOW_SAMPLE");
+	assert_true(floor_find(&f, key)->record.numerator.is_set &&
+		    floor_find(&f, key)->record.denominator.units == 10000);
+	assert_false(floor_find(&f, key)->record.previous_value.is_set);
+	assert_true(shard_is_idle(f.shard));
+	sent = f.sent;
+	floor_advance(&f, "2026-03-01T23:00:00Z");
+	assert_false(shard_is_idle(f.shard));
+	floor_settle(&f);
+	floor_expect(&f, key, "1", "OK");
+	floor_expect(&f, "acme/day/today/rep/(none)/", "1", "OK");
+	assert_int_equal(f.sent, sent + 2); /* nothing else has changed */
+	floor_restart(&f, true);
+	floor_at(&f, "2026-03-02T16:59:59Z");
+	floor_expect(&f, key, "1", "OK");
+	lead(&f, "L2", "2026-03-02T17:00:00Z", "GOOD");
+	floor_at(&f, "2026-03-02T17:00:01Z");
+	floor_expect(&f, key, "-", "LOW_SAMPLE");
+	floor_restart(&f, true);
+	floor_expect(&f, key, "-", "LOW_SAMPLE");
+	floor_at(&f,
+		"2026-03-02T23:00:00Z"); /* the first look of this process is this one, or the one before */
+	floor_expect(&f, key, "1", "OK");
 	floor_deinit(&f);
 }
 
@@ -631,6 +674,7 @@ int main(void)
 		cmocka_unit_test(only_changes_are_said),
 		cmocka_unit_test(a_key_has_its_pace),
 		cmocka_unit_test(a_full_sink_loses_nothing),
+		cmocka_unit_test(a_share_passes_without_events),
 		cmocka_unit_test(events_come_before_decay),
 		cmocka_unit_test(decay_comes_in_the_end),
 		cmocka_unit_test(revisions_rise),
