@@ -46,7 +46,7 @@ struct ledger *ledger_new(const struct plan *, struct group_table *, const struc
 void ledger_free(struct ledger *);
 
 /*
- * Books a delta at `at_ms` < T into its bucket and into every running total whose span holds it now. FACT_AT_EVER or
+ * Books a delta at `at_ms` < T (= T of what stands for the whole period that begins there) into its bucket and into every running total whose span holds it now. FACT_AT_EVER or
  * below the floor: to the opening balance if the measure keeps history, else dropped. Answers 0 booked, 1 dropped.
  */
 int ledger_add(struct ledger *, uint32_t cell, int64_t at_ms, i128 sum, int64_t count);

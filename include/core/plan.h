@@ -154,6 +154,11 @@ struct plan_measure {
 	enum entity_type on;
 	enum plan_agg agg;
 	bool stock;                   /* has `until`: +v at `at`, -v at `until` */
+	bool is_whole;                /* made for full(m) (plan_whole.c): the facts of whole_of, each at the start of the period that it lies in */
+	uint16_t whole_of;
+	enum calendar_unit whole_unit;
+	uint16_t whole_count;         /* measures that are this one's wholes */
+	uint16_t wholes[CALENDAR_UNIT_COUNT];
 	bool keeps_history;           /* stock, or used by a span that starts at NEG_INF: folds into the opening balance */
 	enum value_type value_type;   /* of `value`: INT for counts */
 	int16_t each_slot;            /* slot of the list that `each` walks, or -1 */
@@ -194,11 +199,12 @@ enum input_read {
 	INPUT_PREVIOUS,   /* the total in the comparison window */
 	INPUT_OPENING,    /* the total of all before the window's start */
 	INPUT_SAMPLES,    /* how many facts */
-	/* offset(m, d), over(m, 90d), full(m): next issue; each is one more input_read with its own spans */
+	INPUT_FULL,       /* the total of the window's whole period, what is booked ahead of the clock included */
+	/* offset(m, d), over(m, 90d): a later issue; each is one more input_read with its own spans */
 };
 
 struct plan_input {
-	uint16_t measure;
+	uint16_t measure;       /* as the formula names it; what is read is the window's (plan_metric_window.measures) */
 	enum input_read read;
 	uint16_t quantile_bp;   /* 1/10,000: 5000 = median */
 	bool empty_is_null;     /* `empty: {m: null}`: a total of nothing is null, not 0 */
@@ -209,6 +215,7 @@ struct plan_metric_window {
 	uint16_t window;         /* index in plan->windows */
 	uint16_t main_a, main_b; /* edges of the published interval */
 	uint16_t prev_a, prev_b; /* edges of the comparison, UINT16_MAX without `compare` */
+	uint16_t *measures;      /* [input_count]: the inputs' measures; of a full() the whole one of this window's unit */
 	int16_t *main;           /* [input_count] */
 	int16_t *cur;            /* [input_count] this window at the comparison's resolution; NULL without compare */
 	int16_t *prev;           /* [input_count]; NULL without compare */

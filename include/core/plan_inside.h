@@ -88,6 +88,8 @@ struct slice *plan_map_names(const struct compiler *, uint32_t *ret_count);
 int plan_window_get(struct compiler *, struct slice name, int64_t mature_ms, const struct definition_text *at);
 uint16_t plan_edge_get(struct compiler *, struct plan_edge);
 uint16_t plan_span_get(struct compiler *, uint16_t a, uint16_t b);
+/* The measure that has m's facts at the start of their periods, made if it is new; -1: too many. */
+int plan_whole_get(struct compiler *, uint16_t measure, enum calendar_unit);
 /* The place of a span in a measure's totals, made if it is new. */
 int16_t plan_measure_span(struct compiler *, uint16_t measure, uint16_t span);
 

@@ -1,6 +1,7 @@
 /*
  * shard_inside: what the files shard*.c share. Facts at or after the clock T wait in a heap by time; all that were before T
- * when they were booked, or have become so since, are in the ledger of their tenant's calendar class.
+ * when they were booked, or have become so since, are in the ledger of their tenant's calendar class. What stands for a whole
+ * period (plan_whole.c) counts from the period's first instant on: at T it is in the ledger already.
  *
  * Invariant: ledger + pending = the facts of all live entities (above the floor), whatever came in whatever order.
  * Private to shard*.c.
@@ -16,12 +17,13 @@
 
 struct pending_fact {
 	int64_t at_ms;               /* FACT_AT_EVER before the first clock */
+	int64_t due_ms;              /* the first clock at which it counts */
 	i128 sum;
 	int64_t count;
 	uint32_t cell;
 };
 
-struct pending_heap {                /* the least at_ms first; owned */
+struct pending_heap {                /* the least due_ms first; owned */
 	struct pending_fact *items;
 	uint32_t count, capacity;
 	uint32_t tidy_at;            /* count at which entries of one time and cell are merged again */
@@ -94,6 +96,8 @@ void shard_evict(struct shard *);
 /* Whether the event is of something that may have gone, and below the floor. */
 bool shard_is_past(const struct shard *, uint32_t tenant, const struct event *);
 
+/* The first clock at which a fact of this measure counts. */
+int64_t shard_due_ms(const struct plan_measure *, int64_t at_ms);
 void pending_push(struct pending_heap *, const struct pending_fact *);
 /* Takes the earliest; count > 0. */
 struct pending_fact pending_pop(struct pending_heap *);

@@ -280,7 +280,8 @@ struct outcome {
 struct metric_value snapshot_run(const struct totals_source *, const struct plan_metric *, const struct plan_metric_window *,
 	const int16_t *places, uint32_t group, uint32_t currency);
 /* Whether anything that the metric adds up is in the sums. */
-bool snapshot_is_nonzero(const struct totals_source *, const struct plan_metric *, uint32_t group, uint32_t currency);
+bool snapshot_is_nonzero(const struct totals_source *, const struct plan_metric *, const struct plan_metric_window *, uint32_t group,
+	uint32_t currency);
 void snapshot_compare(struct outcome *, const struct metric_value *current, const struct metric_value *previous);
 /* The exact interval that a slot covers now. */
 void snapshot_put_interval(const struct collecting *, uint32_t group, const struct snapshot_slot *, struct outcome *);
@@ -370,7 +371,8 @@ bool snapshot_doubt_next(const struct closing *, size_t *cursor, uint32_t *ret_g
 void snapshot_doubt_groups(const struct collecting *, const struct closing *, uint32_t period,
 	void (*due)(struct closed_round *, uint32_t group));
 /* Whether a fact that this metric adds up came since the restore. */
-bool snapshot_is_doubted(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t currency);
+bool snapshot_is_doubted(const struct collecting *, const struct plan_metric *, const struct plan_metric_window *, uint32_t group,
+	uint32_t currency);
 void snapshot_doubt_ends(struct snapshots *);
 
 /* ---- snapshot_final.c: one period's records ---- */

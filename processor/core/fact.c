@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "core/event.h"
 #include "core/expr.h"
 #include "core/fact_frame.h"
 #include "core/histogram.h"
@@ -298,6 +299,20 @@ static void make_versioned_stock(struct making *k, const struct list_cells *vers
 
 /* ---- all of an entity ----------------------------------------------------------------------------------- */
 
+/* What full(m) reads: the same fact at the start of the periods that it lies in. Of a time that no calendar has there is none. */
+static void emit_wholes(struct making *k, struct fact fact, int64_t at_ms)
+{
+	const struct plan_measure *measure = k->measure;
+
+	for (uint16_t i = 0; i < measure->whole_count && event_time_is_sane(at_ms); i++) {
+		const struct plan_measure *whole = &k->m->plan->measures[measure->wholes[i]];
+
+		fact.measure = whole->index;
+		emit(k, &fact, calendar_period_start(k->frame.calendar, whole->whole_unit, at_ms),
+			1);
+	}
+}
+
 static void make_flow(struct making *k)
 {
 	struct value at;
@@ -309,6 +324,7 @@ static void make_flow(struct making *k)
 	if (at.is_null || !describe(k, &fact))
 		return;
 	emit(k, &fact, at.i, 1);
+	emit_wholes(k, fact, at.i);
 }
 
 static const struct list_cells *list_in(const struct entity *e, uint32_t slot)

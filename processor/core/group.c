@@ -21,11 +21,11 @@ static void windows_of_places(uint64_t *windows, const struct plan_metric_window
 static void windows_of_metric(const struct plan_metric *metric, uint16_t measure, uint64_t *windows)
 {
 	for (uint32_t i = 0; i < metric->input_count; i++) {
-		if (metric->inputs[i].measure != measure)
-			continue;
 		for (uint32_t k = 0; k < metric->window_count; k++) {
 			const struct plan_metric_window *w = &metric->windows[k];
 
+			if (w->measures[i] != measure)
+				continue;
 			windows_of_places(windows, w, w->main, i);
 			windows_of_places(windows, w, w->cur, i);
 			windows_of_places(windows, w, w->prev, i);

@@ -291,7 +291,7 @@ int ledger_add(struct ledger *l, uint32_t cell, int64_t at_ms, i128 sum, int64_t
 	enum ledger_tier tier;
 	uint32_t place;
 
-	assert(l->clock_ms != INT64_MIN && at_ms < l->clock_ms);
+	assert(l->clock_ms != INT64_MIN && at_ms <= l->clock_ms);
 	if (at_ms < l->bounds[TIER_DAY]) {
 		if (!m->keeps_history)
 			return 1;

@@ -103,6 +103,9 @@ static struct metric_node *build_input(
 		return refuse(b, e,
 			read == INPUT_QUANTILE
 				? "a percentile wants a measure with `agg: percentile`"
+			: read == INPUT_FULL
+				? "full() adds up what happens in a period: it wants a measure "
+				  "without `until`, with `agg: count`, sum or distinct"
 				: "a measure with `agg: percentile` is read by p50(), p90() or "
 				  "samples()");
 	node = node_of(b, NODE_INPUT, type, true);
@@ -122,15 +125,14 @@ static bool quantile_of(const struct expr_node *e, uint16_t *ret)
 static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
 {
 	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
-		"opening", "abs" };
+		"opening", "full", "abs" };
 	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
 
 	refuse(b, e, "");
 	b->error->len = e->text.len;
 	snprintf(b->error->message, sizeof(b->error->message),
-		"the functions of formulas are p50 p90 percentile samples previous opening abs "
-		"(offset, over and full come with a "
-		"later version)%s%s%s",
+		"the functions of formulas are p50 p90 percentile samples previous opening full "
+		"abs (offset and over come with a later version)%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	return NULL;
 }
@@ -143,7 +145,7 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 		uint16_t quantile;
 	} reads[] = { { "p50", INPUT_QUANTILE, 5000 }, { "p90", INPUT_QUANTILE, 9000 },
 		{ "previous", INPUT_PREVIOUS, 0 }, { "opening", INPUT_OPENING, 0 },
-		{ "samples", INPUT_SAMPLES, 0 } };
+		{ "samples", INPUT_SAMPLES, 0 }, { "full", INPUT_FULL, 0 } };
 	struct metric_node *node, *inner;
 	uint16_t quantile;
 

@@ -192,6 +192,11 @@ static void put_measure(struct printing *p, const struct plan_measure *m)
 		put_number(p, p->plan->spans[m->spans[i]].a);
 		put_number(p, p->plan->spans[m->spans[i]].b);
 	}
+	if (!m->is_whole)
+		return;
+	put_text(p, "whole");
+	put_number(p, m->whole_of);
+	put_number(p, m->whole_unit);
 }
 
 static void put_edge(struct printing *p, const struct plan_edge *edge)

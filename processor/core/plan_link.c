@@ -207,6 +207,8 @@ static void link_measures(struct compiler *c)
 	for (uint32_t i = 0; i < plan->measure_count; i++) {
 		const struct plan_measure *m = &plan->measures[i];
 
+		if (m->is_whole) /* its facts are made with those that it is made of */
+			continue;
 		if (!plan->measures_on[m->on])
 			plan->measures_on[m->on] =
 				arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));

@@ -323,8 +323,9 @@ int plan_compile_measures(struct compiler *c)
 	if (d->measure_count > PLAN_MEASURES_MAX)
 		return plan_fail(c, &d->measures[PLAN_MEASURES_MAX].name, "more than %d measures",
 			PLAN_MEASURES_MAX);
+	/* They stay where they are when the metrics add wholes. */
 	plan->measures =
-		arena_alloc(&plan->arena, (d->measure_count + 1) * sizeof(*plan->measures));
+		arena_alloc(&plan->arena, (PLAN_MEASURES_MAX + 1) * sizeof(*plan->measures));
 	for (size_t i = 0; i < d->measure_count; i++) {
 		plan->measures[i].index = (uint16_t)i;
 		if (measure_definition(d, d->measures[i].name.text) != &d->measures[i])

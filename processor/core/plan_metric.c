@@ -33,6 +33,8 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 	*ret_type = read == INPUT_SAMPLES ? VALUE_INT : m->value_type;
 	if ((read == INPUT_QUANTILE) != (m->agg == AGG_PERCENTILE) && read != INPUT_SAMPLES)
 		*ret_type = VALUE_NULL;
+	if (read == INPUT_FULL && m->stock)
+		*ret_type = VALUE_NULL;
 	b->m->reads_previous |= read == INPUT_PREVIOUS;
 	b->m->money |= *ret_type == VALUE_MONEY;
 	b->m->streams |= (uint64_t)1 << m->on;
@@ -50,9 +52,12 @@ static const char *measure_nearest(void *ctx, struct slice name)
 	struct building *b = ctx;
 	const char *names[PLAN_MEASURES_MAX];
 
-	for (uint32_t i = 0; i < b->c->plan->measure_count; i++)
+	/* Those of the definitions come first, wholes behind them. */
+	uint32_t count = (uint32_t)b->c->definitions->measure_count;
+
+	for (uint32_t i = 0; i < count; i++)
 		names[i] = b->c->plan->measures[i].name;
-	return plan_nearest(name, names, b->c->plan->measure_count);
+	return plan_nearest(name, names, count);
 }
 
 static bool param_number(void *ctx, struct slice name, i128 *ret)
@@ -436,7 +441,9 @@ static int compile_groupings(struct building *b)
 		}
 		b->m->groupings[b->m->grouping_count++] = (uint8_t)grouping;
 		for (uint16_t k = 0; k < b->m->input_count; k++)
-			b->c->measure_groupings[b->inputs[k].measure] |= (uint64_t)1 << grouping;
+			if (b->inputs[k].read != INPUT_FULL) /* else its whole has cells there */
+				b->c->measure_groupings[b->inputs[k].measure] |= (uint64_t)1
+										 << grouping;
 	}
 	return 0;
 }
@@ -494,22 +501,63 @@ static struct interval previous_of(
 	return i;
 }
 
-/* The places of all inputs for one interval; an opening reads everything before it. */
-static int16_t *places_of(struct building *b, struct interval i)
+/* What each input reads in this window: of a full() the whole of its measure. */
+static int measures_of(struct building *b, const struct plan_window *w,
+	const struct definition_text *name, struct plan_metric_window *mw)
+{
+	struct compiler *c = b->c;
+
+	mw->measures =
+		arena_alloc(&c->plan->arena, (b->m->input_count + 1u) * sizeof(*mw->measures));
+	for (uint16_t k = 0; k < b->m->input_count; k++) {
+		int whole;
+
+		mw->measures[k] = b->inputs[k].measure;
+		if (b->inputs[k].read != INPUT_FULL)
+			continue;
+		if (w->kind != WINDOW_TO_DATE)
+			return plan_fail(c, name,
+				"full() is the total of a whole calendar period, and «%s» has "
+				"none: "
+				"its windows are today, week_to_date, month_to_date, "
+				"quarter_to_date, year_to_date",
+				w->name);
+		whole = plan_whole_get(c, b->inputs[k].measure, w->unit);
+		if (whole < 0)
+			return plan_fail(c, &b->d->value,
+				"more than %d measures, with one for each full() and unit of its "
+				"windows",
+				PLAN_MEASURES_MAX);
+		mw->measures[k] = (uint16_t)whole;
+		for (uint8_t g = 0; g < b->m->grouping_count; g++)
+			c->measure_groupings[whole] |= (uint64_t)1 << b->m->groupings[g];
+	}
+	return 0;
+}
+
+/*
+ * The places of all inputs for one interval. An opening reads everything before it; a stock is all that came and did not go; of a
+ * period what is whole is whole from its first instant on, so it is read to the clock, or to the end of the period before.
+ */
+static int16_t *places_of(
+	struct building *b, const struct plan_metric_window *mw, struct interval i)
 {
 	struct compiler *c = b->c;
 	int16_t *places = arena_alloc(&c->plan->arena, (b->m->input_count + 1u) * sizeof(*places));
 
 	for (uint16_t k = 0; k < b->m->input_count; k++) {
-		uint16_t from = b->inputs[k].read == INPUT_OPENING ? 0 : i.a,
-			 to = b->inputs[k].read == INPUT_OPENING ? i.a : i.b;
+		enum input_read read = b->inputs[k].read;
+		uint16_t from = i.a, to = i.b;
 
-		if (b->c->plan->measures[b->inputs[k].measure].stock &&
-			b->inputs[k].read == INPUT_TOTAL)
-			from = 0; /* a stock is all that came and did not go */
+		if (read == INPUT_OPENING)
+			from = 0, to = i.a;
+		else if (read == INPUT_FULL)
+			to = i.a == mw->main_a ? mw->main_b : mw->main_a;
+		else if (read == INPUT_TOTAL && c->plan->measures[mw->measures[k]].stock)
+			from = 0;
 		places[k] = from == to ? -1
-				       : plan_measure_span(c, b->inputs[k].measure,
-						 plan_span_get(c, from, to));
+				       : plan_measure_span(
+						 c, mw->measures[k], plan_span_get(c, from, to));
 	}
 	return places;
 }
@@ -543,21 +591,21 @@ static int compile_windows(struct building *b)
 		mw->main_a = main.a;
 		mw->main_b = main.b;
 		mw->prev_a = mw->prev_b = UINT16_MAX;
-		mw->main = places_of(b, main);
-		b->m->window_count++;
-		if (shares_of(b, w, name, mw))
+		if (measures_of(b, w, name, mw) || shares_of(b, w, name, mw))
 			return 1;
+		mw->main = places_of(b, mw, main);
+		b->m->window_count++;
 		if (!b->compare || w->kind == WINDOW_ALL || w->kind == WINDOW_NOW) {
 			if (b->compare && b->m->reads_previous)
 				return plan_fail(b->c, name, "previous() has no period before «%s»",
 					w->name);
 			continue;
 		}
-		mw->cur = places_of(b, current_of(b->c, w, main));
+		mw->cur = places_of(b, mw, current_of(b->c, w, main));
 		main = previous_of(b->c, w, main);
 		mw->prev_a = main.a;
 		mw->prev_b = main.b;
-		mw->prev = places_of(b, main);
+		mw->prev = places_of(b, mw, main);
 	}
 	if (plan->edge_count == PLAN_EDGES_MAX || plan->span_count == PLAN_SPANS_MAX)
 		return plan_fail(b->c, &b->d->name, "too many different windows");

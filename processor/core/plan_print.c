@@ -84,6 +84,9 @@ static void print_measure(const struct plan *plan, const struct plan_measure *m,
 {
 	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "",
 		agg_names[m->agg], model_table[m->on].name);
+	if (m->is_whole)
+		buffer_printf(
+			out, ", booked at the start of its %s", calendar_unit_name(m->whole_unit));
 	if (m->each_slot >= 0)
 		buffer_printf(out, ", each of %s",
 			attribute_describe(m->on, (uint32_t)m->each_slot).name);
@@ -101,16 +104,16 @@ static void print_measure(const struct plan *plan, const struct plan_measure *m,
 /* A key is (tenant, metric, window, group). What its measures take is there once, however many metrics read it. */
 static void print_memory(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
 {
+	bool counted[PLAN_MEASURES_MAX] = { false };
 	size_t bytes = 0;
 
-	for (uint16_t i = 0; i < m->input_count; i++) {
-		uint16_t k = 0;
+	for (uint16_t w = 0; w < m->window_count; w++)
+		for (uint16_t i = 0; i < m->input_count; i++) {
+			uint16_t measure = m->windows[w].measures[i];
 
-		while (k < i && m->inputs[k].measure != m->inputs[i].measure)
-			k++;
-		if (k == i)
-			bytes += measure_key_bytes(&plan->measures[m->inputs[i].measure]);
-	}
+			bytes += counted[measure] ? 0 : measure_key_bytes(&plan->measures[measure]);
+			counted[measure] = true;
+		}
 	buffer_printf(out, "\n    %zu bytes per key, %u %s per group", sizeof(struct published),
 		m->window_count, m->window_count == 1 ? "key" : "keys");
 	if (bytes)

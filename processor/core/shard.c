@@ -206,13 +206,18 @@ static void note_booked(struct shard *s, uint32_t class, uint32_t cell, int64_t 
 	}
 }
 
+int64_t shard_due_ms(const struct plan_measure *measure, int64_t at_ms)
+{
+	return measure->is_whole || at_ms == INT64_MAX ? at_ms : at_ms + 1;
+}
+
 /* One cell's share of a fact. False: below the floor. */
 static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const struct pending_fact *p)
 {
 	uint32_t class = s->tenant_class[tenant];
 
 	/* While the clock is on its way, a ledger that has not arrived still stands at the one before. */
-	if (s->clock_ms == INT64_MIN || p->at_ms >= ledger_clock(s->ledgers[class])) {
+	if (s->clock_ms == INT64_MIN || p->due_ms > ledger_clock(s->ledgers[class])) {
 		s->pending.keeps_nothings = snapshots_is_in_doubt(s->snapshots);
 		pending_push(&s->pending, p);
 		s->pending_dirty = true;
@@ -227,12 +232,14 @@ static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const str
 bool shard_book(struct shard *s, const struct fact *fact)
 {
 	const struct plan_measure *measure = &s->plan->measures[fact->measure];
+	int64_t due_ms = shard_due_ms(measure, fact->at_ms);
 	bool booked = true;
 
 	for (uint8_t n = 0; n < measure->grouping_count; n++) {
-		struct pending_fact p = {
-			.at_ms = fact->at_ms, .sum = fact->amount, .count = fact->count
-		};
+		struct pending_fact p = { .at_ms = fact->at_ms,
+			.due_ms = due_ms,
+			.sum = fact->amount,
+			.count = fact->count };
 		uint32_t group = shard_group_of(s, fact, n);
 
 		if (group == GROUP_NONE)
@@ -288,13 +295,17 @@ static void make_facts(struct shard *s, const struct store_change *change)
 	s->delta_count += s->deltas.count;
 }
 
-/* A fact below the floor that is taken back was in no window any more; one that is added there is late. */
+/*
+ * A fact below the floor that is taken back was in no window any more; one that is added there is late. A period that began there has
+ * no total any more: what was to go into it is not late while the fact itself is not.
+ */
 static bool book_deltas(struct shard *s)
 {
 	bool late = false;
 
 	for (size_t i = 0; i < s->deltas.count; i++) {
-		if (shard_book(s, &s->deltas.items[i]))
+		if (shard_book(s, &s->deltas.items[i]) ||
+			s->plan->measures[s->deltas.items[i].measure].is_whole)
 			continue;
 		s->dropped_flow++;
 		late |= s->deltas.items[i].count > 0;
@@ -342,7 +353,7 @@ enum shard_answer shard_apply(struct shard *s, const struct event *event, char *
 /* Facts whose time has come. False: the budget is used up. */
 static bool drain_pending(struct shard *s, size_t *budget)
 {
-	while (s->pending.count && s->pending.items[0].at_ms < s->clock_ms) {
+	while (s->pending.count && s->pending.items[0].due_ms <= s->clock_ms) {
 		struct pending_fact p;
 		uint32_t tenant;
 

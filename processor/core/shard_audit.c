@@ -233,8 +233,8 @@ void shard_check(const struct shard *s)
 	for (uint32_t i = 0; i < s->class_count; i++)
 		ledger_check(s->ledgers[i]);
 	for (uint32_t i = 1; i < s->pending.count; i++)
-		assert(s->pending.items[(i - 1) / 2].at_ms <= s->pending.items[i].at_ms);
-	assert(s->is_advancing || !s->pending.count || s->pending.items[0].at_ms >= s->clock_ms);
+		assert(s->pending.items[(i - 1) / 2].due_ms <= s->pending.items[i].due_ms);
+	assert(s->is_advancing || !s->pending.count || s->pending.items[0].due_ms > s->clock_ms);
 	for (uint32_t span = 0; s->clock_ms != INT64_MIN && span < s->plan->span_count; span++)
 		check_span(s, (uint16_t)span);
 }

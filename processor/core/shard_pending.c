@@ -9,7 +9,7 @@ enum { TIDY_MIN = 4096 };
 
 static bool is_before(const struct pending_fact *a, const struct pending_fact *b)
 {
-	return a->at_ms != b->at_ms ? a->at_ms < b->at_ms : a->cell < b->cell;
+	return a->due_ms != b->due_ms ? a->due_ms < b->due_ms : a->cell < b->cell;
 }
 
 static void swap(struct pending_fact *a, struct pending_fact *b)
@@ -76,7 +76,7 @@ void pending_tidy(struct pending_heap *h)
 	for (uint32_t i = 0; i < h->count; i++) {
 		struct pending_fact *last = kept ? &h->items[kept - 1] : NULL;
 
-		if (last && last->at_ms == h->items[i].at_ms && last->cell == h->items[i].cell) {
+		if (last && last->due_ms == h->items[i].due_ms && last->cell == h->items[i].cell) {
 			last->sum += h->items[i].sum;
 			last->count += h->items[i].count;
 			continue;

@@ -257,6 +257,8 @@ static int restore_pending(struct shard *s, struct reader *in)
 		p.cell = (uint32_t)cell;
 		if (in->bad || cell >= cell_count(s->groups))
 			return 1;
+		p.due_ms = shard_due_ms(
+			&s->plan->measures[cell_at(s->groups, p.cell)->measure], p.at_ms);
 		pending_push(&s->pending, &p);
 	}
 	return in->bad;
@@ -327,7 +329,7 @@ static bool is_of_one_time(const struct shard *s)
 	for (uint32_t i = 0; i < s->class_count; i++)
 		if (ledger_clock(s->ledgers[i]) > s->clock_ms)
 			return false;
-	return !s->pending.count || s->pending.items[0].at_ms >= s->clock_ms;
+	return !s->pending.count || s->pending.items[0].due_ms > s->clock_ms;
 }
 
 int shard_restore(struct shard *s, const void *bytes, size_t length)

@@ -10,12 +10,12 @@
 
 /* ---- the layout of slots -------------------------------------------------------------------------------- */
 
-static uint64_t measures_of(const struct plan_metric *m)
+static uint64_t measures_of(const struct plan_metric *m, const struct plan_metric_window *w)
 {
 	uint64_t measures = 0;
 
 	for (uint16_t i = 0; i < m->input_count; i++)
-		measures |= UINT64_C(1) << (m->inputs[i].measure & 63);
+		measures |= UINT64_C(1) << (w->measures[i] & 63);
 	return measures || m->rank_of >= 0 ? measures
 					   : UINT64_MAX; /* a constant is told by whatever comes */
 }
@@ -26,8 +26,8 @@ static uint16_t end_edge_of(
 {
 	for (uint16_t i = 0; m->reads_previous && w->cur && i < m->input_count; i++)
 		if (m->inputs[i].read != INPUT_PREVIOUS && m->inputs[i].read != INPUT_OPENING &&
-			w->cur[i] >= 0)
-			return plan->spans[plan->measures[m->inputs[i].measure].spans[w->cur[i]]].b;
+			m->inputs[i].read != INPUT_FULL && w->cur[i] >= 0)
+			return plan->spans[plan->measures[w->measures[i]].spans[w->cur[i]]].b;
 	return w->main_b;
 }
 
@@ -63,7 +63,7 @@ static void lay_out_slots(struct snapshots *s, uint32_t grouping)
 				.end_edge = end_edge_of(plan, m, &m->windows[w]),
 				.is_ranked = is_ranked_in(plan, pg, m->index),
 				.window = UINT64_C(1) << m->windows[w].window,
-				.measures = measures_of(m),
+				.measures = measures_of(m, &m->windows[w]),
 			};
 	}
 }

@@ -41,14 +41,14 @@ static uint32_t closer_add(struct snapshots *s, enum calendar_unit unit, int64_t
 	return s->closer_count++;
 }
 
-static void read_inputs(
-	struct snapshots *s, uint32_t closer, uint32_t grouping, const struct plan_metric *m)
+static void read_inputs(struct snapshots *s, uint32_t closer, uint32_t grouping,
+	const struct plan_metric *m, const struct plan_metric_window *w)
 {
 	const struct plan *plan = s->plan;
 	struct snapshot_closer *c = &s->closers[closer];
 
 	for (uint16_t i = 0; i < m->input_count; i++) {
-		uint16_t measure = m->inputs[i].measure;
+		uint16_t measure = w->measures[i];
 		bool is_opening = m->inputs[i].read == INPUT_OPENING,
 		     is_stock = plan->measures[measure].stock && !is_opening;
 
@@ -78,7 +78,7 @@ static void close_slot(struct snapshots *s, uint32_t grouping, uint32_t index)
 	slots = &s->closers[closer].groupings[grouping];
 	slots->slots = x_realloc_array(slots->slots, slots->count + 1, sizeof(*slots->slots));
 	slots->slots[slots->count++] = index;
-	read_inputs(s, closer, grouping, m);
+	read_inputs(s, closer, grouping, m, &m->windows[slot->place]);
 }
 
 void snapshot_find_closers(struct snapshots *s)
@@ -500,7 +500,8 @@ bool snapshots_is_idle(
 			is_over(s, &s->closings[i], &s->closers[i % s->closer_count], clock_ms))
 			return false;
 	return !s->round.is_active && !s->has_whole && !has_corrections(s) && !s->must_touch_all &&
-	       !s->forgotten_count && !snapshot_has_crossed(s, view, clock_ms) && !group_dirty_count(view->groups, GROUP_URGENT) &&
+	       !s->forgotten_count && !snapshot_has_crossed(s, view, clock_ms) &&
+	       !group_dirty_count(view->groups, GROUP_URGENT) &&
 	       !group_dirty_count(view->groups, GROUP_PATIENT) &&
 	       s->groups_seen == group_count(view->groups) &&
 	       s->tenants_seen == store_tenant_count(view->store);

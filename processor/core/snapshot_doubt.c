@@ -99,8 +99,8 @@ static bool has_noted(
 	       (period && has(&closing->periods[period - 1].doubted, kind, id));
 }
 
-bool snapshot_is_doubted(
-	const struct collecting *c, const struct plan_metric *m, uint32_t group, uint32_t currency)
+bool snapshot_is_doubted(const struct collecting *c, const struct plan_metric *m,
+	const struct plan_metric_window *w, uint32_t group, uint32_t currency)
 {
 	const struct closed_round *r = &c->s->round;
 	const struct closing *closing = snapshot_closing(c->s, r->class, r->closer);
@@ -111,7 +111,7 @@ bool snapshot_is_doubted(
 	if (has_noted(closing, r->period, DOUBTED_GROUP, group))
 		return true;
 	for (uint16_t i = 0; i < m->input_count; i++) {
-		uint16_t measure = m->inputs[i].measure, place = grouping->measure_place[measure];
+		uint16_t measure = w->measures[i], place = grouping->measure_place[measure];
 		uint32_t cell = place == UINT16_MAX ? CELL_NONE : g->cells[place];
 
 		if (history && c->s->closers[r->closer].history[measure])

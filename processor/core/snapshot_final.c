@@ -221,12 +221,12 @@ static bool settle_key(
 	const struct totals_source before = { .view = c->view, .sums = sums, .of_previous = true };
 	/* Not at the edge of the ledger: what compares with what is not known there is no zero. */
 	bool may_be_said = c->s->doubt && (sums->has_previous || !m->reads_previous) &&
-			   snapshot_is_doubted(c, m, group, currency);
-	bool exists = may_be_said || snapshot_is_nonzero(&source, m, group, currency) ||
-		      (sums->has_previous && snapshot_is_nonzero(&before, m, group, currency));
+			   snapshot_is_doubted(c, m, w, group, currency);
+	bool exists = may_be_said || snapshot_is_nonzero(&source, m, w, group, currency) ||
+		      (sums->has_previous && snapshot_is_nonzero(&before, m, w, group, currency));
 	struct outcome o = { 0 };
 
-	o.value = snapshot_run(&source, m, NULL, NULL, group, currency);
+	o.value = snapshot_run(&source, m, w, NULL, group, currency);
 	if (!snapshot_has_stream(c->view, m, group)) {
 		o.value = (struct metric_value){ .state = METRIC_NO_DATA };
 		exists = false;
@@ -234,8 +234,7 @@ static bool settle_key(
 	if (o.value.state == METRIC_OK && snapshot_is_unconverted(c, m, group, currency))
 		o.value.state = METRIC_FX_MISSING;
 	if (sums->has_previous && w->prev && !m->reads_previous) {
-		struct metric_value previous =
-			snapshot_run(&before, m, NULL, NULL, group, currency);
+		struct metric_value previous = snapshot_run(&before, m, w, NULL, group, currency);
 
 		snapshot_compare(&o, &o.value, &previous);
 	}

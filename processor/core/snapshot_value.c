@@ -64,24 +64,38 @@ struct total tally_get(const struct tally *t, uint32_t cell)
 
 /* ---- inputs of closed periods --------------------------------------------------------------------------- */
 
+/* An input, and the measure that is read for it in this window. */
+struct reading {
+	const struct plan_input *input;
+	const struct plan_measure *measure;
+};
+
+static struct reading reading_of(const struct totals_source *source, const struct plan_metric *m,
+	const struct plan_metric_window *w, uint16_t input)
+{
+	return (struct reading){ &m->inputs[input],
+		&source->view->plan->measures[w->measures[input]] };
+}
+
 static struct total add(struct total a, struct total b, int sign)
 {
 	return (struct total){ .sum = a.sum + sign * b.sum, .count = a.count + sign * b.count };
 }
 
 /* A cell's part in an input: flows are what is inside, stocks all up to the end, openings all up to the start. */
-static struct total closed_cell(const struct totals_source *source, const struct plan_input *input,
-	bool is_stock, uint32_t cell)
+static struct total closed_cell(
+	const struct totals_source *source, const struct reading *r, uint32_t cell)
 {
 	const struct closed_sums *sums = source->sums;
+	bool is_stock = r->measure->stock;
 	struct total before = { 0 };
 
-	if (is_stock || input->read == INPUT_OPENING)
+	if (is_stock || r->input->read == INPUT_OPENING)
 		before = tally_get(&sums->before, cell);
-	if (input->read == INPUT_OPENING)
+	if (r->input->read == INPUT_OPENING)
 		return source->of_previous ? add(before, tally_get(&sums->previous, cell), -1)
 					   : before;
-	if (source->of_previous || input->read == INPUT_PREVIOUS)
+	if (source->of_previous || r->input->read == INPUT_PREVIOUS)
 		return is_stock ? before : tally_get(&sums->previous, cell);
 	return add(before, tally_get(&sums->inside, cell), 1);
 }
@@ -93,17 +107,17 @@ static uint32_t chain_of(const struct snapshot_view *view, uint32_t group, uint1
 	return g->cells[view->plan->groupings[g->grouping].measure_place[measure]];
 }
 
-static struct total closed_total(const struct totals_source *source, const struct plan_input *input,
+static struct total closed_total(const struct totals_source *source, const struct reading *r,
 	uint32_t group, uint32_t currency)
 {
-	const struct plan_measure *m = &source->view->plan->measures[input->measure];
+	const struct plan_measure *m = r->measure;
 	struct total all = { 0 };
 
-	for (uint32_t i = chain_of(source->view, group, input->measure); i != CELL_NONE;) {
+	for (uint32_t i = chain_of(source->view, group, m->index); i != CELL_NONE;) {
 		const struct cell *c = cell_at(source->view->groups, i);
 
 		if (c->currency == currency) {
-			struct total total = closed_cell(source, input, m->stock, i);
+			struct total total = closed_cell(source, r, i);
 
 			all.count += total.count;
 			all.sum += m->agg == AGG_DISTINCT ? total.count > 0 : total.sum;
@@ -113,31 +127,30 @@ static struct total closed_total(const struct totals_source *source, const struc
 	return all;
 }
 
-static int64_t closed_count(const struct totals_source *source, const struct plan_input *input,
+static int64_t closed_count(const struct totals_source *source, const struct reading *r,
 	uint32_t cell, uint32_t currency)
 {
-	bool is_stock = source->view->plan->measures[input->measure].stock;
 	int64_t count;
 
 	if (cell_at(source->view->groups, cell)->currency != currency)
 		return 0;
-	count = closed_cell(source, input, is_stock, cell).count;
+	count = closed_cell(source, r, cell).count;
 	return count > 0 ? count : 0;
 }
 
-static bool closed_quantile(const struct totals_source *source, const struct plan_input *input,
+static bool closed_quantile(const struct totals_source *source, const struct reading *r,
 	uint32_t group, uint32_t currency, int64_t *ret)
 {
-	uint32_t first = chain_of(source->view, group, input->measure);
+	uint32_t first = chain_of(source->view, group, r->measure->index);
 	int64_t total = 0, left;
 
 	for (uint32_t i = first; i != CELL_NONE; i = cell_at(source->view->groups, i)->next)
-		total += closed_count(source, input, i, currency);
+		total += closed_count(source, r, i, currency);
 	if (!total)
 		return false;
-	left = histogram_rank(total, input->quantile_bp);
+	left = histogram_rank(total, r->input->quantile_bp);
 	for (uint32_t i = first; i != CELL_NONE; i = cell_at(source->view->groups, i)->next) {
-		left -= closed_count(source, input, i, currency);
+		left -= closed_count(source, r, i, currency);
 		if (left > 0)
 			continue;
 		*ret = histogram_value((int32_t)(uint32_t)cell_at(source->view->groups, i)->sub);
@@ -148,53 +161,51 @@ static bool closed_quantile(const struct totals_source *source, const struct pla
 
 /* ---- inputs --------------------------------------------------------------------------------------------- */
 
-static struct total total_of(const struct totals_source *source, const struct plan_input *input,
+static struct total total_of(const struct totals_source *source, const struct reading *r,
 	int16_t place, uint32_t group, uint32_t currency)
 {
 	if (source->sums)
-		return closed_total(source, input, group, currency);
-	return group_total(source->view->groups, group, input->measure, currency, place);
+		return closed_total(source, r, group, currency);
+	return group_total(source->view->groups, group, r->measure->index, currency, place);
 }
 
-static bool quantile_of(const struct totals_source *source, const struct plan_input *input,
-	int16_t place, uint32_t group, uint32_t currency, int64_t *ret)
+static bool quantile_of(const struct totals_source *source, const struct reading *r, int16_t place,
+	uint32_t group, uint32_t currency, int64_t *ret)
 {
 	if (source->sums)
-		return closed_quantile(source, input, group, currency, ret);
-	return group_quantile(source->view->groups, group, input->measure, currency, place,
-		input->quantile_bp, ret);
+		return closed_quantile(source, r, group, currency, ret);
+	return group_quantile(source->view->groups, group, r->measure->index, currency, place,
+		r->input->quantile_bp, ret);
 }
 
 /* Only money is kept apart by currency. */
-static uint32_t currency_of(
-	const struct snapshot_view *view, const struct plan_input *input, uint32_t currency)
+static uint32_t currency_of(const struct reading *r, uint32_t currency)
 {
-	return view->plan->measures[input->measure].value_type == VALUE_MONEY ? currency : 0;
+	return r->measure->value_type == VALUE_MONEY ? currency : 0;
 }
 
-static struct metric_input read_input(const struct totals_source *source,
-	const struct plan_input *input, int16_t place, uint32_t group, uint32_t currency)
+static struct metric_input read_input(const struct totals_source *source, const struct reading *r,
+	int16_t place, uint32_t group, uint32_t currency)
 {
-	const struct plan_measure *m = &source->view->plan->measures[input->measure];
 	struct metric_input in = { 0 };
 	struct total total;
 	int64_t value;
 
-	currency = currency_of(source->view, input, currency);
-	total = total_of(source, input, place, group, currency);
+	currency = currency_of(r, currency);
+	total = total_of(source, r, place, group, currency);
 	in.count = total.count;
-	if (input->read == INPUT_QUANTILE) {
-		in.is_null = !quantile_of(source, input, place, group, currency, &value);
+	if (r->input->read == INPUT_QUANTILE) {
+		in.is_null = !quantile_of(source, r, place, group, currency, &value);
 		in.sum = in.is_null ? 0 : value; /* histograms are in the ledger's units */
 		return in;
 	}
-	in.sum = m->agg == AGG_SUM ? total.sum : total.sum * DECIMAL_SCALE;
-	if (input->read == INPUT_SAMPLES)
+	in.sum = r->measure->agg == AGG_SUM ? total.sum : total.sum * DECIMAL_SCALE;
+	if (r->input->read == INPUT_SAMPLES)
 		in.sum = (i128)total.count * DECIMAL_SCALE;
-	in.is_null = input->empty_is_null && !total.count;
-	if (input->read == INPUT_PREVIOUS && source->sums)
+	in.is_null = r->input->empty_is_null && !total.count;
+	if (r->input->read == INPUT_PREVIOUS && source->sums)
 		in.is_null |= !source->sums->has_previous;
-	else if (input->read == INPUT_PREVIOUS)
+	else if (r->input->read == INPUT_PREVIOUS)
 		in.is_null |= place < 0; /* a window without a comparison */
 	return in;
 }
@@ -206,17 +217,18 @@ struct metric_value snapshot_run(const struct totals_source *source, const struc
 	struct metric_input inputs[SNAPSHOT_INPUTS_MAX];
 
 	for (uint16_t i = 0; i < m->input_count; i++) {
+		const struct reading r = reading_of(source, m, w, i);
 		int16_t place = places ? places[i] : -1;
 
-		if (m->inputs[i].read == INPUT_PREVIOUS)
-			place = w && w->prev ? w->prev[i] : -1;
-		inputs[i] = read_input(source, &m->inputs[i], place, group, currency);
+		if (r.input->read == INPUT_PREVIOUS)
+			place = w->prev ? w->prev[i] : -1;
+		inputs[i] = read_input(source, &r, place, group, currency);
 	}
 	return metric_run(m->program, inputs, m->min_sample);
 }
 
 bool snapshot_is_nonzero(const struct totals_source *source, const struct plan_metric *m,
-	uint32_t group, uint32_t currency)
+	const struct plan_metric_window *w, uint32_t group, uint32_t currency)
 {
 	bool adds_up = false;
 
@@ -224,12 +236,12 @@ bool snapshot_is_nonzero(const struct totals_source *source, const struct plan_m
 	for (uint16_t i = 0; i < m->input_count; i++)
 		adds_up |= m->inputs[i].read != INPUT_OPENING;
 	for (uint16_t i = 0; i < m->input_count; i++) {
+		const struct reading r = reading_of(source, m, w, i);
 		struct total total;
 
-		if (adds_up && m->inputs[i].read == INPUT_OPENING)
+		if (adds_up && r.input->read == INPUT_OPENING)
 			continue;
-		total = total_of(source, &m->inputs[i], -1, group,
-			currency_of(source->view, &m->inputs[i], currency));
+		total = total_of(source, &r, -1, group, currency_of(&r, currency));
 		if (total.count || total.sum)
 			return true;
 	}

@@ -22,6 +22,7 @@ static const char DEFINITIONS[] =
 	"  - {name: customers, on: account, at: account.first_win, agg: count}\n"
 	"  - {name: firsts, extends: wins, where: 'local_day(deal.won_at) == "
 	"local_day(deal.account.first_win)'}\n"
+	"  - {name: credit, extends: revenue}\n"
 	"metrics:\n"
 	"  - {name: revenue, value: revenue, windows: [1h, today, 7d], compare: previous_period, "
 	"group_by: [[], [rep]]}\n"
@@ -37,7 +38,9 @@ static const char DEFINITIONS[] =
 	"group_by: [[], [rep]]}\n"
 	"  - {name: buyers, value: buyers, windows: [24h, today], group_by: [[]]}\n"
 	"  - {name: settled, value: revenue / wins, windows: [today], min_share: 0.4, group_by: "
-	"[[], [rep]]}\n";
+	"[[], [rep]]}\n"
+	"  - {name: whole, value: full(credit), windows: [today, month_to_date], group_by: [[], "
+	"[rep]]}\n";
 
 #define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
 

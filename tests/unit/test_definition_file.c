@@ -250,7 +250,7 @@ static const struct wrong wrongs[] = {
 	{ BASE "metrics:\n"
 	       "  - {name: m, value: previos(won), windows: [7d]}\n",
 		"k.yaml:6:22: the functions of formulas are p50 p90 percentile samples previous "
-		"opening abs (offset, over and full come with a later version); the nearest is "
+		"opening full abs (offset and over come with a later version); the nearest is "
 		"«previous»\n"
 		"    - {name: m, value: previos(won), windows: [7d]}\n"
 		"                       ^~~~~~~\n" },
@@ -642,6 +642,20 @@ static const struct wrong wrongs[] = {
 		"k.yaml:6:26: a percentile wants a measure with `agg: percentile`\n"
 		"    - {name: m, value: p50(won), windows: [7d]}\n"
 		"                           ^~~\n" },
+	{ BASE "metrics:\n"
+	       "  - {name: m, value: won / full(won), windows: [today, 7d]}\n",
+		"k.yaml:6:56: full() is the total of a whole calendar period, and «7d» has none: "
+		"its windows are today, week_to_date, month_to_date, quarter_to_date, "
+		"year_to_date\n"
+		"    - {name: m, value: won / full(won), windows: [today, 7d]}\n"
+		"                                                         ^~\n" },
+	{ BASE "  - {name: open, on: deal, at: deal.created_at, until: deal.won_at}\n"
+	       "metrics:\n"
+	       "  - {name: m, value: full(open), windows: [today]}\n",
+		"k.yaml:7:27: full() adds up what happens in a period: it wants a measure without "
+		"`until`, with `agg: count`, sum or distinct\n"
+		"    - {name: m, value: full(open), windows: [today]}\n"
+		"                            ^~~~\n" },
 	{ BASE "metrics:\n"
 	       "  - {name: m, value: won, windows: [today, 7d], min_share: 0.05}\n",
 		"k.yaml:6:44: `min_share` is a share of a calendar period, and «7d» has none: its "

@@ -32,7 +32,9 @@ static const char definitions[] =
 	"  - {name: customers, value: customers, windows: [today, all], compare: none, group_by: "
 	"[[], [rep]]}\n"
 	"  - {name: spread, value: p90(spread), windows: [7d, today], group_by: [[rep]]}\n"
-	"  - {name: calls, value: wins / calls, windows: [1h], group_by: [[rep]]}\n";
+	"  - {name: calls, value: wins / calls, windows: [1h], group_by: [[rep]]}\n"
+	"  - {name: pace, value: wins / full(wins), windows: [today, month_to_date], group_by: "
+	"[[], [rep]]}\n";
 
 enum { GROUPS_MAX = 300, CELLS_MAX = 1500 };
 
@@ -152,7 +154,7 @@ static bool reads(const struct plan_metric *metric, const struct plan_metric_win
 	uint16_t measure, uint16_t place)
 {
 	for (uint16_t i = 0; i < metric->input_count; i++)
-		if (metric->inputs[i].measure == measure &&
+		if (w->measures[i] == measure &&
 			(w->main[i] == place || (w->cur && w->cur[i] == place) ||
 				(w->prev && w->prev[i] == place)))
 			return true;

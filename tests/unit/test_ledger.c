@@ -578,6 +578,39 @@ static void test_below_the_floor_a_flow_is_dropped(void **state)
 	small_deinit(&s);
 }
 
+static int64_t whole_total(const struct small *s, int16_t place)
+{
+	return (int64_t)cell_at(s->groups, s->cell)->totals[place].sum;
+}
+
+/* S9: what stands for a whole day is in it from its first instant on, and in the day before once that has ended. */
+static void test_a_whole_day_begins_at_its_start(void **state)
+{
+	static const char whole[] = "measures: [{name: wins, on: deal, at: deal.won_at}]\n"
+				    "metrics: [{name: wins, value: full(wins) + wins, windows: "
+				    "[today]}]\n";
+	const uint32_t none[PLAN_GROUP_DIMS_MAX] = { 0 };
+	struct small s;
+	int64_t t = ms_of("2026-03-10T00:00:00Z");
+	const struct plan_metric_window *w;
+
+	(void)state;
+	small_init(&s, whole, "UTC");
+	w = &s.plan->metrics[0].windows[0];
+	s.cell = cell_get(s.groups, group_get(s.groups, TENANT, 0, none), w->measures[0], 0, 0);
+	small_advance(&s, t);
+	assert_int_equal(ledger_add(s.ledger, s.cell, t, 3, 1), 0);
+	assert_int_equal(whole_total(&s, w->main[0]), 3);
+	assert_int_equal(whole_total(&s, w->prev[0]), 0);
+	small_advance(&s, t + 500);
+	small_advance(&s, t + DAY - 1);
+	assert_int_equal(whole_total(&s, w->main[0]), 3);
+	small_advance(&s, t + DAY);
+	assert_int_equal(whole_total(&s, w->main[0]), 0);
+	assert_int_equal(whole_total(&s, w->prev[0]), 3);
+	small_deinit(&s);
+}
+
 /* Tiers roll up: a day of one-second facts is, in the end, one bucket; nothing is lost on the way. */
 static void test_tiers_roll_up(void **state)
 {
@@ -689,6 +722,7 @@ int main(void)
 		cmocka_unit_test(test_falls_with_no_event),
 		cmocka_unit_test(test_opening_balance),
 		cmocka_unit_test(test_below_the_floor_a_flow_is_dropped),
+		cmocka_unit_test(test_a_whole_day_begins_at_its_start),
 		cmocka_unit_test(test_tiers_roll_up),
 		cmocka_unit_test(test_cost_of_an_advance),
 		cmocka_unit_test(test_restore_refuses),

@@ -343,6 +343,7 @@ static const struct {
 	{ "revenue / (won / lost)", VALUE_MONEY, false, 166667 },
 	{ "samples(revenue)", VALUE_INT, true, 20000 },
 	{ "opening(won) + won", VALUE_INT, true, 130000 },
+	{ "won + full(won)", VALUE_INT, true, 100000 },
 };
 
 static void test_formulas(void **state)
@@ -365,6 +366,8 @@ static void test_formulas(void **state)
 				w.values[i].sum = 20000;
 			if (w.inputs[i].read == INPUT_OPENING)
 				w.values[i].sum = 100000;
+			if (w.inputs[i].read == INPUT_FULL)
+				w.values[i].sum = 70000;
 		}
 		v = compute(&w, 0);
 		if (w.type != formulas[k].type || !v.has_value || v.exact != formulas[k].exact)
@@ -409,6 +412,9 @@ static const struct {
 	{ "p50(spread, 2)", 0, 14, "one argument" },
 	{ "previous(won + lost)", 9, 10, "name of a measure" },
 	{ "over(won)", 0, 4, "later version" },
+	{ "full(won, 2)", 0, 12, "one argument" },
+	{ "full(previous(won))", 5, 13, "name of a measure" },
+	{ "ful(won)", 0, 3, "the nearest is «full»" },
 	{ "won > lost", 0, 10, "conditions belong" },
 	{ "won ? 1 : 2", 0, 11, "measures, numbers" },
 	{ "!won", 0, 4, "measures, numbers" },

@@ -627,6 +627,57 @@ static void test_min_share(void **state)
 	plan_free(plan);
 }
 
+/* S9: what is ahead counts in the total of its period: in a measure of its own per unit, from the period's start to the clock. */
+static void test_full(void **state)
+{
+	struct plan *plan =
+		plan_of(WINS "  - {name: revenue, extends: wins, agg: sum, value: deal.amount}\n"
+			     "metrics:\n"
+			     "  - {name: pace, value: wins / full(wins), windows: [today, "
+			     "month_to_date], group_by: [[], [rep]]}\n"
+			     "  - {name: again, value: full(revenue) / full(wins), windows: "
+			     "[month_to_date], compare: none, group_by: [[rep]]}\n"
+			     "  - {name: rank, rank: pace}\n");
+	const struct plan_metric *pace = metric_of(plan, "pace"), *again = metric_of(plan, "again");
+	const struct plan_measure *wins = measure_of(plan, "wins"), *month, *revenue;
+	const struct plan_metric_window *w = &pace->windows[1];
+	const struct plan_span *span;
+	struct buffer _cleanup_buffer_ text;
+
+	(void)state;
+	assert_int_equal(plan->measure_count, 2 + 3);
+	assert_int_equal(plan->measures_on_count[ENTITY_DEAL], 2);
+	assert_int_equal(wins->whole_count, 2);
+	assert_int_equal(pace->inputs[1].read, INPUT_FULL);
+	assert_int_equal(pace->inputs[1].measure, wins->index);
+	assert_int_equal(w->measures[0], wins->index);
+	month = &plan->measures[w->measures[1]];
+	assert_true(month->is_whole && month->whole_of == wins->index &&
+		    month->whole_unit == CALENDAR_MONTH && !month->whole_count);
+	assert_string_equal(month->name, "full(wins) of the month");
+	assert_int_equal(plan->measures[pace->windows[0].measures[1]].whole_unit, CALENDAR_DAY);
+	span = &plan->spans[month->spans[w->main[1]]];
+	assert_true(plan->edges[span->a].kind == EDGE_PERIOD && plan->edges[span->a].back == 0 &&
+		    plan->edges[span->b].kind == EDGE_NOW);
+	assert_int_equal(w->cur[1], w->main[1]);
+	span = &plan->spans[month->spans[w->prev[1]]];
+	assert_true(plan->edges[span->a].kind == EDGE_PERIOD && plan->edges[span->a].back == 1 &&
+		    plan->edges[span->b].kind == EDGE_PERIOD && plan->edges[span->b].back == 0);
+	assert_int_equal(again->windows[0].measures[1], month->index);
+	/* Cells only where they are read: revenue itself by nobody, its whole by rep. */
+	revenue = &plan->measures[again->windows[0].measures[0]];
+	assert_int_equal(measure_of(plan, "revenue")->grouping_count, 0);
+	assert_int_equal(revenue->grouping_count, 1);
+	assert_int_equal(month->grouping_count, 2);
+	assert_int_equal(wins->grouping_count, 2);
+	assert_int_equal(plan_measure_find(plan, SLICE_LIT("full(wins)")), -1);
+	buffer_init(&text);
+	plan_print(plan, &text);
+	assert_non_null(strstr(buffer_text(&text),
+		"full(wins) of the month: count on deal, booked at the start of its month"));
+	plan_free(plan);
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -667,6 +718,13 @@ static void test_refusals(void **state)
 		{ "params: {a: b, c: 30d}\n" WINS
 		  "metrics: [{name: g, value: wins, windows: [7d], mature: a}]\n",
 			"`mature` wants a duration" },
+		{ WINS "metrics: [{name: g, value: full(wins), windows: [all]}]\n",
+			"full() is the total of a whole calendar period, and «all» has none" },
+		{ WINS "  - {name: spread, extends: wins, agg: percentile, value: deal.amount}\n"
+		       "metrics: [{name: g, value: full(spread), windows: [today]}]\n",
+			"full() adds up what happens in a period" },
+		{ WINS "metrics: [{name: g, value: full(wims), windows: [today]}]\n",
+			"the nearest is «wins»" },
 		{ WINS "metrics: [{name: g, value: wins, windows: [now], min_share: 0.1}]\n",
 			"`min_share` is a share of a calendar period, and «now» has none" },
 		{ WINS "metrics: [{name: g, value: wins, windows: [today], min_share: 0}]\n",
@@ -804,6 +862,7 @@ static void test_fingerprint(void **state)
 		{ "min_sample: 3", "min_sample: 3, mature: 1d", true },
 		{ "value: leads, windows: [today]",
 			"value: leads, windows: [today], min_share: 0.05", true },
+		{ "value: leads, windows: [today]", "value: full(leads), windows: [today]", true },
 	};
 	uint64_t print = fingerprint_of(base);
 	char text[4000];
@@ -871,6 +930,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_read),
 		cmocka_unit_test(test_metrics),
 		cmocka_unit_test(test_min_share),
+		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_names_that_double),
 		cmocka_unit_test(test_fingerprint),

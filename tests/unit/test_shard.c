@@ -385,6 +385,7 @@ static void pending_is_a_queue_by_time(void **state)
 		struct pending_fact p = { .at_ms = (int64_t)rng_below(&rng, 64), .cell = (uint32_t)rng_below(&rng, 4), .sum = (int)rng_below(&rng, 9) - 4,
 			.count = 1 };
 
+		p.due_ms = p.at_ms + 1;
 		sums[p.at_ms] += (int64_t)p.sum;
 		pending_push(&h, &p);
 	}
