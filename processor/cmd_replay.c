@@ -233,8 +233,9 @@ static int load_zone(struct replay *r)
 
 	if (zone_file_load(name, &r->zone, message, sizeof(message)))
 		return wrong("--zone: %s", message);
-	r->calendar =
-		(struct calendar){ &r->zone, (int)r->flags.week_start, (int)r->flags.fiscal_start };
+	r->calendar = (struct calendar){ .zone = &r->zone,
+		.week_start = (int)r->flags.week_start,
+		.fiscal_start_month = (int)r->flags.fiscal_start };
 	r->tenants = (struct tenant_book){
 		.calendars = &r->calendar,
 		.calendar_count = 1,

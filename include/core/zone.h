@@ -23,6 +23,11 @@ struct zone {
 /* 0, or 1 when the bytes are no TZif. */
 int zone_parse(const void *bytes, size_t length, struct zone *ret);
 void zone_deinit(struct zone *);
+/*
+ * One zone out of two: `before` until its own clock shows `local_ms`, `after` from then on. That instant is where the new one shows
+ * local_ms too (zone_from_local), whether the clock is set forward there or back.
+ */
+void zone_splice(const struct zone *before, const struct zone *after, int64_t local_ms, struct zone *ret);
 
 int32_t zone_offset_at(const struct zone *, int64_t utc_ms);
 /* Local wall time (ms as if UTC) to UTC: in a gap the first instant after it, in an overlap the first of both. */

@@ -325,6 +325,8 @@ void zone_deinit(struct zone *zone)
 	*zone = (struct zone){ 0 };
 }
 
+/* ---- looking up ---------------------------------------------------------------------------------------------- */
+
 /* How many transitions are at or before t. */
 static size_t transitions_before(const struct zone *zone, int64_t utc_ms)
 {
@@ -380,4 +382,33 @@ int64_t zone_to_local_monotone(const struct zone *zone, int64_t utc_ms)
 			local_ms = stood_at;
 	}
 	return local_ms;
+}
+
+/* ---- one out of two ------------------------------------------------------------------------------------------ */
+
+static void copy_transitions(struct zone *to, size_t *capacity, const struct zone *from,
+	int64_t first_ms, int64_t end_ms)
+{
+	for (size_t i = 0; i < from->count; i++) {
+		const struct zone_transition *t = &from->transitions[i];
+
+		if (t->at_ms >= first_ms && t->at_ms < end_ms)
+			transition_add(to, capacity, t->at_ms, t->offset_ms);
+	}
+}
+
+void zone_splice(
+	const struct zone *before, const struct zone *after, int64_t local_ms, struct zone *ret)
+{
+	int64_t at_ms = zone_from_local(before, local_ms);
+	struct zone zone = { .first_offset_ms = before->first_offset_ms };
+	size_t capacity = 0;
+
+	/* A clock that is set back would show local_ms once more, later: so the old one shows it before it goes. */
+	if (at_ms + zone_offset_at(after, at_ms) < local_ms)
+		at_ms++;
+	copy_transitions(&zone, &capacity, before, INT64_MIN, at_ms);
+	transition_add(&zone, &capacity, at_ms, zone_offset_at(after, at_ms));
+	copy_transitions(&zone, &capacity, after, at_ms + 1, INT64_MAX);
+	*ret = zone;
 }

@@ -135,7 +135,7 @@ int main(int argc, char **argv)
 			text);
 		return 1;
 	}
-	const struct calendar calendar = { &zone, 1, 1 };
+	const struct calendar calendar = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
 	const struct tenant_book book = {
 		.calendars = &calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
 	};

@@ -36,7 +36,7 @@ static const char definitions[] =
 static struct zone_transition transitions[] = { { 1767225600000, 20700000 },
 	{ 1772000000000, 18900000 }, { 1774500000000, 20700000 } };
 static const struct zone zone = { transitions, 3, 18900000 };
-static const struct calendar calendar = { &zone, 1, 1 };
+static const struct calendar calendar = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
 
 static struct plan *plan;
 

@@ -40,7 +40,7 @@ void rig_init(struct rig *rig, int32_t partition_count)
 	memset(rig, 0, sizeof(*rig));
 	rig->plan = plan_of(DEFINITIONS);
 	rig->zone = zone_of("Asia/Jakarta");
-	rig->calendar = (struct calendar){ &rig->zone, 1, 1 };
+	rig->calendar = (struct calendar){ .zone = &rig->zone, .week_start = 1, .fiscal_start_month = 1 };
 	rig->book = (struct tenant_book){
 		.calendars = &rig->calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
 	};

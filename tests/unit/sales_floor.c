@@ -22,8 +22,8 @@ void floor_init(struct sales_floor *f, const char *definitions)
 	f->plan = plan_of(definitions);
 	f->zones[0] = zone_of("Asia/Jakarta");
 	f->zones[1] = zone_of("Europe/Berlin");
-	f->calendars[0] = (struct calendar){ &f->zones[0], 1, 1 };
-	f->calendars[1] = (struct calendar){ &f->zones[1], 1, 1 };
+	f->calendars[0] = (struct calendar){ .zone = &f->zones[0], .week_start = 1, .fiscal_start_month = 1 };
+	f->calendars[1] = (struct calendar){ .zone = &f->zones[1], .week_start = 1, .fiscal_start_month = 1 };
 	f->tenants[0] = (struct tenant_settings){ "acme", 0, "IDR" };
 	f->tenants[1] = (struct tenant_settings){ "bolt", 1, NULL };
 	f->book = (struct tenant_book){ .calendars = f->calendars,

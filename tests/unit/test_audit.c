@@ -106,7 +106,7 @@ static void save_deals(struct buffer *out)
 	struct arena arena;
 
 	assert_int_equal(zone_file_load("Asia/Jakarta", &zone, message, sizeof(message)), 0);
-	struct calendar calendar = { &zone, 1, 1 };
+	struct calendar calendar = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
 	struct tenant_book book = {
 		.calendars = &calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
 	};

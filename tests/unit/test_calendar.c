@@ -133,8 +133,9 @@ static void test_periods(void **state)
 		struct zone zone = load(names[i]);
 
 		for (int k = 0; k < 300; k++) {
-			struct calendar c = { &zone, 1 + (int)rng_below(&rng, 7),
-				1 + (int)rng_below(&rng, 12) };
+			struct calendar c = { .zone = &zone,
+				.week_start = 1 + (int)rng_below(&rng, 7),
+				.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
 
 			check_instant(&c, random_instant(&rng, &zone), (int)rng_below(&rng, 9) - 4);
 		}
@@ -204,7 +205,7 @@ static void test_matching_instants(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(matches) / sizeof(matches[0]); i++) {
 		struct zone zone = load(matches[i].zone);
-		struct calendar c = { &zone, 1, 1 };
+		struct calendar c = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
 		int64_t t = calendar_like_elapsed(
 			&c, matches[i].unit, matches[i].back, ms_of(matches[i].utc));
 		char text[TIME_TEXT_MAX];
@@ -221,7 +222,7 @@ static void test_matching_instants(void **state)
 static void test_own_starts(void **state)
 {
 	struct zone zone = load("Asia/Jakarta");
-	struct calendar c = { &zone, 7, 4 };
+	struct calendar c = { .zone = &zone, .week_start = 7, .fiscal_start_month = 4 };
 
 	(void)state;
 	assert_int_equal(calendar_period_start(&c, CALENDAR_YEAR, ms_of("2026-03-31T16:59:59Z")),
@@ -278,8 +279,9 @@ static void test_never_backwards(void **state)
 		struct zone zone = load(names[i]);
 
 		for (int k = 0; k < 40; k++) {
-			struct calendar c = { &zone, 1 + (int)rng_below(&rng, 7),
-				1 + (int)rng_below(&rng, 12) };
+			struct calendar c = { .zone = &zone,
+				.week_start = 1 + (int)rng_below(&rng, 7),
+				.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
 
 			check_property(&rng, &c, (enum calendar_unit)(k % CALENDAR_UNIT_COUNT),
 				1 + (int)rng_below(&rng, 2));
@@ -288,9 +290,412 @@ static void test_never_backwards(void **state)
 	}
 }
 
+/* ---- S12: changes on a date -------------------------------------------------------------------------------- */
+
+/*
+ * The model walks over dates as a clerk would with two clocks and a wall calendar: on each date it knows which zone has begun
+ * before it, and whether the date begins a week, a month, a quarter, a year. Nothing is reckoned by formula.
+ */
+enum { CHANGES_MAX = 6, MODEL_DAYS = 2600 };
+
+struct model {
+	struct calendar base, calendar;
+	struct zone zones[NAME_COUNT + 2], spliced[CHANGES_MAX];
+	struct calendar_change changes[CHANGES_MAX];
+	size_t change_count, spliced_count;
+	int64_t first_day;
+	int64_t start_ms[MODEL_DAYS]; /* of each date */
+	bool begins[CALENDAR_UNIT_COUNT][MODEL_DAYS];
+};
+
+static void load_zones(struct model *m)
+{
+	for (int i = 0; i < NAME_COUNT; i++)
+		m->zones[i] = load(names[i]);
+	m->zones[NAME_COUNT] = load("Pacific/Kiritimati"); /* +14 and -11: 25 hours apart */
+	m->zones[NAME_COUNT + 1] = load("Pacific/Niue");
+}
+
+static void build(struct model *m)
+{
+	m->calendar = m->base;
+	m->spliced_count = 0;
+	for (size_t i = 0; i < m->change_count; i++) {
+		struct calendar next;
+
+		assert_int_equal(calendar_change(&m->calendar, &m->changes[i],
+					 &m->spliced[m->spliced_count], &next),
+			0);
+		m->spliced_count += m->changes[i].zone != NULL;
+		m->calendar = next;
+	}
+}
+
+static void unbuild(struct model *m)
+{
+	for (size_t i = 0; i < m->spliced_count; i++)
+		zone_deinit(&m->spliced[i]);
+}
+
+/* What is said to hold on a date. */
+static struct calendar said_on(const struct model *m, int64_t day)
+{
+	struct calendar said = m->base;
+
+	for (size_t i = 0; i < m->change_count && m->changes[i].from_day <= day; i++) {
+		const struct calendar_change *c = &m->changes[i];
+
+		said.zone = c->zone ? c->zone : said.zone;
+		said.week_start = c->week_start ? c->week_start : said.week_start;
+		said.fiscal_start_month =
+			c->fiscal_start_month ? c->fiscal_start_month : said.fiscal_start_month;
+	}
+	return said;
+}
+
+static void walk(struct model *m)
+{
+	struct calendar now = said_on(m, m->first_day - 1);
+
+	for (int64_t i = 0; i < MODEL_DAYS; i++) {
+		int64_t day = m->first_day + i;
+		struct calendar said = said_on(m, day), before = said_on(m, day - 1);
+
+		/* Its midnight is on the clock that hung there the day before. */
+		m->start_ms[i] = zone_from_local(before.zone, day * DAY);
+		if (i && m->start_ms[i] < m->start_ms[i - 1])
+			m->start_ms[i] = m->start_ms[i - 1];
+		if (begins(&said, CALENDAR_WEEK, day))
+			now.week_start = said.week_start;
+		if (begins(&said, CALENDAR_YEAR, day))
+			now.fiscal_start_month = said.fiscal_start_month;
+		for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
+			m->begins[u][i] = begins(&now, (enum calendar_unit)u, day);
+	}
+}
+
+static int64_t step_day(const struct model *m, int unit, int64_t i, int shift)
+{
+	while (!m->begins[unit][i])
+		i--;
+	for (; shift > 0; shift--)
+		do
+			i++;
+		while (!m->begins[unit][i]);
+	for (; shift < 0; shift++)
+		do
+			i--;
+		while (!m->begins[unit][i]);
+	return i;
+}
+
+static void check_model_instant(const struct model *m, int64_t t, int64_t i, int shift)
+{
+	const struct calendar *c = &m->calendar;
+
+	assert_int_equal(calendar_local_day(c, t), m->first_day + i);
+	for (int u = 0; u < CALENDAR_UNIT_COUNT; u++) {
+		enum calendar_unit unit = (enum calendar_unit)u;
+		int64_t start_ms = calendar_period_start(c, unit, t),
+			end_ms = calendar_period_end(c, unit, t);
+
+		assert_int_equal(start_ms, m->start_ms[step_day(m, u, i, 0)]);
+		assert_int_equal(end_ms, m->start_ms[step_day(m, u, i, 1)]);
+		assert_int_equal(calendar_period_shift(c, unit, t, shift),
+			m->start_ms[step_day(m, u, i, shift)]);
+		/* In one period and in no other. */
+		assert_true(start_ms <= t && t < end_ms);
+		assert_int_equal(calendar_period_start(c, unit, end_ms), end_ms);
+		assert_int_equal(calendar_period_end(c, unit, start_ms - 1), start_ms);
+	}
+}
+
+static void check_model(struct rng *rng, const struct model *m)
+{
+	int64_t like_ms[CALENDAR_UNIT_COUNT];
+
+	for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
+		like_ms[u] = INT64_MIN;
+	/* Room for steps back and forth; a date that never was has no instant. */
+	for (int64_t i = 1200; i < MODEL_DAYS - 1200; i++) {
+		int64_t start_ms = m->start_ms[i], end_ms = m->start_ms[i + 1];
+		int64_t probes[3];
+
+		assert_int_equal(calendar_day_start(&m->calendar, m->first_day + i), start_ms);
+		if (start_ms == end_ms)
+			continue;
+		probes[0] = start_ms;
+		probes[1] = start_ms + (int64_t)rng_below(rng, (uint64_t)(end_ms - start_ms));
+		probes[2] = end_ms - 1;
+		for (int k = 0; k < 3; k++) {
+			check_model_instant(m, probes[k], i, (int)rng_below(rng, 5) - 2);
+			for (int u = 0; u < CALENDAR_UNIT_COUNT; u++) {
+				int64_t like = calendar_like_elapsed(
+					&m->calendar, (enum calendar_unit)u, 1, probes[k]);
+
+				assert_true(like >= like_ms[u]);
+				assert_true(like >= m->start_ms[step_day(m, u, i, -1)]);
+				assert_true(like <= m->start_ms[step_day(m, u, i, 0)]);
+				like_ms[u] = like;
+			}
+		}
+	}
+}
+
+static void random_changes(struct rng *rng, struct model *m)
+{
+	int32_t day = (int32_t)m->first_day + 1200;
+
+	m->change_count = 1 + rng_below(rng, CHANGES_MAX);
+	for (size_t i = 0; i < m->change_count; i++) {
+		day += 1 + (int32_t)rng_below(rng, rng_chance(rng, 0.5) ? 4 : 80);
+		m->changes[i] = (struct calendar_change){ .from_day = day };
+		if (rng_chance(rng, 0.6))
+			m->changes[i].zone = &m->zones[rng_below(rng, NAME_COUNT + 2)];
+		if (rng_chance(rng, 0.6))
+			m->changes[i].week_start = 1 + (int)rng_below(rng, 7);
+		if (rng_chance(rng, 0.4))
+			m->changes[i].fiscal_start_month = 1 + (int)rng_below(rng, 12);
+	}
+}
+
+/* A calendar with the changes up to one agrees with that of all until the next one's date, and not behind it. */
+static void check_agreement(struct rng *rng, struct model *m)
+{
+	struct model *fewer = test_malloc(sizeof(*fewer));
+	size_t last = m->change_count - 1;
+	int64_t at_ms = m->start_ms[m->changes[last].from_day - m->first_day];
+
+	*fewer = *m;
+	fewer->change_count = last;
+	build(fewer);
+	assert_true(calendar_agrees(&m->calendar, &m->calendar, INT64_MAX));
+	assert_true(calendar_agrees(&m->calendar, &fewer->calendar, at_ms));
+	for (int i = 0; i < 40; i++) {
+		int64_t until_ms = at_ms + (int64_t)rng_below(rng, (uint64_t)(500 * DAY));
+		bool is_same = calendar_agrees(&m->calendar, &fewer->calendar, until_ms);
+
+		assert_int_equal(
+			calendar_agrees(&fewer->calendar, &m->calendar, until_ms), is_same);
+		/* What agrees until then has the same bounds and the same clock before. */
+		for (int k = 0; is_same && k < 20; k++) {
+			int64_t t = until_ms - 1 - (int64_t)rng_below(rng, (uint64_t)(600 * DAY));
+
+			assert_int_equal(zone_to_local(m->calendar.zone, t),
+				zone_to_local(fewer->calendar.zone, t));
+			for (int u = 0; u < CALENDAR_UNIT_COUNT; u++)
+				assert_int_equal(calendar_period_start(
+							 &m->calendar, (enum calendar_unit)u, t),
+					calendar_period_start(
+						&fewer->calendar, (enum calendar_unit)u, t));
+		}
+	}
+	unbuild(fewer);
+	test_free(fewer);
+}
+
+static void test_changes_model(void **state)
+{
+	struct model *m = test_calloc(1, sizeof(*m));
+	struct rng rng;
+
+	(void)state;
+	load_zones(m);
+	rng_init(&rng, 23);
+	for (int round = 0; round < 60; round++) {
+		m->first_day = 9000 + (int64_t)rng_below(&rng, 10000); /* from 1994 on */
+		m->base = (struct calendar){ .zone = &m->zones[rng_below(&rng, NAME_COUNT + 2)],
+			.week_start = 1 + (int)rng_below(&rng, 7),
+			.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
+		random_changes(&rng, m);
+		build(m);
+		walk(m);
+		check_model(&rng, m);
+		check_agreement(&rng, m);
+		unbuild(m);
+	}
+	for (int i = 0; i < NAME_COUNT + 2; i++)
+		zone_deinit(&m->zones[i]);
+	test_free(m);
+}
+
+static int32_t day_of(const char *text)
+{
+	int32_t day = 0;
+
+	assert_true(date_parse(slice_of(text), &day));
+	return day;
+}
+
+struct change_case {
+	const char *from, *zone;
+	int week_start, fiscal_start_month;
+	enum calendar_unit unit;
+	const char
+		*bounds[5]; /* one behind the other: where each of four periods begins and ends */
+};
+
+static const struct change_case change_cases[] = {
+	/* Jakarta -> Makassar, an hour to the east: 1 July is short. To Jayapura and back to the west: it is long. */
+	{ "2026-07-01", "Asia/Makassar", 0, 0, CALENDAR_DAY,
+		{ "2026-06-29T17:00:00Z", "2026-06-30T17:00:00Z", "2026-07-01T16:00:00Z",
+			"2026-07-02T16:00:00Z", "2026-07-03T16:00:00Z" } },
+	{ "2026-07-01", "Europe/Berlin", 0, 0, CALENDAR_DAY,
+		{ "2026-06-29T17:00:00Z", "2026-06-30T17:00:00Z", "2026-07-01T22:00:00Z",
+			"2026-07-02T22:00:00Z", "2026-07-03T22:00:00Z" } },
+	/* The week that runs on Wednesday, 1 July begins on Jakarta's Monday and ends on Makassar's. */
+	{ "2026-07-01", "Asia/Makassar", 0, 0, CALENDAR_WEEK,
+		{ "2026-06-21T17:00:00Z", "2026-06-28T17:00:00Z", "2026-07-05T16:00:00Z",
+			"2026-07-12T16:00:00Z", "2026-07-19T16:00:00Z" } },
+	{ "2026-07-01", "Asia/Makassar", 0, 0, CALENDAR_MONTH,
+		{ "2026-05-31T17:00:00Z", "2026-06-30T17:00:00Z", "2026-07-31T16:00:00Z",
+			"2026-08-31T16:00:00Z", "2026-09-30T16:00:00Z" } },
+	{ "2026-07-15", "Asia/Makassar", 0, 0, CALENDAR_MONTH,
+		{ "2026-05-31T17:00:00Z", "2026-06-30T17:00:00Z", "2026-07-31T16:00:00Z",
+			"2026-08-31T16:00:00Z", "2026-09-30T16:00:00Z" } },
+	/* Weeks from Sunday: one of six days, Monday 28 to Saturday 2. */
+	{ "2027-01-01", NULL, 7, 0, CALENDAR_WEEK,
+		{ "2026-12-20T17:00:00Z", "2026-12-27T17:00:00Z", "2027-01-02T17:00:00Z",
+			"2027-01-09T17:00:00Z", "2027-01-16T17:00:00Z" } },
+	/* Said for a day that begins such a week itself. */
+	{ "2027-01-03", NULL, 7, 0, CALENDAR_WEEK,
+		{ "2026-12-20T17:00:00Z", "2026-12-27T17:00:00Z", "2027-01-02T17:00:00Z",
+			"2027-01-09T17:00:00Z", "2027-01-16T17:00:00Z" } },
+	/* A fiscal year from April said in January: the year and the quarter that run are of three months. */
+	{ "2027-01-15", NULL, 0, 4, CALENDAR_YEAR,
+		{ "2025-12-31T17:00:00Z", "2026-12-31T17:00:00Z", "2027-03-31T17:00:00Z",
+			"2028-03-31T17:00:00Z", "2029-03-31T17:00:00Z" } },
+	/* From February said in June: quarters wait for their year; January is a quarter. */
+	{ "2026-06-15", NULL, 0, 2, CALENDAR_QUARTER,
+		{ "2026-09-30T17:00:00Z", "2026-12-31T17:00:00Z", "2027-01-31T17:00:00Z",
+			"2027-04-30T17:00:00Z", "2027-07-31T17:00:00Z" } },
+};
+
+static void test_changes_written_out(void **state)
+{
+	struct zone jakarta = load("Asia/Jakarta");
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(change_cases) / sizeof(change_cases[0]); i++) {
+		const struct change_case *w = &change_cases[i];
+		struct calendar base = { .zone = &jakarta,
+			.week_start = 1,
+			.fiscal_start_month = 1 },
+				c;
+		struct zone other = { 0 }, spliced = { 0 };
+		struct calendar_change change = { .from_day = day_of(w->from),
+			.week_start = w->week_start,
+			.fiscal_start_month = w->fiscal_start_month };
+
+		if (w->zone) {
+			other = load(w->zone);
+			change.zone = &other;
+		}
+		assert_int_equal(calendar_change(&base, &change, &spliced, &c), 0);
+		for (int k = 0; k < 4; k++) {
+			int64_t start_ms = ms_of(w->bounds[k]), end_ms = ms_of(w->bounds[k + 1]);
+
+			if (calendar_period_start(&c, w->unit, end_ms - 1) != start_ms ||
+				calendar_period_end(&c, w->unit, start_ms) != end_ms)
+				fail_msg(
+					"case %zu: not %s – %s", i, w->bounds[k], w->bounds[k + 1]);
+		}
+		zone_deinit(&spliced);
+		zone_deinit(&other);
+	}
+	zone_deinit(&jakarta);
+}
+
+/* S11 across the change. */
+static void test_changes_compared(void **state)
+{
+	static const struct {
+		enum calendar_unit unit;
+		const char *utc, *matching;
+	} want[] = {
+		/* Ten o'clock on the wall in Makassar against ten o'clock on the wall in Jakarta. */
+		{ CALENDAR_MONTH, "2026-07-15T02:00:00Z", "2026-06-15T03:00:00Z" },
+		{ CALENDAR_DAY, "2026-07-01T02:00:00Z", "2026-06-30T03:00:00Z" },
+		{ CALENDAR_DAY, "2026-07-02T02:00:00Z", "2026-07-01T02:00:00Z" },
+		/* Midnight against midnight, whosever it is; 1 July never shows its first hour, and 2 July's waits for it. */
+		{ CALENDAR_DAY, "2026-06-30T17:00:00Z", "2026-06-29T18:00:00Z" },
+		{ CALENDAR_DAY, "2026-07-01T16:00:00Z", "2026-06-30T17:00:00Z" },
+		{ CALENDAR_DAY, "2026-07-01T16:30:00Z", "2026-06-30T17:00:00Z" },
+		/* The third day of the short week (28 December to 2 January) against the third of a full one, and the other way. */
+		{ CALENDAR_WEEK, "2026-12-30T02:00:00Z", "2026-12-23T02:00:00Z" },
+		{ CALENDAR_WEEK, "2027-01-05T02:00:00Z", "2026-12-30T02:00:00Z" },
+		/* Its seventh day has the whole short week beside it. */
+		{ CALENDAR_WEEK, "2027-01-09T02:00:00Z", "2027-01-02T16:00:00Z" },
+		{ CALENDAR_WEEK, "2027-01-12T02:00:00Z", "2027-01-05T02:00:00Z" },
+	};
+	struct zone jakarta = load("Asia/Jakarta"), makassar = load("Asia/Makassar"), both, none;
+	struct calendar base = { .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 }, c, d;
+	struct calendar_change move = { .from_day = day_of("2026-07-01"), .zone = &makassar },
+			       sunday = { .from_day = day_of("2027-01-01"), .week_start = 7 };
+
+	(void)state;
+	assert_int_equal(calendar_change(&base, &move, &both, &c), 0);
+	assert_int_equal(calendar_change(&c, &sunday, &none, &d), 0);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		int64_t t = calendar_like_elapsed(&d, want[i].unit, 1, ms_of(want[i].utc));
+		char text[TIME_TEXT_MAX];
+
+		if (t != ms_of(want[i].matching))
+			fail_msg("%s %s: %s, not %s", calendar_unit_name(want[i].unit), want[i].utc,
+				time_format(t, text), want[i].matching);
+	}
+	zone_deinit(&both);
+	zone_deinit(&jakarta);
+	zone_deinit(&makassar);
+}
+
+static void test_changes_limit(void **state)
+{
+	struct zone jakarta = load("Asia/Jakarta"), none;
+	struct calendar c = { .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 };
+
+	(void)state;
+	for (int i = 0; i < CALENDAR_CHANGES_MAX + 1; i++) {
+		struct calendar_change change = { .from_day = 20000 + i * 10,
+			.week_start = i % 2 ? 1 : 7 };
+		struct calendar next = { 0 };
+
+		assert_int_equal(
+			calendar_change(&c, &change, &none, &next), i == CALENDAR_CHANGES_MAX);
+		if (i < CALENDAR_CHANGES_MAX)
+			c = next;
+		else
+			assert_null(next.zone);
+	}
+	/* What is said again turns nothing; what was overtaken before its day never was. */
+	c.weeks.count = 0;
+	assert_int_equal(
+		calendar_change(&c, &(struct calendar_change){ .from_day = 20000, .week_start = 1 },
+			&none, &c),
+		0);
+	assert_int_equal(c.weeks.count, 0);
+	assert_int_equal(
+		calendar_change(&c,
+			&(struct calendar_change){ .from_day = 20000, .fiscal_start_month = 3 },
+			&none, &c),
+		0);
+	assert_int_equal(c.years.count, 1);
+	assert_int_equal(
+		calendar_change(&c,
+			&(struct calendar_change){ .from_day = 20001, .fiscal_start_month = 1 },
+			&none, &c),
+		0);
+	assert_int_equal(c.years.count, 0);
+	zone_deinit(&jakarta);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_changes_model),
+		cmocka_unit_test(test_changes_written_out),
+		cmocka_unit_test(test_changes_compared),
+		cmocka_unit_test(test_changes_limit),
 		cmocka_unit_test(test_periods),
 		cmocka_unit_test(test_matching_instants),
 		cmocka_unit_test(test_own_starts),

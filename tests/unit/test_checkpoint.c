@@ -32,7 +32,7 @@ static void begin(struct world *w)
 	memset(w, 0, sizeof(*w));
 	w->plan = plan_of("measures:\n  - {name: wins, on: deal, at: deal.won_at, agg: count}\nmetrics:\n  - {name: wins, value: wins, windows: [all, today]}\n");
 	w->zone = zone_of("Asia/Jakarta");
-	w->calendar = (struct calendar){ &w->zone, 1, 1 };
+	w->calendar = (struct calendar){ .zone = &w->zone, .week_start = 1, .fiscal_start_month = 1 };
 	w->book = (struct tenant_book){ .calendars = &w->calendar, .calendar_count = 1 };
 	w->shard_settings = (struct shard_settings){ .plan = w->plan, .tenants = &w->book, .store = { 10000, 1 << 20 }, .groups = { 100, 100 },
 		.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .finals_max = 100 }, .pending_max = 1000 };

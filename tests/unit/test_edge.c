@@ -152,8 +152,8 @@ static void test_edges_walk(void **state)
 		struct zone zone = zone_of(zones[i]);
 
 		for (int k = 0; k < 12; k++) {
-			struct calendar c = { &zone, 1 + (int)rng_below(&rng, 7),
-				1 + (int)rng_below(&rng, 12) };
+			struct calendar c = { .zone = &zone, .week_start = 1 + (int)rng_below(&rng, 7),
+				.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
 
 			check_walk(&rng, plan, &c);
 		}
@@ -185,7 +185,7 @@ static void test_windows_written_out(void **state)
 	};
 	struct plan *plan = plan_of(definitions);
 	struct zone zone = zone_of("Asia/Jakarta");
-	struct calendar c = { &zone, 1, 1 };
+	struct calendar c = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
 	int64_t clock_ms = ms_of("2026-03-31T04:10:07.5Z"); /* 11:10 in Jakarta */
 	const struct plan_metric *m = &plan->metrics[0];
 

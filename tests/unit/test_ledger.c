@@ -367,7 +367,7 @@ static void walk(uint64_t seed, const char *zone_name, const char *start)
 
 	rng_init(&m->rng, seed);
 	m->plan = plan;
-	m->calendar = (struct calendar){ &zone, 1 + (int)rng_below(&m->rng, 7), 1 };
+	m->calendar = (struct calendar){ .zone = &zone, .week_start = 1 + (int)rng_below(&m->rng, 7), .fiscal_start_month = 1 };
 	m->groups = group_table_new(plan, (struct group_limits){ 100, CELLS_MAX });
 	m->ledger = ledger_new(plan, m->groups, &m->calendar);
 	assert_int_equal(ledger_clock(m->ledger), INT64_MIN);
@@ -429,7 +429,7 @@ static void small_init(struct small *s, const char *yaml, const char *zone)
 
 	s->plan = plan_of(yaml);
 	s->zone = zone_of(zone);
-	s->calendar = (struct calendar){ &s->zone, 1, 1 };
+	s->calendar = (struct calendar){ .zone = &s->zone, .week_start = 1, .fiscal_start_month = 1 };
 	s->groups = group_table_new(s->plan, (struct group_limits){ 20000, 20000 });
 	s->ledger = ledger_new(s->plan, s->groups, &s->calendar);
 	s->cell = cell_get(s->groups, group_get(s->groups, TENANT, 0, dims), 0, 0, 0);

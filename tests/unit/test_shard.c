@@ -50,7 +50,7 @@ static void world_init(struct world *w)
 	if (definition_text_plan("test", slice_of(DEFINITIONS), &w->plan, &explanation))
 		fail_msg("%s", buffer_text(&explanation));
 	assert_int_equal(zone_file_load("Asia/Jakarta", &w->zone, message, sizeof(message)), 0);
-	w->calendar = (struct calendar){ &w->zone, 1, 1 };
+	w->calendar = (struct calendar){ .zone = &w->zone, .week_start = 1, .fiscal_start_month = 1 };
 	w->book = (struct tenant_book){ .calendars = &w->calendar, .calendar_count = 1, .fallback = { .currency = "IDR" } };
 	w->settings = (struct shard_settings){ .plan = w->plan, .tenants = &w->book, .store = { 10000, 1 << 20 }, .groups = { 1000, 10000 },
 		.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .rank_interval_ms = 2000, .restate_interval_ms = 60000,

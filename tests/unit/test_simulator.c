@@ -18,7 +18,7 @@
 static const struct zone jakarta = {
 	.transitions = NULL, .count = 0, .first_offset_ms = 7 * 3600000
 };
-static const struct calendar calendars[1] = { { &jakarta, 1, 1 } };
+static const struct calendar calendars[1] = { { .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 } };
 static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR" } };
 
 static int64_t at(const char *text)
