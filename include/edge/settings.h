@@ -99,7 +99,8 @@ struct settings {
 	/* Any kafka.<property of librdkafka> that is not in the table (`kafka.properties.<property>` says the same); later ones win. */
 	struct settings_property *kafka_properties;
 	size_t kafka_property_count;
-	struct tenant_book tenants;   /* from zone, currency, week_start, fiscal_start and `tenants: {id: {zone, currency, week_start, fiscal_start}}` */
+	/* From zone, currency, week_start, fiscal_start, calendar_changes and `tenants: {id: {…, the same}}`. */
+	struct tenant_book tenants;
 	void *owned;                  /* memory of all the above */
 };
 

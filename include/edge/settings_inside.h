@@ -36,6 +36,27 @@ struct settings_where {              /* where a value was said */
 	bool hidden;                 /* the value is never shown */
 };
 
+enum { SETTINGS_CHANGES_MAX = 16 };  /* of the calendar, said in one place */
+
+/* One row of `calendar_changes`; with a base row's values also what holds before all of them. */
+struct settings_change {
+	int32_t from_day;
+	const char *zone;            /* NULL: as before */
+	int64_t week_start, fiscal_start; /* 0: as before */
+	struct settings_where from_where, zone_where;
+};
+
+struct settings_changes {            /* their dates rise */
+	struct settings_change *items; /* in the arena */
+	size_t count;
+};
+
+struct settings_timeline {           /* what holds for a tenant, the others' changes that it takes over among them */
+	struct settings_change base;
+	size_t count;
+	struct settings_change items[2 * SETTINGS_CHANGES_MAX];
+};
+
 struct settings_kept {               /* struct settings' `owned` */
 	struct arena arena;          /* every text */
 	const char *file;            /* NULL: none was read */
@@ -45,13 +66,18 @@ struct settings_kept {               /* struct settings' `owned` */
 	struct zone **zones;         /* owned, each too */
 	const char **zone_names;     /* owned; names in the arena */
 	size_t zone_count, zone_capacity, zone_name_capacity;
+	struct zone *spliced;        /* owned, each too: several in one, of calendars that change */
+	size_t spliced_count;
 	struct calendar *calendars;  /* owned */
+	struct settings_timeline *timelines; /* owned: the fallback's, then by tenant */
+	struct settings_where changes_where; /* of the fallback's `calendar_changes`; name NULL: not said */
 	struct tenant_settings *tenants; /* owned */
 };
 
 struct settings_tenant {             /* one row of `tenants`; what is not said is the fallback's */
 	const char *id, *zone, *currency;
 	int64_t week_start, fiscal_start; /* 0: not said */
+	struct settings_changes changes;
 	struct settings_where id_where, zone_where, currency_where;
 };
 
@@ -61,6 +87,7 @@ struct settings_loader {
 	struct yaml_source source;   /* document NULL: no file */
 	struct settings_tenant *tenants; /* owned */
 	size_t tenant_count, tenant_capacity;
+	struct settings_changes changes; /* of all that are not named */
 	struct buffer *message;
 };
 

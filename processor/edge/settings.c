@@ -117,6 +117,10 @@ void settings_free(struct settings *settings)
 		zone_deinit(kept->zones[i]);
 		free(kept->zones[i]);
 	}
+	for (size_t i = 0; i < kept->spliced_count; i++)
+		zone_deinit(&kept->spliced[i]);
+	free(kept->spliced);
+	free(kept->timelines);
 	free(kept->zones);
 	free(kept->zone_names);
 	free(kept->calendars);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/nearest.h"
+#include "base/timefmt.h"
 #include "base/xalloc.h"
 #include "edge/settings_inside.h"
 
@@ -214,37 +215,31 @@ static int put_node(
 							   : refuse_name(l, key, name);
 	if (fy_node_is_scalar(value))
 		return put_scalar(l, name, key, value);
+	if (!is_leaf && !settings_is_section(slice_of(name)))
+		return refuse_name(l, key, name);
 	return settings_complain(l, &where, "%s wants one value, not a %s", name,
 		fy_node_is_mapping(value) ? "mapping" : "list");
 }
 
-/* ---- tenants -------------------------------------------------------------------------------- */
+/* ---- values of a tenant and of a change ----------------------------------------------------- */
 
-static int refuse_tenant_key(struct settings_loader *l, const struct settings_where *key)
+static int refuse_key(struct settings_loader *l, const struct settings_where *key, const char *has,
+	const char *const *names, size_t count)
 {
-	static const char *const names[] = { "zone", "currency", "week_start", "fiscal_start" };
-	const char *near = nearest_name(slice_of(key->value), names, COUNT_OF(names));
+	const char *near = nearest_name(slice_of(key->value), names, count);
 
-	return settings_complain(l, key,
-		"a tenant has zone, currency, week_start and fiscal_start, not «%s»%s%s%s",
-		key->value, near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
+	return settings_complain(l, key, "%s, not «%s»%s%s%s", has, key->value,
+		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 }
 
-/* The tenant's values have the types and limits of the settings that stand for all others. */
-static int put_tenant_value(struct settings_loader *l, struct settings_tenant *tenant,
-	const struct settings_where *key, struct fy_node *value)
+/* Their values have the types and limits of the settings that stand for all tenants. 0: nothing is said, or *to and *ret_where are set. */
+static int put_like_setting(struct settings_loader *l, const struct settings_where *key,
+	struct fy_node *value, void *to, struct settings_where *ret_where)
 {
 	struct settings_where where = where_of(l, value, key->value);
 	struct buffer _cleanup_buffer_ reason;
-	void *to = slice_is(slice_of(key->value), "zone")	    ? (void *)&tenant->zone
-		   : slice_is(slice_of(key->value), "currency")	    ? (void *)&tenant->currency
-		   : slice_is(slice_of(key->value), "week_start")   ? (void *)&tenant->week_start
-		   : slice_is(slice_of(key->value), "fiscal_start") ? (void *)&tenant->fiscal_start
-								    : NULL;
 
 	buffer_init(&reason);
-	if (!to)
-		return refuse_tenant_key(l, key);
 	if (says_nothing(value))
 		return 0;
 	if (!where.value)
@@ -255,11 +250,150 @@ static int put_tenant_value(struct settings_loader *l, struct settings_tenant *t
 		    where.value, to, &reason))
 		return settings_complain(
 			l, &where, "%s, not «%s»", buffer_text(&reason), where.value);
-	if (to == &tenant->zone)
-		tenant->zone_where = where;
-	if (to == &tenant->currency)
-		tenant->currency_where = where;
+	*ret_where = where;
 	return 0;
+}
+
+/* ---- changes of the calendar ---------------------------------------------------------------- */
+
+/* Beyond them no zone has its rules laid out (core/zone.c). */
+#define FROM_FIRST "1970-01-01"
+#define FROM_LAST "2199-12-31"
+
+static int put_from(struct settings_loader *l, const struct settings_where *key,
+	struct fy_node *value, struct settings_change *change)
+{
+	struct settings_where where = where_of(l, value, key->value);
+	int32_t day, first, last;
+
+	if (says_nothing(value))
+		return 0;
+	if (!where.value)
+		return settings_complain(l, &where, "from wants one date");
+	if (!date_parse(yaml_text_of(value), &day))
+		return settings_complain(
+			l, &where, "from wants a date like 2026-07-01, not «%s»", where.value);
+	if (!date_parse(SLICE_LIT(FROM_FIRST), &first) ||
+		!date_parse(SLICE_LIT(FROM_LAST), &last) || day < first || day > last)
+		return settings_complain(l, &where,
+			"from wants a date of " FROM_FIRST " to " FROM_LAST ", not «%s»",
+			where.value);
+	change->from_day = day;
+	change->from_where = where;
+	return 0;
+}
+
+static int put_change_value(struct settings_loader *l, struct settings_change *change,
+	const struct settings_where *key, struct fy_node *value)
+{
+	static const char *const names[] = { "from", "zone", "week_start", "fiscal_start" };
+	struct slice name = slice_of(key->value);
+	struct settings_where where = { 0 };
+
+	if (slice_is(name, "from"))
+		return put_from(l, key, value, change);
+	if (slice_is(name, "zone"))
+		return put_like_setting(l, key, value, &change->zone, &change->zone_where);
+	if (slice_is(name, "week_start"))
+		return put_like_setting(l, key, value, &change->week_start, &where);
+	if (slice_is(name, "fiscal_start"))
+		return put_like_setting(l, key, value, &change->fiscal_start, &where);
+	return refuse_key(l, key, "a change has from, zone, week_start and fiscal_start", names,
+		COUNT_OF(names));
+}
+
+static int check_change(struct settings_loader *l, const struct settings_where *where,
+	const struct settings_change *change, const struct settings_change *before)
+{
+	char text[TIME_TEXT_MAX];
+
+	if (!change->from_where.value)
+		return settings_complain(
+			l, where, "a change wants from: the date since when it holds");
+	if (!change->zone && !change->week_start && !change->fiscal_start)
+		return settings_complain(
+			l, where, "a change wants zone, week_start or fiscal_start");
+	if (before && change->from_day <= before->from_day)
+		return settings_complain(l, &change->from_where,
+			"changes stand in the order of their dates: from wants one after %s",
+			date_format(before->from_day, text));
+	return 0;
+}
+
+static int put_change(
+	struct settings_loader *l, struct fy_node *node, struct settings_changes *changes)
+{
+	struct settings_where where = where_of(l, node, "calendar_changes");
+	struct settings_change *change = &changes->items[changes->count];
+
+	if (!fy_node_is_mapping(node))
+		return settings_complain(
+			l, &where, "a change reads {from: 2026-07-01, zone: Asia/Makassar}");
+	*change = (struct settings_change){ 0 };
+	for (int i = 0; i < fy_node_mapping_item_count(node); i++) {
+		struct fy_node_pair *pair = fy_node_mapping_get_by_index(node, i);
+		struct settings_where name = where_of(l, fy_node_pair_key(pair), where.name);
+
+		if (!name.value)
+			return settings_complain(l, &name,
+				"a name is wanted here: from, zone, week_start, fiscal_start");
+		if (put_change_value(l, change, &name, fy_node_pair_value(pair)))
+			return 1;
+		if (i == 0)
+			where = name;
+	}
+	if (check_change(l, &where, change, changes->count ? change - 1 : NULL))
+		return 1;
+	changes->count++;
+	return 0;
+}
+
+static int put_changes(struct settings_loader *l, struct fy_node *key, struct fy_node *value,
+	struct settings_changes *changes)
+{
+	struct settings_where where = where_of(l, key, "calendar_changes");
+	int count;
+
+	if (says_nothing(value))
+		return 0;
+	if (!fy_node_is_sequence(value))
+		return settings_complain(l, &where,
+			"calendar_changes is a list: [{from: 2026-07-01, zone: Asia/Makassar}]");
+	count = fy_node_sequence_item_count(value);
+	if (count > SETTINGS_CHANGES_MAX)
+		return settings_complain(
+			l, &where, "more than %d changes of a calendar", SETTINGS_CHANGES_MAX);
+	changes->items =
+		arena_alloc(&l->kept->arena, SETTINGS_CHANGES_MAX * sizeof(*changes->items));
+	for (int i = 0; i < count; i++)
+		if (put_change(l, fy_node_sequence_get_by_index(value, i), changes))
+			return 1;
+	return 0;
+}
+
+/* ---- tenants -------------------------------------------------------------------------------- */
+
+static int put_tenant_value(struct settings_loader *l, struct settings_tenant *tenant,
+	struct fy_node *key_node, const struct settings_where *key, struct fy_node *value)
+{
+	static const char *const names[] = { "zone", "currency", "week_start", "fiscal_start",
+		"calendar_changes" };
+	struct slice name = slice_of(key->value);
+	struct settings_where where = { 0 };
+
+	if (slice_is(name, "zone"))
+		return put_like_setting(l, key, value, &tenant->zone, &tenant->zone_where);
+	if (slice_is(name, "currency"))
+		return put_like_setting(l, key, value, &tenant->currency, &tenant->currency_where);
+	if (slice_is(name, "week_start"))
+		return put_like_setting(l, key, value, &tenant->week_start, &where);
+	if (slice_is(name, "fiscal_start"))
+		return put_like_setting(l, key, value, &tenant->fiscal_start, &where);
+	if (slice_is(name, "calendar_changes"))
+		return put_changes(l, key_node, value, &tenant->changes);
+	return refuse_key(l, key,
+		"a tenant has zone, currency, week_start, fiscal_start and calendar_changes", names,
+		COUNT_OF(names));
 }
 
 static int put_tenant(struct settings_loader *l, struct fy_node *key, struct fy_node *value)
@@ -283,8 +417,10 @@ static int put_tenant(struct settings_loader *l, struct fy_node *key, struct fy_
 
 		if (!name.value)
 			return settings_complain(l, &name,
-				"a name is wanted here: zone, currency, week_start, fiscal_start");
-		if (put_tenant_value(l, tenant, &name, fy_node_pair_value(pair)))
+				"a name is wanted here: zone, currency, week_start, fiscal_start, "
+				"calendar_changes");
+		if (put_tenant_value(
+			    l, tenant, fy_node_pair_key(pair), &name, fy_node_pair_value(pair)))
 			return 1;
 	}
 	return 0;
@@ -332,9 +468,19 @@ int settings_load_file(struct settings_loader *l, const char *path)
 	for (int i = 0; i < fy_node_mapping_item_count(root); i++) {
 		struct fy_node_pair *pair = fy_node_mapping_get_by_index(root, i);
 		struct fy_node *key = fy_node_pair_key(pair), *value = fy_node_pair_value(pair);
-		bool is_tenants = fy_node_is_scalar(key) && slice_is(yaml_text_of(key), "tenants");
+		struct slice name =
+			fy_node_is_scalar(key) ? yaml_text_of(key) : (struct slice){ 0 };
+		int answer;
 
-		if (is_tenants ? put_tenants(l, key, value) : put_node(l, "", key, value))
+		if (slice_is(name, "tenants")) {
+			answer = put_tenants(l, key, value);
+		} else if (slice_is(name, "calendar_changes")) {
+			l->kept->changes_where = where_of(l, key, "calendar_changes");
+			answer = put_changes(l, key, value, &l->changes);
+		} else {
+			answer = put_node(l, "", key, value);
+		}
+		if (answer)
 			return 1;
 	}
 	return 0;

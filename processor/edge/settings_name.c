@@ -187,8 +187,10 @@ const char *settings_nearest_in(struct arena *arena, struct slice name, bool env
 	names->environment = environment;
 	for (size_t id = 0; id < SETTING_COUNT; id++)
 		add_name(names, "", settings_rows[id].name);
-	if (!environment)
+	if (!environment) {
 		add_name(names, "", "tenants");
+		add_name(names, "", "calendar_changes");
+	}
 	if (slice_starts_with(name, environment ? SLICE_LIT("kafka_") : SLICE_LIT("kafka.")))
 		add_properties(names);
 	near = nearest_name(name, names->items, names->count);
@@ -204,7 +206,7 @@ const char *settings_nearest(struct slice name)
 
 	arena_init(&arena, 0);
 	near = settings_nearest_in(&arena, name, false);
-	if (!near || strcmp(near, "tenants") == 0)
+	if (!near || strcmp(near, "tenants") == 0 || strcmp(near, "calendar_changes") == 0)
 		return NULL;
 	snprintf(kept, sizeof(kept), "%s", near);
 	return kept;

@@ -1,6 +1,8 @@
 /* settings_print: the table for --help and the README, and the values in force. */
 #include <string.h>
 
+#include "base/timefmt.h"
+#include "core/calendar.h"
 #include "edge/settings_inside.h"
 
 enum { NAME_WIDTH = 26, VALUE_WIDTH = 30 };
@@ -93,8 +95,10 @@ void settings_print_help(struct buffer *out, bool markdown)
 		buffer_put_text(out,
 			"| `kafka.<property>` | | | Any property of librdkafka: "
 			"`kafka.security.protocol`, `kafka.sasl.password` … |\n"
-			"| `tenants` | | | `{id: {zone, currency, week_start, fiscal_start}}`: "
-			"what differs for one tenant. In the file only. |\n");
+			"| `calendar_changes` | | | `[{from: 2026-07-01, zone, week_start, "
+			"fiscal_start}]`: what holds from a local date on. In the file only. |\n"
+			"| `tenants` | | | `{id: {zone, currency, week_start, fiscal_start, "
+			"calendar_changes}}`: what differs for one tenant. In the file only. |\n");
 		return;
 	}
 	buffer_printf(out,
@@ -102,8 +106,12 @@ void settings_print_help(struct buffer *out, bool markdown)
 		"…\n",
 		NAME_WIDTH, "kafka.PROPERTY");
 	buffer_printf(out,
-		"  %-*s  {id: {zone, currency, week_start, fiscal_start}}: what differs for one "
-		"tenant. In the file only.\n",
+		"  %-*s  [{from: 2026-07-01, zone, week_start, fiscal_start}]: what holds from a "
+		"local date on. In the file only.\n",
+		NAME_WIDTH, "calendar_changes");
+	buffer_printf(out,
+		"  %-*s  {id: {zone, currency, week_start, fiscal_start, calendar_changes}}: what "
+		"differs for one tenant. In the file only.\n",
 		NAME_WIDTH, "tenants");
 	buffer_put_text(out,
 		"\n  A value of file:/path or env:NAME is read from there, and never printed.\n");
@@ -159,7 +167,7 @@ static void print_setting(const struct settings *s, enum settings_id id, struct 
 
 static void print_property(const struct settings *s, size_t i, struct buffer *out)
 {
-	static const struct setting_row as_text = { .type = SETTING_STRING };
+	static const struct setting_row text_row = { .type = SETTING_STRING };
 	const struct settings_kept *kept = s->owned;
 	size_t line_at = out->len;
 
@@ -167,31 +175,113 @@ static void print_property(const struct settings *s, size_t i, struct buffer *ou
 	if (s->kafka_properties[i].hidden)
 		buffer_put_text(out, "\"***\"");
 	else
-		settings_print_value(&as_text, &s->kafka_properties[i].value, out);
+		settings_print_value(&text_row, &s->kafka_properties[i].value, out);
 	finish_line(kept, &kept->property_where[i], line_at, out);
 }
 
-static const char *zone_name_of(const struct settings_kept *kept, const struct zone *zone)
+/* ---- calendars and tenants ------------------------------------------------------------------ */
+
+static const struct setting_row as_text = { .type = SETTING_STRING };
+
+static void print_change(const struct settings_change *change, struct buffer *out)
 {
-	for (size_t i = 0; i < kept->zone_count; i++)
-		if (kept->zones[i] == zone)
-			return kept->zone_names[i];
-	return "";
+	char date[TIME_TEXT_MAX];
+
+	buffer_printf(out, "{from: %s", date_format(change->from_day, date));
+	if (change->zone) {
+		buffer_put_text(out, ", zone: ");
+		settings_print_value(&as_text, &change->zone, out);
+	}
+	if (change->week_start)
+		buffer_printf(out, ", week_start: %d", (int)change->week_start);
+	if (change->fiscal_start)
+		buffer_printf(out, ", fiscal_start: %d", (int)change->fiscal_start);
+	buffer_put_text(out, "}");
 }
 
-static void print_tenant(
-	const struct settings *s, const struct tenant_settings *tenant, struct buffer *out)
+static void print_changes(const struct settings_timeline *line, struct buffer *out)
 {
-	static const struct setting_row as_text = { .type = SETTING_STRING };
-	const struct calendar *calendar = &s->tenants.calendars[tenant->calendar];
-	const char *zone = zone_name_of(s->owned, calendar->zone);
+	buffer_put_text(out, "calendar_changes: [");
+	for (size_t i = 0; i < line->count; i++) {
+		buffer_put_text(out, i ? ", " : "");
+		print_change(&line->items[i], out);
+	}
+	buffer_put_text(out, "]");
+}
+
+/* Which periods a change makes shorter or longer than others of their kind. */
+static void print_odd_day(const struct calendar *calendar, int32_t day, struct buffer *out)
+{
+	int64_t minutes =
+		(calendar_day_start(calendar, day + 1) - calendar_day_start(calendar, day)) / 60000;
+	char date[TIME_TEXT_MAX];
+
+	if (minutes == 24 * 60)
+		return;
+	buffer_printf(out, "#   %s has %lld h", date_format(day, date), (long long)(minutes / 60));
+	if (minutes % 60)
+		buffer_printf(out, " %lld min", (long long)(minutes % 60));
+	buffer_put_text(out, "\n");
+}
+
+static void print_cut(
+	const struct calendar *calendar, enum calendar_unit unit, int32_t day, struct buffer *out)
+{
+	int64_t at_ms = calendar_day_start(calendar, day);
+	int64_t first =
+		calendar_local_day(calendar, calendar_period_shift(calendar, unit, at_ms, -1));
+	char from[TIME_TEXT_MAX], last[TIME_TEXT_MAX];
+
+	if (unit == CALENDAR_WEEK && day - first == 7)
+		return;
+	buffer_printf(out, "#   the %s of %s ends on %s, after %lld days\n",
+		calendar_unit_name(unit), date_format(first, from), date_format(day - 1, last),
+		(long long)(day - first));
+}
+
+static void print_effects(
+	const struct calendar *calendar, const struct settings_timeline *line, struct buffer *out)
+{
+	for (size_t i = 0; i < line->count; i++)
+		if (line->items[i].zone)
+			print_odd_day(calendar, line->items[i].from_day, out);
+	for (uint32_t i = 0; i < calendar->weeks.count; i++)
+		print_cut(calendar, CALENDAR_WEEK, calendar->weeks.items[i].day, out);
+	for (uint32_t i = 0; i < calendar->years.count; i++)
+		print_cut(calendar, CALENDAR_YEAR, calendar->years.items[i].day, out);
+}
+
+static void print_calendar_changes(const struct settings *s, struct buffer *out)
+{
+	const struct settings_kept *kept = s->owned;
+	size_t line_at = out->len;
+
+	if (!kept->timelines[0].count)
+		return;
+	print_changes(&kept->timelines[0], out);
+	finish_line(kept, &kept->changes_where, line_at, out);
+	print_effects(
+		&s->tenants.calendars[s->tenants.fallback.calendar], &kept->timelines[0], out);
+}
+
+static void print_tenant(const struct settings *s, uint32_t index, struct buffer *out)
+{
+	const struct tenant_settings *tenant = &s->tenants.tenants[index];
+	const struct settings_timeline *line =
+		&((const struct settings_kept *)s->owned)->timelines[index + 1];
 
 	buffer_put_text(out, "  ");
 	settings_print_value(&as_text, &tenant->tenant_id, out);
 	buffer_put_text(out, ": {zone: ");
-	settings_print_value(&as_text, &zone, out);
-	buffer_printf(out, ", currency: %s, week_start: %d, fiscal_start: %d}\n", tenant->currency,
-		calendar->week_start, calendar->fiscal_start_month);
+	settings_print_value(&as_text, &line->base.zone, out);
+	buffer_printf(out, ", currency: %s, week_start: %d, fiscal_start: %d", tenant->currency,
+		(int)line->base.week_start, (int)line->base.fiscal_start);
+	if (line->count) {
+		buffer_put_text(out, ", ");
+		print_changes(line, out);
+	}
+	buffer_put_text(out, "}\n");
+	print_effects(&s->tenants.calendars[tenant->calendar], line, out);
 }
 
 void settings_print(const struct settings *s, struct buffer *out)
@@ -200,8 +290,9 @@ void settings_print(const struct settings *s, struct buffer *out)
 		print_setting(s, (enum settings_id)id, out);
 	for (size_t i = 0; i < s->kafka_property_count; i++)
 		print_property(s, i, out);
+	print_calendar_changes(s, out);
 	if (s->tenants.tenant_count)
 		buffer_put_text(out, "tenants:\n");
 	for (uint32_t i = 0; i < s->tenants.tenant_count; i++)
-		print_tenant(s, &s->tenants.tenants[i], out);
+		print_tenant(s, i, out);
 }
