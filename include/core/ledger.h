@@ -87,6 +87,9 @@ uint64_t ledger_entries(const struct ledger *);
 void ledger_save(struct ledger *, bool whole, struct buffer *out);
 void ledger_saved(struct ledger *);
 int ledger_restore(struct ledger *, struct reader *);
+/* Likewise, but only the entries of the cells that `keeps` wants: those of one of the classes that a class became. */
+typedef bool (*ledger_keeps_fn)(const void *ctx, uint32_t cell);
+int ledger_restore_part(struct ledger *, struct reader *, ledger_keeps_fn keeps, const void *ctx);
 
 void ledger_check(const struct ledger *);
 

@@ -77,7 +77,9 @@ struct slice shard_tenant(const struct shard *, uint32_t index);
  * Checkpoint. shard_save appends records (self-contained, resumable by any later shard_restore in the same order) of all
  * that changed since the last shard_saved, or of everything with `whole`. The caller cuts them in segments.
  * Restore: shard_restore for every segment's bytes in order, then shard_restored: references, totals from the ledger; a
- * plan of another fingerprint than the saved one rebuilds the ledger from the entities (S15) and answers 1 (said to the operator).
+ * plan of another fingerprint than the saved one, or calendars that differ before the clock, rebuild the ledger from the entities
+ * (S15) and answer 1 (said to the operator). 2: calendars or their classes are others, but not before the clock (S12): the state is
+ * kept, and the next cut has to be whole.
  * shard_restore answers 0, or 1 when the bytes cannot be true (nothing else is promised then: free the shard).
  */
 void shard_save(struct shard *, bool whole, struct buffer *out);

@@ -76,9 +76,19 @@ struct shard {
 	/* restore */
 	uint32_t *string_map;        /* saved id -> present id; owned */
 	uint32_t string_map_count, string_map_cap;
-	bool must_rebuild;           /* saved under other definitions, calendars or words */
+	bool must_rebuild;           /* saved under other definitions, words, or calendars that differ before the clock */
 	bool has_restored;
+	struct shard_before {        /* the calendars that it was saved under: shard_calendar.c; owned */
+		struct calendar *calendars;
+		struct zone *zones;
+		uint32_t count;
+		uint32_t *class_was; /* [class_count]: the saved class of a present one's tenants, or CLASS_NONE; NULL: none were read */
+		uint32_t *tenant_class; /* [tenant_count]: the saved class of each restored tenant */
+		uint32_t tenant_count, tenant_cap;
+	} before;
 };
+
+#define CLASS_NONE UINT32_MAX
 
 /* The tenant's number, made if it is new; UINT32_MAX: the strings' limit. */
 uint32_t shard_tenant_get(struct shard *, struct slice tenant_id);
@@ -104,7 +114,23 @@ struct pending_fact pending_pop(struct pending_heap *);
 /* Sorted by time and cell, merged, without zeros: still a heap. */
 void pending_tidy(struct pending_heap *);
 
-/* Of everything beside the entities that saved totals depend on: definitions, calendars. */
-uint64_t shard_fingerprint(const struct shard *);
+/* ---- a checkpoint's calendars beside the present ones: shard_calendar.c */
+void shard_calendars_save(const struct shard *, struct buffer *out);
+int shard_calendars_restore(struct shard *, struct reader *);     /* 1: cannot be true */
+void shard_calendars_forget(struct shard *);
+/* The clock has moved: must_rebuild where what was agreed before is not any more. */
+void shard_calendars_compare(struct shard *);
+/* A restored tenant's saved class. 1: cannot be true. */
+int shard_tenant_was(struct shard *, uint32_t tenant, uint64_t class);
+/* A saved class's ledger, into the present classes that its tenants are in. 1: cannot be true. */
+int shard_ledger_restore(struct shard *, uint64_t class, struct reader *);
+/* Whether every restored tenant's calendar was read. */
+bool shard_calendars_are_whole(const struct shard *);
+/* Whether later cuts cannot stand beside the restored ones: classes or calendars are others. */
+bool shard_calendars_are_other(const struct shard *);
+/* Classes that no restored tenant is in begin where the clock stands. */
+void shard_begin_classes(struct shard *);
+/* Books what the present calendars put elsewhere than the saved ones did. After the totals are restored. */
+void shard_book_other(struct shard *);
 
 #endif

@@ -98,5 +98,7 @@ void snapshots_save(struct snapshots *, bool whole, struct buffer *out);
 void snapshots_saved(struct snapshots *);
 /* In the order of the saves. 0, or 1 when the bytes cannot be true. */
 int snapshots_restore(struct snapshots *, struct reader *);
+/* Likewise where classes are numbered otherwise now: class_was[present class] is the saved one, or UINT32_MAX. */
+int snapshots_restore_as(struct snapshots *, struct reader *, const uint32_t *class_was, uint32_t class_count);
 
 #endif

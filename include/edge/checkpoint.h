@@ -77,6 +77,7 @@ struct checkpoint_restored {
 	size_t position_count;
 	struct slice extra;          /* borrowed likewise */
 	bool rebuilt;                /* definitions changed: ledger rebuilt (S15) */
+	bool calendars_changed;      /* from a date ahead on: all is kept (S12) */
 	char text[256];
 };
 /*

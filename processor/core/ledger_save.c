@@ -89,7 +89,13 @@ static void take_out(struct ledger *l, uint32_t place)
 		(l->count - place) * sizeof(struct ledger_node *));
 }
 
-static void restore_entries(struct ledger *l, struct ledger_node *node, struct reader *in)
+struct part { /* keeps NULL: all */
+	ledger_keeps_fn keeps;
+	const void *ctx;
+};
+
+static void restore_entries(
+	struct ledger *l, struct ledger_node *node, const struct part *part, struct reader *in)
 {
 	uint64_t count = reader_varint(in);
 
@@ -103,12 +109,13 @@ static void restore_entries(struct ledger *l, struct ledger_node *node, struct r
 			reader_fail(in);
 			return;
 		}
-		ledger_entry_add(l, node, (uint32_t)cell, sum, facts);
+		if (!part->keeps || part->keeps(part->ctx, (uint32_t)cell))
+			ledger_entry_add(l, node, (uint32_t)cell, sum, facts);
 	}
 	node->mark = MARK_CLEAN;
 }
 
-static void restore_bucket(struct ledger *l, struct reader *in)
+static void restore_bucket(struct ledger *l, const struct part *part, struct reader *in)
 {
 	uint8_t tier = reader_u8(in);
 	int64_t start_ms = read_time(in), end_ms = read_time(in);
@@ -121,17 +128,19 @@ static void restore_bucket(struct ledger *l, struct reader *in)
 	place = ledger_lower(l, start_ms);
 	if (place < l->count && l->nodes[place]->bucket.start_ms == start_ms)
 		take_out(l, place);
-	restore_entries(
-		l, ledger_node_insert(l, place, (enum ledger_tier)tier, start_ms, end_ms), in);
+	restore_entries(l, ledger_node_insert(l, place, (enum ledger_tier)tier, start_ms, end_ms),
+		part, in);
+	if (part->keeps && !l->nodes[place]->bucket.used)
+		take_out(l, place);
 }
 
-static void restore_opening(struct ledger *l, struct reader *in)
+static void restore_opening(struct ledger *l, const struct part *part, struct reader *in)
 {
 	reader_u8(in);
 	reader_zigzag(in);
 	reader_zigzag(in);
 	ledger_entries_free(l, &l->opening);
-	restore_entries(l, &l->opening, in);
+	restore_entries(l, &l->opening, part, in);
 }
 
 static void restore_gone(struct ledger *l, struct reader *in)
@@ -177,6 +186,12 @@ static bool all_fit(const struct ledger *l)
 
 int ledger_restore(struct ledger *l, struct reader *in)
 {
+	return ledger_restore_part(l, in, NULL, NULL);
+}
+
+int ledger_restore_part(struct ledger *l, struct reader *in, ledger_keeps_fn keeps, const void *ctx)
+{
+	const struct part part = { keeps, ctx };
 	int64_t clock_ms = reader_zigzag(in), bounds[TIER_COUNT];
 	uint64_t count;
 	bool has_clock = clock_ms != INT64_MIN;
@@ -189,10 +204,10 @@ int ledger_restore(struct ledger *l, struct reader *in)
 	if (reader_u8(in))
 		ledger_empty(l);
 	if (reader_u8(in))
-		restore_opening(l, in);
+		restore_opening(l, &part, in);
 	count = reader_varint(in);
 	for (uint64_t i = 0; i < count && !in->bad; i++)
-		restore_bucket(l, in);
+		restore_bucket(l, &part, in);
 	if (in->bad)
 		return 1;
 	if (!has_clock)

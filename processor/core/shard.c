@@ -98,6 +98,7 @@ void shard_free(struct shard *s)
 	free(s->tenant_class);
 	free(s->tenant_currency);
 	free(s->string_map);
+	shard_calendars_forget(s);
 	free(s);
 }
 

@@ -1,7 +1,8 @@
 /*
  * shard_save: a shard's state as records, each {kind, length, bytes}. Texts come before what names them; the entities are the
- * truth, the ledgers and groups spare the recomputation. Where the definitions, calendars or the program's own
- * words are others than when it was saved (S15), only the entities are taken and everything else is made from them.
+ * truth, the ledgers and groups spare the recomputation. Where the definitions or the program's own words are others than
+ * when it was saved (S15), or the calendars before its clock (shard_calendar.c), only the entities are taken and everything
+ * else is made from them.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 #include "core/shard_inside.h"
 
 enum record_kind {
-	RECORD_SHARD = 1, /* fingerprint, clock, revision, counters */
+	RECORD_SHARD = 1, /* the definitions' fingerprint, clock, revision, counters */
 	RECORD_STRINGS,	  /* first number, texts */
 	RECORD_TENANTS,	  /* first number, ids, calendar class */
 	RECORD_STORE,	  /* store_save */
@@ -21,30 +22,10 @@ enum record_kind {
 	RECORD_LEDGER,	  /* class, ledger_save */
 	RECORD_PENDING,	  /* all of them */
 	RECORD_SNAPSHOTS, /* snapshots_save */
+	RECORD_CALENDARS, /* of all classes; in whole cuts */
 };
 
 enum { STORE_RECORD_BYTES = 256 * 1024 };
-
-/* ---- fingerprint ---------------------------------------------------------------------------------------- */
-
-uint64_t shard_fingerprint(const struct shard *s)
-{
-	uint64_t print = s->plan->fingerprint;
-
-	for (uint32_t i = 0; i < s->class_count; i++) {
-		const struct calendar *c = &s->settings.tenants->calendars[i];
-
-		print = hash_combine(
-			print, (uint64_t)c->week_start << 8 | (uint64_t)c->fiscal_start_month);
-		print = hash_combine(print, (uint64_t)(uint32_t)c->zone->first_offset_ms);
-		for (size_t k = 0; k < c->zone->count; k++) {
-			print = hash_combine(print, (uint64_t)c->zone->transitions[k].at_ms);
-			print = hash_combine(
-				print, (uint64_t)(uint32_t)c->zone->transitions[k].offset_ms);
-		}
-	}
-	return print;
-}
 
 /* ---- saving --------------------------------------------------------------------------------------------- */
 
@@ -70,7 +51,7 @@ static void save_head(const struct shard *s, struct buffer *out)
 		s->delta_count, s->dropped_flow };
 	size_t start = begin(out, RECORD_SHARD);
 
-	buffer_put_u64le(out, shard_fingerprint(s));
+	buffer_put_u64le(out, s->plan->fingerprint);
 	buffer_put_zigzag(out, s->clock_ms);
 	buffer_put_zigzag(out, snapshots_revision(s->snapshots));
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
@@ -149,6 +130,11 @@ void shard_save(struct shard *s, bool whole, struct buffer *out)
 	size_t start;
 
 	save_head(s, out);
+	if (whole) {
+		start = begin(out, RECORD_CALENDARS);
+		shard_calendars_save(s, out);
+		end(out, start);
+	}
 	save_strings(s, from->strings, out);
 	save_tenants(s, from->tenants, out);
 	save_store(s, whole, out);
@@ -183,7 +169,7 @@ static int restore_head(struct shard *s, struct reader *in)
 	uint64_t *const counters[] = { &s->events, &s->duplicates, &s->late, &s->bad, &s->facts,
 		&s->delta_count, &s->dropped_flow };
 
-	s->must_rebuild |= reader_u64le(in) != shard_fingerprint(s);
+	s->must_rebuild |= reader_u64le(in) != s->plan->fingerprint;
 	s->clock_ms = reader_zigzag(in);
 	int64_t revision = reader_zigzag(in);
 	for (size_t i = 0; i < sizeof(counters) / sizeof(counters[0]); i++)
@@ -192,9 +178,11 @@ static int restore_head(struct shard *s, struct reader *in)
 		reader_fail(in);
 	if (revision < 0 || revision > (int64_t)1 << 62)
 		reader_fail(in);
-	if (!in->bad)
-		snapshots_raise_revision(s->snapshots, revision);
-	return in->bad;
+	if (in->bad)
+		return 1;
+	snapshots_raise_revision(s->snapshots, revision);
+	shard_calendars_compare(s);
+	return 0;
 }
 
 static int restore_strings(struct shard *s, struct reader *in)
@@ -236,9 +224,8 @@ static int restore_tenants(struct shard *s, struct reader *in)
 		if (in->bad || !id || id > s->string_map_count)
 			return 1;
 		tenant = shard_tenant_get(s, intern_text(&s->strings, s->string_map[id]));
-		if (tenant != first + i)
+		if (tenant != first + i || shard_tenant_was(s, tenant, class))
 			return 1;
-		s->must_rebuild |= s->tenants[tenant].class != class;
 	}
 	return in->bad;
 }
@@ -296,7 +283,7 @@ static int restore_totals(struct shard *s, enum record_kind kind, struct reader 
 		return restore_groups(s, in);
 	case RECORD_LEDGER:
 		class = reader_varint(in);
-		return in->bad || class >= s->class_count || ledger_restore(s->ledgers[class], in);
+		return in->bad || shard_ledger_restore(s, class, in);
 	default:
 		return restore_pending(s, in);
 	}
@@ -318,7 +305,9 @@ static int restore_record(struct shard *s, uint8_t kind, struct reader *in)
 	case RECORD_PENDING:
 		return s->must_rebuild ? 0 : restore_totals(s, (enum record_kind)kind, in);
 	case RECORD_SNAPSHOTS: /* what was once final stays so under other definitions */
-		return snapshots_restore(s->snapshots, in);
+		return snapshots_restore_as(s->snapshots, in, s->before.class_was, s->class_count);
+	case RECORD_CALENDARS:
+		return shard_calendars_restore(s, in);
 	}
 	return 1;
 }
@@ -368,7 +357,8 @@ static void rebuild(struct shard *s)
 
 int shard_restored(struct shard *s)
 {
-	bool rebuilt = s->must_rebuild;
+	bool rebuilt = s->must_rebuild || !shard_calendars_are_whole(s),
+	     is_other = !rebuilt && shard_calendars_are_other(s);
 
 	store_restored(s->store);
 	if (rebuilt) {
@@ -382,9 +372,13 @@ int shard_restored(struct shard *s)
 					edge_day(&s->settings.tenants->calendars[i], s->clock_ms)
 						.start_ms;
 		}
+		shard_begin_classes(s);
+		if (is_other)
+			shard_book_other(s);
 	}
 	/* The next cut is written beside others of before: all must be in it unless it is known to be there. */
-	s->saved = rebuilt ? (struct shard_cut){ 0 }
+	s->saved = rebuilt || is_other
+			   ? (struct shard_cut){ 0 }
 			   : (struct shard_cut){ intern_count(&s->strings), s->tenant_count,
 				     group_count(s->groups), cell_count(s->groups) };
 	shard_forget_published(s);
@@ -392,5 +386,6 @@ int shard_restored(struct shard *s)
 	s->string_map = NULL;
 	s->string_map_count = s->string_map_cap = 0;
 	s->must_rebuild = false;
-	return rebuilt;
+	shard_calendars_forget(s);
+	return rebuilt ? 1 : is_other ? 2 : 0;
 }

@@ -153,8 +153,38 @@ static uint32_t closer_of(const struct snapshots *s, uint8_t unit, int64_t matur
 	return i;
 }
 
-static void restore_due(
-	struct snapshots *s, struct restored_due *due, bool known, struct reader *in)
+struct renumbered { /* class_was NULL: classes are what they were */
+	const uint32_t *class_was;
+	uint32_t class_count;
+};
+
+/* The next present class from *next on that the saved one became; false: none any more. */
+static bool next_class(const struct renumbered *to, uint32_t saved, uint32_t *next, uint32_t *ret)
+{
+	if (!to->class_was) {
+		*ret = saved;
+		return (*next)++ == 0;
+	}
+	for (; *next < to->class_count; ++*next)
+		if (to->class_was[*next] == saved) {
+			*ret = (*next)++;
+			return true;
+		}
+	return false;
+}
+
+static void add_due(
+	struct snapshots *s, const struct renumbered *to, const struct restored_due *due)
+{
+	struct restored_due placed = *due;
+	uint32_t next = 0;
+
+	while (next_class(to, due->class, &next, &placed.class))
+		snapshot_restored_add(s, &placed);
+}
+
+static void restore_due(struct snapshots *s, const struct renumbered *to, struct restored_due *due,
+	bool known, struct reader *in)
 {
 	uint64_t group = reader_varint(in);
 
@@ -162,10 +192,10 @@ static void restore_due(
 		reader_fail(in);
 	due->group = (uint32_t)group;
 	if (known && !in->bad)
-		snapshot_restored_add(s, due);
+		add_due(s, to, due);
 }
 
-static void restore_closing(struct snapshots *s, struct reader *in)
+static void restore_closing(struct snapshots *s, const struct renumbered *to, struct reader *in)
 {
 	uint64_t class = reader_varint(in), count;
 	uint8_t unit = reader_u8(in);
@@ -173,24 +203,25 @@ static void restore_closing(struct snapshots *s, struct reader *in)
 	int64_t closed_ms = reader_zigzag(in);
 	struct restored_due due = { .class = (uint32_t) class, .closer = closer };
 	bool known = closer < s->closer_count;
+	uint32_t next = 0, now;
 
 	if (class > UINT16_MAX)
 		reader_fail(in);
-	if (known && !in->bad)
-		snapshot_closing(s, (uint32_t) class, closer)->restored_ms = closed_ms;
+	while (known && !in->bad && next_class(to, due.class, &next, &now))
+		snapshot_closing(s, now, closer)->restored_ms = closed_ms;
 	while (reader_u8(in)) {
 		due.start_ms = reader_zigzag(in);
 		due.group = GROUP_NONE;
 		if (reader_u8(in) && known && !in->bad)
-			snapshot_restored_add(s, &due);
+			add_due(s, to, &due);
 		count = reader_varint(in);
 		for (uint64_t i = 0; i < count && !in->bad; i++)
-			restore_due(s, &due, known, in);
+			restore_due(s, to, &due, known, in);
 	}
 	due.is_since = true;
 	while (reader_u8(in)) {
 		due.start_ms = reader_zigzag(in);
-		restore_due(s, &due, known, in);
+		restore_due(s, to, &due, known, in);
 	}
 }
 
@@ -210,6 +241,13 @@ static void restore_final(struct snapshots *s, struct reader *in)
 
 int snapshots_restore(struct snapshots *s, struct reader *in)
 {
+	return snapshots_restore_as(s, in, NULL, 0);
+}
+
+int snapshots_restore_as(
+	struct snapshots *s, struct reader *in, const uint32_t *class_was, uint32_t class_count)
+{
+	const struct renumbered to = { class_was, class_count };
 	int64_t revision = reader_zigzag(in);
 	uint64_t count = reader_varint(in);
 
@@ -217,7 +255,7 @@ int snapshots_restore(struct snapshots *s, struct reader *in)
 		s->revision = revision;
 	s->restored_count = 0;
 	for (uint64_t i = 0; i < count && !in->bad; i++)
-		restore_closing(s, in);
+		restore_closing(s, &to, in);
 	if (reader_u8(in)) {
 		s->final_count = s->final_next = 0;
 		index_reset(&s->final_index);

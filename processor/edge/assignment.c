@@ -489,6 +489,11 @@ static int take_restored(struct assignment *assignment, struct assignment_shard 
 			 "from the "
 			 "entities\"",
 			(int)shard->index);
+	if (restored->calendars_changed)
+		log_info("event=calendars_changed shard=%d detail=\"from a date ahead on: all "
+			 "totals "
+			 "were kept\"",
+			(int)shard->index);
 	return 0;
 }
 

@@ -101,6 +101,7 @@ static int restore_take(
 	struct checkpoint *checkpoint, struct shard *shard, struct checkpoint_restored *ret)
 {
 	struct checkpoint_job *job = &checkpoint->job;
+	int answer;
 
 	for (size_t i = 0; i < job->cut_count; i++) {
 		if (shard_restore(shard, job->cuts[i].data, job->cuts[i].len) != 0)
@@ -109,7 +110,9 @@ static int restore_take(
 				"remove it and start with --rebuild",
 				(int)checkpoint->shard);
 	}
-	ret->rebuilt = shard_restored(shard) == 1;
+	answer = shard_restored(shard);
+	ret->rebuilt = answer == 1;
+	ret->calendars_changed = answer == 2;
 	manifest_copy(&checkpoint->current, &job->manifest);
 	for (size_t i = 0; i < checkpoint->current.segment_count; i++) {
 		const struct manifest_segment *segment = &checkpoint->current.segments[i];
@@ -117,8 +120,8 @@ static int restore_take(
 			segment->length;
 	}
 	checkpoint->status.manifest_id = checkpoint->current.id;
-	/* After a fall-back the newest manifest is not the predecessor; after a rebuild nothing of it holds. */
-	checkpoint->next_is_whole = job->fell_back || ret->rebuilt;
+	/* After a fall-back the newest manifest is not the predecessor; after a rebuild nothing of it holds, nor under other calendars. */
+	checkpoint->next_is_whole = job->fell_back || answer != 0;
 	ret->positions = checkpoint->current.positions;
 	ret->position_count = checkpoint->current.position_count;
 	ret->extra = (struct slice){ (const char *)checkpoint->current.extra.data,

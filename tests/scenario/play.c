@@ -17,6 +17,7 @@ struct stage {
 	const struct scenario *scenario;
 	const struct scenario_mode *mode;
 	struct plan *plan, *next_plan;
+	const struct tenant_book *tenants;
 	struct shard *shard;
 	struct board board;
 	struct buffer cuts[4096];    /* of the checkpoint, a base first */
@@ -32,7 +33,7 @@ struct stage {
 static struct shard *new_shard(const struct stage *g)
 {
 	const struct shard_settings settings = {
-		.plan = g->plan, .tenants = &g->scenario->tenants,
+		.plan = g->plan, .tenants = g->tenants,
 		.store = { .entities_max = 100000, .strings_bytes_max = 64 << 20 },
 		.groups = { .groups_max = 100000, .cells_max = 1000000 },
 		.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .rank_interval_ms = 2000,
@@ -45,13 +46,15 @@ static struct shard *new_shard(const struct stage *g)
 
 /* ---- restarts ------------------------------------------------------------------------------------------- */
 
-/* Every fourth cut is a base, the others hold what changed. */
-static void restart(struct stage *g, bool redefined)
+enum { KEPT, REBUILT, RECALENDARED }; /* what shard_restored answers */
+
+/* Every fourth cut is a base, the others hold what changed. The cut itself is made under what was before. */
+static void restart(struct stage *g, int wanted)
 {
 	bool whole = g->restart_count % 4 == 0 || !g->cut_count || g->is_rebuilt || g->cut_count == sizeof(g->cuts) / sizeof(g->cuts[0]);
 	int64_t revision;
 
-	g->is_rebuilt = redefined;
+	g->is_rebuilt = wanted != KEPT;
 	if (whole) {
 		for (size_t i = 0; i < g->cut_count; i++)
 			buffer_deinit(&g->cuts[i]);
@@ -62,8 +65,10 @@ static void restart(struct stage *g, bool redefined)
 	shard_saved(g->shard);
 	shard_free(g->shard);
 	g->restart_count++;
-	if (redefined)
+	if (wanted == REBUILT)
 		g->plan = g->next_plan;
+	if (wanted == RECALENDARED)
+		g->tenants = &g->scenario->tenants_later;
 	g->shard = new_shard(g);
 	for (size_t i = 0; i < g->cut_count; i++) {
 		int bad = shard_restore(g->shard, g->cuts[i].data, g->cuts[i].len);
@@ -71,8 +76,8 @@ static void restart(struct stage *g, bool redefined)
 		assert(!bad);
 		(void)bad;
 	}
-	if (shard_restored(g->shard) != redefined) {
-		fprintf(stderr, "%s: whether a restart rebuilt the ledger was not as the definitions\n", g->scenario->path);
+	if (shard_restored(g->shard) != wanted) {
+		fprintf(stderr, "%s: whether a restart rebuilt the ledger was not as the definitions and calendars\n", g->scenario->path);
 		g->failures++;
 	}
 	revision = snapshots_revision(shard_snapshots(g->shard));
@@ -165,7 +170,7 @@ static void apply(struct stage *g, const struct step *step)
 		advance(g, step->time_ms);
 	}
 	if (g->mode->restarts)
-		restart(g, false);
+		restart(g, KEPT);
 }
 
 /* The events up to the next expectation; answers the step behind them. */
@@ -289,7 +294,7 @@ static void compare(struct stage *g, const struct step *step, const struct snaps
 
 static int64_t period_start(const struct stage *g, const struct step *step)
 {
-	const struct tenant_book *book = &g->scenario->tenants;
+	const struct tenant_book *book = g->tenants;
 	const struct tenant_settings *tenant = tenant_book_find(book, slice_of(step->expect.tenant));
 	int32_t day = 0;
 
@@ -321,7 +326,7 @@ static void check(struct stage *g, const struct step *step)
 	compare(g, step, board_find(&g->board, e->tenant, e->metric, e->window, group_by, e->values, e->dim_count, e->currency,
 			    period_start(g, step)));
 	if (g->mode->restarts)
-		restart(g, false);
+		restart(g, KEPT);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------ */
@@ -348,9 +353,9 @@ static void redefine(struct stage *g)
 
 	/* The old shard is saved under the old plan, which its last cut still reads. */
 	g->next_plan = plan_of(g->scenario, &g->scenario->kpis_later);
-	restart(g, true);
+	restart(g, REBUILT);
 	plan_free(before);
-	restart(g, false); /* what was rebuilt is written whole */
+	restart(g, KEPT); /* what was rebuilt is written whole */
 }
 
 static void play_step(struct stage *g, const struct step *step)
@@ -360,7 +365,11 @@ static void play_step(struct stage *g, const struct step *step)
 		advance(g, step->time_ms);
 		break;
 	case STEP_RESTART:
-		restart(g, false);
+		restart(g, KEPT);
+		break;
+	case STEP_ANNOUNCE:
+		restart(g, RECALENDARED);
+		restart(g, KEPT);
 		break;
 	case STEP_REDEFINE:
 		redefine(g);
@@ -389,6 +398,7 @@ int scenario_play(const struct scenario *s, const struct scenario_mode *mode)
 
 	g->scenario = s;
 	g->mode = mode;
+	g->tenants = &s->tenants;
 	g->plan = plan_of(s, &s->kpis);
 	g->shard = new_shard(g);
 	board_init(&g->board);

@@ -11,7 +11,7 @@
 #include "edge/zone_file.h"
 #include "scenario.h"
 
-enum { TENANTS_MAX = 8, RECORDS_MAX = 512 };
+enum { TENANTS_MAX = 8, RECORDS_MAX = 512, CHANGES_MAX = 16 };
 
 struct record {                      /* what was last said of one entity */
 	const char *tenant;
@@ -28,8 +28,12 @@ struct reading {
 	size_t record_count;
 	struct tenant_settings tenants[TENANTS_MAX];
 	struct calendar calendars[TENANTS_MAX + 1];
+	struct calendar calendars_later[TENANTS_MAX + 1];
 	struct zone zones[TENANTS_MAX + 1];
+	struct zone others[CHANGES_MAX], spliced[2 * CHANGES_MAX]; /* of changes: what is said, and the whole */
+	size_t other_count, spliced_count;
 	uint32_t tenant_count;
+	bool is_announced;
 };
 
 static void fail(const struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -160,6 +164,48 @@ static void set_calendar(struct reading *r, uint32_t class, const char *zone, co
 		r->calendars[class].fiscal_start_month = (int)strtol(fiscal_start, NULL, 10);
 }
 
+static void add_change(struct reading *r, struct calendar *calendar, const struct calendar_change *change)
+{
+	struct calendar before = *calendar;
+
+	if (calendar_change(&before, change, &r->spliced[r->spliced_count], calendar))
+		fail(r, "too many changes");
+	r->spliced_count += change->zone != NULL;
+}
+
+/* «change 2026-07-01 zone=Asia/Makassar»; announced: it is not known before. */
+static void read_change(struct reading *r, bool is_announced)
+{
+	struct calendar_change change = { 0 };
+	char *zone = take(r, "zone"), *week = take(r, "week_start"), *fiscal = take(r, "fiscal_start"), *tenant = take(r, "tenant");
+	char *date = shift(r, "a date"), message[256];
+	uint32_t class = 0;
+
+	if (!date_parse(slice_of(date), &change.from_day))
+		fail(r, "«%s» is no date", date);
+	while (tenant && class < r->tenant_count && strcmp(r->tenants[class].tenant_id, tenant))
+		class++;
+	if (tenant && class++ == r->tenant_count)
+		fail(r, "there is no tenant «%s» yet", tenant);
+	change.week_start = week ? (int)strtol(week, NULL, 10) : 0;
+	change.fiscal_start_month = fiscal ? (int)strtol(fiscal, NULL, 10) : 0;
+	if (zone) {
+		if (r->other_count == CHANGES_MAX)
+			fail(r, "more than %d zones to change to", CHANGES_MAX);
+		if (zone_file_load(zone, &r->others[r->other_count], message, sizeof(message)))
+			fail(r, "%s", message);
+		change.zone = &r->others[r->other_count++];
+	}
+	if (r->is_announced)
+		fail(r, "what is announced is the last word on calendars");
+	if (is_announced) {
+		memcpy(r->calendars_later, r->calendars, sizeof(r->calendars));
+		add_step(r, STEP_ANNOUNCE);
+	}
+	r->is_announced = is_announced;
+	add_change(r, is_announced ? &r->calendars_later[class] : &r->calendars[class], &change);
+}
+
 static void read_tenant(struct reading *r)
 {
 	struct tenant_settings *t = &r->tenants[r->tenant_count];
@@ -168,6 +214,8 @@ static void read_tenant(struct reading *r)
 
 	if (r->tenant_count == TENANTS_MAX)
 		fail(r, "more than %d tenants", TENANTS_MAX);
+	if (r->is_announced)
+		fail(r, "tenants stand before what is announced");
 	r->calendars[class] = (struct calendar){ .week_start = 1, .fiscal_start_month = 1 };
 	set_calendar(r, class, zone ? zone : "Asia/Jakarta", week, fiscal);
 	*t = (struct tenant_settings){ .calendar = class, .currency = take(r, "currency") };
@@ -575,6 +623,8 @@ static void read_line(struct reading *r, char *line)
 		r->s->tenants.fallback.currency = shift(r, "a currency");
 	else if (!strcmp(word, "tenant"))
 		read_tenant(r);
+	else if (!strcmp(word, "change") || !strcmp(word, "announce"))
+		read_change(r, !strcmp(word, "announce"));
 	else if (!strcmp(word, "at"))
 		read_event(r);
 	else if (!strcmp(word, "clock"))
@@ -636,6 +686,8 @@ void scenario_read(struct scenario *s, const char *path)
 	s->tenants.tenant_count = r->tenant_count;
 	s->tenants.calendars = r->calendars;
 	s->tenants.calendar_count = r->tenant_count + 1;
+	s->tenants_later = s->tenants;
+	s->tenants_later.calendars = r->calendars_later;
 }
 
 void scenario_free(struct scenario *s)
@@ -644,6 +696,10 @@ void scenario_free(struct scenario *s)
 
 	for (uint32_t i = 0; i <= r->tenant_count; i++)
 		zone_deinit(&r->zones[i]);
+	for (size_t i = 0; i < r->other_count; i++)
+		zone_deinit(&r->others[i]);
+	for (size_t i = 0; i < r->spliced_count; i++)
+		zone_deinit(&r->spliced[i]);
 	free(r);
 	free(s->steps);
 	buffer_deinit(&s->kpis);

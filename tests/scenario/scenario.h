@@ -16,7 +16,7 @@
 #include "core/tenant.h"
 
 enum step_kind {
-	STEP_EVENT, STEP_CLOCK, STEP_EXPECT, STEP_CLOSED, STEP_RESTART, STEP_REDEFINE,
+	STEP_EVENT, STEP_CLOCK, STEP_EXPECT, STEP_CLOSED, STEP_RESTART, STEP_REDEFINE, STEP_ANNOUNCE,
 	STEP_WALL, STEP_END, STEP_STANDS, /* with `partitions`: the clock is core/clock's */
 };
 enum verdict { VERDICT_ANY, VERDICT_LATE, VERDICT_DUPLICATE, VERDICT_REFUSED };
@@ -52,7 +52,7 @@ struct scenario {
 	struct buffer kpis;          /* definitions of its own; empty: the shipped ones */
 	struct buffer kpis_later;    /* those from `redefine` on */
 	uint32_t partition_count;    /* 0: events and expectations move the clock by themselves */
-	struct tenant_book tenants;
+	struct tenant_book tenants, tenants_later; /* later: from `announce` on */
 };
 
 /* Ends the program with file:line and what is wrong when the file can't be read: a scenario is a test. */
