@@ -221,7 +221,8 @@ static int restore_tenants(struct shard *s, struct reader *in)
 		uint64_t id = reader_varint(in), class = reader_varint(in);
 		uint32_t tenant;
 
-		if (in->bad || !id || id > s->string_map_count)
+		if (in->bad || !id || id > s->string_map_count ||
+			!intern_text(&s->strings, s->string_map[id]).len)
 			return 1;
 		tenant = shard_tenant_get(s, intern_text(&s->strings, s->string_map[id]));
 		if (tenant != first + i || shard_tenant_was(s, tenant, class))
