@@ -246,9 +246,62 @@ static void read_without_taking_the_epoch(void **state)
 	end(&w);
 }
 
+static size_t stored_cuts(struct world *w)
+{
+	struct checkpoint_job job;
+	size_t count;
+
+	checkpoint_job_init(&job, JOB_RESTORE, 0);
+	assert_int_equal(checkpoint_job_read(&job, w->storage), 0);
+	count = job.cut_count;
+	checkpoint_job_deinit(&job);
+	return count;
+}
+
+/* S12: the settings get a change that lies ahead: nothing is made anew, and the first cut under them is whole. */
+static void a_change_of_the_calendar_ahead_keeps_it(void **state)
+{
+	const struct calendar_change sunday = { .from_day = 20600, .week_start = 7 }; /* 2026-05-27 */
+	struct world w;
+	struct checkpoint_restored r;
+
+	(void)state;
+	begin(&w);
+	for (int i = 0; i < 3; i++) {
+		struct checkpoint *c = owner(&w, (uint64_t)i + 1);
+		struct shard *shard = shard_new(&w.shard_settings);
+		char id[16];
+
+		assert_int_equal(restore(c, shard, &r), i ? CHECKPOINT_RESTORED : CHECKPOINT_EMPTY);
+		if (i) {
+			assert_false(r.rebuilt);
+			assert_int_equal(r.calendars_changed, i == 1);
+		}
+		for (int k = 0; k < 2; k++) {
+			snprintf(id, sizeof(id), "D%d-%d", i, k);
+			win(&w, shard, id);
+			shard_advance(shard, time_of("2026-03-02T03:00:00Z") + (i * 2 + k) * 1000, SIZE_MAX / 2);
+			assert_int_equal(write(&w, c, shard, 10 * i + k), 1);
+			if (i < 2)
+				assert_int_equal(stored_cuts(&w), 1 + k);
+		}
+		assert_int_equal(shard_audit(shard, NULL, NULL), 0);
+		assert_int_equal(shard_counters(shard).entities, 2 * (i + 1));
+		checkpoint_free(c);
+		shard_free(shard);
+		if (i == 0) {
+			struct calendar before = w.calendar;
+
+			assert_int_equal(calendar_change(&before, &sunday, NULL, &w.calendar), 0);
+		}
+	}
+	end(&w);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(comes_back), cmocka_unit_test(an_old_owner_is_fenced),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(comes_back), cmocka_unit_test(a_change_of_the_calendar_ahead_keeps_it),
+		cmocka_unit_test(an_old_owner_is_fenced),
 		cmocka_unit_test(a_lost_base_is_written_anew), cmocka_unit_test(an_absent_storage_is_waited_for),
 		cmocka_unit_test(read_without_taking_the_epoch) };
 
