@@ -92,7 +92,7 @@ uint64_t snapshot_key_hash(const struct snapshot *);
 /*
  * Checkpoint: which periods are closed, what is due in them (whole each time), and the finals that changed (all with `whole`).
  * Finals are known by the hash of their key, so that they outlive changed definitions; of what is due the groups are
- * numbers: those of groups that are others now are computed once more, which changes nothing.
+ * numbers: those of groups that are others now are computed once more, which changes nothing; those of none are dropped.
  */
 void snapshots_save(struct snapshots *, bool whole, struct buffer *out);
 void snapshots_saved(struct snapshots *);

@@ -215,13 +215,16 @@ struct closing *snapshot_closing(struct snapshots *s, uint32_t class, uint32_t c
 
 static void set_since(struct closing *closing, uint32_t group, int64_t at_ms);
 
-static void place_restored(struct snapshots *s)
+static void place_restored(struct snapshots *s, const struct snapshot_view *view)
 {
 	for (uint32_t i = 0; i < s->restored_count; i++) {
 		const struct restored_due *r = &s->restored[i];
 		struct closing *closing = snapshot_closing(s, r->class, r->closer);
 		uint32_t period = lower_period(closing, r->start_ms);
 
+		/* A checkpoint can name any number; what is noted takes memory by the greatest. */
+		if (r->group != GROUP_NONE && r->group >= group_count(view->groups))
+			continue;
 		if (r->is_since) {
 			set_since(closing, r->group, r->start_ms);
 			if (s->doubt)
@@ -248,7 +251,7 @@ void snapshots_begin(struct snapshots *s, const struct snapshot_view *view, int6
 		for (uint32_t i = 0; i < s->closer_count; i++)
 			begin_closing(s, view, class, i, clock_ms);
 	if (s->restored_count)
-		place_restored(s);
+		place_restored(s, view);
 }
 
 /* ---- what is due ---------------------------------------------------------------------------------------- */

@@ -195,7 +195,9 @@ static void restore_due(struct snapshots *s, const struct renumbered *to, struct
 		add_due(s, to, due);
 }
 
-static void restore_closing(struct snapshots *s, const struct renumbered *to, struct reader *in)
+/* The index-th: they are in the order of classes, so that no class is greater. */
+static void restore_closing(struct snapshots *s, uint64_t index, const struct renumbered *to,
+	struct reader *in)
 {
 	uint64_t class = reader_varint(in), count;
 	uint8_t unit = reader_u8(in);
@@ -205,7 +207,7 @@ static void restore_closing(struct snapshots *s, const struct renumbered *to, st
 	bool known = closer < s->closer_count;
 	uint32_t next = 0, now;
 
-	if (class > UINT16_MAX)
+	if (class > index || class > UINT16_MAX)
 		reader_fail(in);
 	while (known && !in->bad && next_class(to, due.class, &next, &now))
 		snapshot_closing(s, now, closer)->restored_ms = closed_ms;
@@ -255,7 +257,7 @@ int snapshots_restore_as(
 		s->revision = revision;
 	s->restored_count = 0;
 	for (uint64_t i = 0; i < count && !in->bad; i++)
-		restore_closing(s, &to, in);
+		restore_closing(s, i, &to, in);
 	if (reader_u8(in)) {
 		s->final_count = s->final_next = 0;
 		index_reset(&s->final_index);

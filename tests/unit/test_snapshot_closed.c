@@ -522,7 +522,8 @@ static void doubt_reaches_stocks(bool crashes_again)
 	floor_at(&f, "2026-03-05T19:00:00Z");
 	floor_expect(&f, "acme/roster/day///@2026-03-05", "1", "OK");
 	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "3", "OK");
-	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")->record.previous_value.value > 0);
+	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")
+			    ->record.previous_value.value > 0);
 	floor_crash(&f);
 	floor_win(&f, "D2", 1, "2026-03-02T01:30:00Z", "budi", "3", NULL);
 	floor_win(&f, "D2", 2, "2026-03-06T03:00:00Z", "budi", "3", NULL);
@@ -536,7 +537,8 @@ static void doubt_reaches_stocks(bool crashes_again)
 	floor_expect(&f, "acme/revenue/day/rep/budi/IDR@2026-03-02", "0", "OK");
 	floor_expect(&f, "acme/roster/day///@2026-03-03", "0", "OK");
 	floor_expect(&f, "acme/roster/day///@2026-03-05", "0", "OK");
-	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")->record.previous_value.value <= 0);
+	assert_true(floor_find(&f, "acme/revenue/day/rep/budi/IDR@2026-03-03")
+			    ->record.previous_value.value <= 0);
 	floor_deinit(&f);
 }
 
@@ -619,13 +621,55 @@ static void impossible_bytes_are_refused(void **state)
 			bytes[rng_below(&rng, length)] = (uint8_t)rng_u64(&rng);
 		refused += snapshots_restore(s, &in);
 		snapshots_begin(s,
-			&(struct snapshot_view){
-				.plan = f.plan, .calendars = f.calendars, .class_count = 2 },
+			&(struct snapshot_view){ .plan = f.plan,
+				.groups = f.shard->groups,
+				.calendars = f.calendars,
+				.class_count = 2 },
 			shard_clock(f.shard));
 		snapshots_free(s);
 		free(bytes);
 	}
 	assert_true(refused > 900);
+	floor_deinit(&f);
+}
+
+/* What is noted of groups takes memory by the greatest number: one that no group has is not noted. */
+static void a_group_that_is_not_there_costs_nothing(void **state)
+{
+	struct sales_floor f;
+	struct snapshots *s;
+	struct snapshot_view view;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_win(&f, "D1", 1, "2026-03-02T01:00:00Z", "ana", "10", NULL);
+	floor_at(&f, "2026-03-03T01:00:00Z");
+	view = (struct snapshot_view){ .plan = f.plan,
+		.groups = f.shard->groups,
+		.calendars = f.calendars,
+		.class_count = 2 };
+	for (int since = 0; since < 2; since++) {
+		struct restored_due due = { .start_ms = ms_of("2026-03-01T17:00:00Z"),
+			.is_since = since };
+		const struct closing *closing;
+		uint32_t words = 0;
+
+		s = snapshots_new(f.plan, f.settings.snapshots);
+		due.group = GROUP_NONE - 1;
+		snapshot_restored_add(s, &due);
+		due.group = group_count(f.shard->groups);
+		snapshot_restored_add(s, &due);
+		snapshots_begin(s, &view, shard_clock(f.shard));
+		closing = snapshot_closing(s, 0, 0);
+		for (uint32_t i = 0; i < closing->count; i++)
+			words += closing->periods[i].words;
+		assert_int_equal(words + closing->since_count, 0);
+		due.group--;
+		snapshot_restored_add(s, &due);
+		snapshots_begin(s, &view, shard_clock(f.shard));
+		assert_true(since ? closing->has_since : closing->due_periods == 1);
+		snapshots_free(s);
+	}
 	floor_deinit(&f);
 }
 
@@ -767,6 +811,7 @@ int main(void)
 		cmocka_unit_test(doubt_outlives_a_crash),
 		cmocka_unit_test(finals_outlive_definitions),
 		cmocka_unit_test(impossible_bytes_are_refused),
+		cmocka_unit_test(a_group_that_is_not_there_costs_nothing),
 		cmocka_unit_test(the_last_record_depends_on_nothing_but_the_facts),
 	};
 
