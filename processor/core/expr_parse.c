@@ -502,14 +502,16 @@ static struct expr_node *parse_ternary(struct parser *parser)
 	}
 	struct expr_node *node = node_new(parser, EXPR_TERNARY, condition->offset);
 	struct expr_node *yes = parse_ternary(parser);
-	if (yes != NULL && !is_sign(parser, ":"))
+	if (yes == NULL)
+		return NULL;
+	if (!is_sign(parser, ":"))
 		return fail(parser, parser->token.offset, 1,
 			"a : is missing here (condition ? this : that)");
 	next(parser);
-	struct expr_node *no = yes != NULL ? parse_ternary(parser) : NULL;
+	struct expr_node *no = parse_ternary(parser);
 	parser->depth--;
-	if (node == NULL || !add_child(parser, node, condition) || !add_child(parser, node, yes) ||
-		!add_child(parser, node, no))
+	if (node == NULL || no == NULL || !add_child(parser, node, condition) ||
+		!add_child(parser, node, yes) || !add_child(parser, node, no))
 		return NULL;
 	return close_node(parser, node, no->offset + no->length);
 }

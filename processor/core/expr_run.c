@@ -228,6 +228,7 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 			at += ins->a - 1;
 			break;
 		case INS_JUMP_UNLESS:
+			assert(top > stack);
 			top--;
 			if (top->is_null)
 				at += ins->b - 1;
@@ -236,6 +237,7 @@ struct value expr_run(const struct expr_program *program, struct expr_frame *fra
 			break;
 		case INS_AND_SHORT:
 		case INS_OR_SHORT:
+			assert(top > stack);
 			if (!top[-1].is_null && (top[-1].i != 0) == (ins->op == INS_OR_SHORT))
 				at += ins->a - 1;
 			break;

@@ -261,6 +261,7 @@ void snapshot_due(struct closing *closing, uint32_t index, uint32_t group)
 	struct closed_period *p = &closing->periods[index];
 	uint32_t word = group / 64;
 
+	assert(p->due || !p->words);
 	if (!p->due)
 		closing->due_periods++;
 	if (word >= p->words) {

@@ -29,6 +29,7 @@ struct final_value *snapshot_final_make(struct snapshots *s, uint64_t key)
 	if (final)
 		return final;
 	if (s->settings.finals_max && s->final_count >= s->settings.finals_max) {
+		assert(s->finals);
 		place = s->final_next;
 		s->final_next = place + 1 < s->final_count ? place + 1 : 0;
 		index_remove(&s->final_index, s->finals[place].key, place);
@@ -36,6 +37,7 @@ struct final_value *snapshot_final_make(struct snapshots *s, uint64_t key)
 		X_GROW(s->finals, s->final_count, s->final_cap);
 		s->final_count++;
 	}
+	assert(s->finals);
 	s->finals[place] =
 		(struct final_value){ .key = key, .content = CONTENT_AGAIN, .group = GROUP_NONE };
 	index_insert(&s->final_index, key, place);

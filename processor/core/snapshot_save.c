@@ -2,6 +2,7 @@
  * snapshot_save: what snapshots remember across a restart: which periods are closed, what is due in them, and the finals. What was
  * published on kpi.latest is not kept: after a restore every key counts as unpublished (S18).
  */
+#include <assert.h>
 #include <stdlib.h>
 
 #include "core/snapshot_inside.h"
@@ -12,6 +13,7 @@ static void put_groups(const uint64_t *due, uint32_t words, struct buffer *out)
 {
 	uint32_t count = 0;
 
+	assert(due || !words);
 	for (uint32_t i = 0; i < words; i++)
 		count += (uint32_t)__builtin_popcountll(due[i]);
 	buffer_put_varint(out, count);

@@ -97,6 +97,7 @@ static void remember(struct store *s, uint32_t parent, uint32_t derived, int64_t
 		return;
 	if (!fold) {
 		X_GROW(s->folds, s->fold_count, s->fold_cap);
+		assert(s->folds);
 		fold = &s->folds[s->fold_count];
 		*fold = (struct store_fold){ .parent = parent, .derived = derived };
 		index_insert(&s->fold_index, fold_hash(parent, derived), s->fold_count++);

@@ -158,7 +158,7 @@ static struct list_cells *list_of(
 	uint32_t rows = values ? (uint32_t)values->count : 0;
 	struct list_cells *list = store_list_new(s, rows, (uint32_t)model->field_count);
 
-	for (uint32_t row = 0; row < list->count; row++)
+	for (uint32_t row = 0; row < rows; row++)
 		for (uint32_t column = 0; column < list->columns; column++) {
 			size_t at = (size_t)row * list->columns + column;
 			bool present;

@@ -730,8 +730,10 @@ static bool compile_plan(
 	const struct model_entity *model = &model_table[plan->type];
 	uint32_t count = ENVELOPE_COUNT + (uint32_t)model->field_count;
 
-	if (!built_in)
-		built_in = own = built_in_schema(plan->type);
+	if (!built_in) {
+		own = built_in_schema(plan->type);
+		built_in = own;
+	}
 	for (uint32_t i = 0; i < count; i++) {
 		wanted[i].field = i < ENVELOPE_COUNT ? &codec_envelope[i]
 						     : &model->fields[i - ENVELOPE_COUNT];

@@ -3,6 +3,7 @@
  * checked as 64 bits, and takes memory only from the arena, in proportion to what it has read. The reader of base/buffer.h does
  * the same in general; this one is inline, because a call per field would cost more than the field.
  */
+#include <assert.h>
 #include <endian.h>
 #include <math.h>
 #include <string.h>
@@ -398,6 +399,7 @@ static bool run_step(
 {
 	if (step->kind >= CODEC_NOTHING)
 		return skip_step(run, step);
+	assert(values); /* what is passed over has no stored step in it */
 	struct event_value *value = &values[step->target];
 
 	if (step->null_branch) {

@@ -1,5 +1,6 @@
 #include "edge/csv.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,7 @@ void csv_put_text(enum csv_encoding encoding, struct slice bytes, struct buffer 
 {
 	size_t step;
 
+	assert(bytes.at || !bytes.len);
 	if (encoding != CSV_UTF8 || utf8_valid(bytes.at ? bytes.at : "", bytes.len)) {
 		put_bytes(encoding, bytes.at ? bytes.at : "", bytes.len, out);
 		return;

@@ -3,6 +3,7 @@
  * `let` above, a column; and with a point: first.x, previous.x and since.x of a fold, start.x and end.x of a pair, x.index and x.count
  * of an each. first(x), previous(x), since(x) and col("Any Name") are those paths in other words, so that they are checked here too.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -428,6 +429,7 @@ static int compile_fields(
 	for (size_t i = 0; i < fields->count; i++) {
 		struct mapping_field *field = &fields->items[i];
 
+		assert(model || (field->index < 0 && !field->list));
 		if (field->list ? compile_list(scope, field->list, model[field->index].list)
 				: compile_expr(scope, &field->expr,
 					  field->index < 0 ? WISH_TEXT

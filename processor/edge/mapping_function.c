@@ -435,7 +435,7 @@ static struct value run_part(
 	if (args[0].is_null || !by.len || args[2].is_null || left < 1)
 		return value_null(VALUE_STRING);
 	for (;;) {
-		const char *end = memmem(text.at, text.len, by.at, by.len);
+		const char *end = text.len ? memmem(text.at, text.len, by.at, by.len) : NULL;
 		size_t length = end ? (size_t)(end - text.at) : text.len;
 
 		if (--left == 0) {

@@ -205,7 +205,7 @@ const char *mapping_check_date_format(struct slice format)
 {
 	if (slice_is(format, "excel"))
 		return NULL;
-	if (!memchr(format.at ? format.at : "", '%', format.len))
+	if (!format.len || !memchr(format.at, '%', format.len))
 		return "a date format has parts like %Y-%m-%d, or is the word excel";
 	for (size_t i = 0; i < format.len; i++) {
 		if (format.at[i] != '%')

@@ -72,21 +72,20 @@ int settings_load_environment(struct settings_loader *l, char *const *environmen
 
 /* ---- flags ---------------------------------------------------------------------------------- */
 
-/* "--name" or "--name=value" -> name; false: no flag. */
-static bool flag_name(const char *argument, struct slice *ret)
+/* "--name" or "--name=value" -> name; empty: no flag. */
+static struct slice flag_name(const char *argument)
 {
 	if (strncmp(argument, "--", 2) != 0)
-		return false;
-	*ret = (struct slice){ argument + 2, strcspn(argument + 2, "=") };
-	return ret->len > 0;
+		return (struct slice){ argument, 0 };
+	return (struct slice){ argument + 2, strcspn(argument + 2, "=") };
 }
 
 bool settings_take_flag(const char *argument, const char *next, bool *ret_separate)
 {
-	struct slice name;
+	struct slice name = flag_name(argument);
 	int id;
 
-	if (!flag_name(argument, &name))
+	if (!name.len)
 		return false;
 	id = settings_row_find(name, false);
 	if (id < 0 && !slice_starts_with(name, SLICE_LIT("kafka.")))
@@ -122,9 +121,8 @@ static int put_flag(
 static int take_flag(struct settings_loader *l, const char *flag, const char *next, bool separate)
 {
 	struct settings_where where = { .origin = ORIGIN_FLAG };
-	struct slice name;
+	struct slice name = flag_name(flag);
 
-	flag_name(flag, &name);
 	where.name = settings_keep(l, (struct slice){ flag, name.len + 2 });
 	if (name.at[name.len] == '=') {
 		where.value = settings_keep(l, slice_of(name.at + name.len + 1));
