@@ -34,7 +34,7 @@ SIM_SOURCES := $(wildcard tests/sim/*.c)
 SEEDS ?= 2000
 FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ_HELPERS := $(filter-out $(FUZZERS),$(wildcard tests/fuzz/*.c))
-BENCH_HELPERS := tests/bench/funnel.c
+BENCH_HELPERS := tests/bench/funnel.c tests/bench/rig.c
 BENCHES := $(filter-out $(BENCH_HELPERS),$(wildcard tests/bench/*.c))
 FORMATTED = $(shell find include processor tests -name '*.[ch]')
 

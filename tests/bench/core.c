@@ -8,14 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/xalloc.h"
 #include "core/shard.h"
 #include "edge/codec.h"
-#include "edge/definition_file.h"
-#include "edge/zone_file.h"
 #include "funnel.h"
+#include "rig.h"
 
 /* Many messages behind each other; rows: type, length. */
 struct batch {
@@ -35,14 +33,6 @@ struct work {
 	int64_t step_ms, clock_ms;
 	uint64_t refused;
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void fill(struct batch *b, struct funnel *f)
 {
@@ -98,10 +88,10 @@ static void run(struct work *w, struct funnel *f)
 
 	buffer_init(&b.bytes);
 	for (fill(&b, f); b.count; fill(&b, f)) {
-		double begun = now();
+		double begun = rig_cpu_seconds();
 
 		work(w, &b);
-		seconds += now() - begun;
+		seconds += rig_cpu_seconds() - begun;
 		events += b.count;
 	}
 	buffer_deinit(&b.bytes);
@@ -120,38 +110,15 @@ static void run(struct work *w, struct funnel *f)
 
 int main(int argc, char **argv)
 {
-	char text[256] = "";
-	struct buffer message;
-	struct plan *plan;
-	struct zone zone;
 	struct funnel f;
+	struct rig rig;
 
 	if (argc < 7)
 		return 2;
-	buffer_init(&message);
-	if (definition_file_plan(argv[1], &plan, &message) ||
-		zone_file_load("Asia/Jakarta", &zone, text, sizeof(text))) {
-		fprintf(stderr, "core: %.*s%s\n", (int)message.len, (const char *)message.data,
-			text);
+	if (rig_init(&rig, argv[1]))
 		return 1;
-	}
-	const struct calendar calendar = { .zone = &zone, .week_start = 1, .fiscal_start_month = 1 };
-	const struct tenant_book book = {
-		.calendars = &calendar, .calendar_count = 1, .fallback = { .currency = "IDR" }
-	};
-	const struct shard_settings settings = { .plan = plan,
-		.tenants = &book,
-		.store = { 100000000, 0 },
-		.groups = { 20000000, 100000000 },
-		.snapshots = { .publish_interval_ms = 1000,
-			.refresh_ms = 600000,
-			.rank_interval_ms = 2000,
-			.restate_interval_ms = 60000,
-			.rank_top = 50,
-			.finals_max = 4000000 },
-		.hash_seed = 1 };
 	struct schema_store *schemas = schema_store_new(NULL);
-	struct work w = { .shard = shard_new(&settings),
+	struct work w = { .shard = shard_new(&rig.settings),
 		.codec = codec_new(schemas, CODEC_BARE, 1 << 20),
 		.step_ms = strtoll(argv[6], NULL, 10) };
 
@@ -164,8 +131,6 @@ int main(int argc, char **argv)
 	shard_free(w.shard);
 	codec_free(w.codec);
 	schema_store_free(schemas);
-	zone_deinit(&zone);
-	plan_free(plan);
-	buffer_deinit(&message);
+	rig_deinit(&rig);
 	return 0;
 }

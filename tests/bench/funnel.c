@@ -34,7 +34,8 @@ void funnel_init(struct funnel *f, uint64_t events, uint32_t tenants, uint32_t t
 		.teams = teams,
 		.reps = reps,
 		.from_ms = FROM_MS,
-		.length_ms = LENGTH_MS };
+		.length_ms = LENGTH_MS,
+		.hurry = 1 };
 	arena_init(&f->texts, 0);
 }
 
@@ -135,7 +136,7 @@ static void make(struct funnel *f, uint64_t number, int step, int64_t begun_ms, 
 	e->tenant_id = text(f, "t%03" PRIu64, tenant);
 	e->entity_id = type == ENTITY_CALL ? text(f, "C%07" PRIu64, number * 2 + (step > 1))
 					   : text(f, "%c%07" PRIu64, letters[type], number);
-	e->occurred_at_ms = begun_ms + steps[step].after_ms;
+	e->occurred_at_ms = begun_ms + steps[step].after_ms / f->hurry;
 	e->ingested_at_ms = e->occurred_at_ms + 700;
 	e->source = slice_of("crm");
 	e->source_version = last ? 2 : 1;
@@ -165,7 +166,7 @@ bool funnel_next(struct funnel *f, struct event *ret)
 	arena_reset(&f->texts);
 	while (f->made < f->events) {
 		int step = f->step;
-		int64_t lag = steps[step].after_ms * 1000 / (gap_us ? gap_us : 1);
+		int64_t lag = steps[step].after_ms * 1000 / f->hurry / (gap_us ? gap_us : 1);
 		int64_t number = (int64_t)f->turn - lag;
 
 		f->step = (step + 1) % FUNNEL_STEPS;

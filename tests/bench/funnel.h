@@ -21,6 +21,7 @@ struct funnel {
 	uint64_t events;          /* how many there are */
 	uint32_t tenants, teams, reps; /* teams of a tenant, reps of a team */
 	int64_t from_ms, length_ms;
+	int64_t hurry;            /* the hours of a case are shortened so many times; 1 */
 	/* where it is */
 	uint64_t made, turn;
 	int step;
