@@ -31,6 +31,7 @@ enum {
 	EXIT_WRONG = 2,
 	TURN_WAIT_MS = 50,
 	STATUS_EVERY_MS = 1000,
+	STATUS_UNREADY_MS = 50, /* whoever waits for us to be ready waits no second longer */
 	PREPARE_TIMEOUT_MS = 3000,
 	PREPARE_RETRY_FIRST_MS = 250,
 	PREPARE_RETRY_MAX_MS = 5000,
@@ -257,26 +258,26 @@ static void make_pipeline(struct run *run)
 
 /* ---- the loop -------------------------------------------------------------------------------------------- */
 
-static void publish_status(struct run *run)
+/* Answers when the next one is due, from now. */
+static int64_t publish_status(struct run *run)
 {
 	_cleanup_buffer_ struct buffer text = { 0 }, metrics = { 0 };
 	struct counters counters;
 
 	if (run->http == NULL)
-		return;
+		return STATUS_EVERY_MS;
 	bool is_ready = pipeline_status(run->pipeline, &counters, &text);
 	counters_print_metrics(&counters, &metrics);
 	http_publish(run->http, buffer_slice(&metrics), is_ready, buffer_slice(&text));
+	return is_ready ? STATUS_EVERY_MS : STATUS_UNREADY_MS;
 }
 
 static int turn(struct run *run, int64_t *status_ms)
 {
 	int64_t now_ms = wall_monotone_ms(&run->wall);
 
-	if (now_ms >= *status_ms) {
-		publish_status(run);
-		*status_ms = now_ms + STATUS_EVERY_MS;
-	}
+	if (now_ms >= *status_ms)
+		*status_ms = now_ms + publish_status(run);
 	return pipeline_turn(run->pipeline, TURN_WAIT_MS);
 }
 

@@ -33,7 +33,7 @@ enum {
 	QUIET_EVERY_MS = 2000,
 	BUSY_EVERY_MS = 20,
 	HURRY = 1000, /* three hours are 11 s */
-	WARM_UP_MS = 15000,
+	WARM_UP_MS = 25000,
 	PATIENCE_MS = 30000,
 };
 
