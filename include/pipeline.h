@@ -30,6 +30,7 @@ struct pipeline_settings {
 	enum codec_form wire_form;
 	const enum entity_type *topic_types; /* by topic index: what a bare body is; borrowed */
 	size_t message_bytes_max;
+	struct codec_limits limits;          /* of a message; all 0: as many as the codec can read */
 	int32_t partition_count;             /* of every input topic */
 	bool is_single;                      /* one shard has all partitions; tenants may lie anywhere */
 	bool rebuild;

@@ -66,6 +66,18 @@ void pipeline_settings_from(const struct settings *settings, struct pipeline_set
 		.wire_form = strcmp(settings->wire_form, "framed") == 0 ? CODEC_FRAMED :
 			strcmp(settings->wire_form, "bare") == 0 ? CODEC_BARE : CODEC_AUTO,
 		.message_bytes_max = (size_t)settings->message_bytes_max,
+		.limits = {
+			.rows = {
+				[CODEC_SPLITS] = (uint32_t)settings->splits_max,
+				[CODEC_ITEMS] = (uint32_t)settings->items_max,
+				[CODEC_MEMBERSHIPS] = (uint32_t)settings->memberships_max,
+				[CODEC_PACING_CURVE] = (uint32_t)settings->pacing_curve_max,
+				[CODEC_MERGED_IDS] = (uint32_t)settings->merged_ids_max,
+				[CODEC_EXT] = (uint32_t)settings->ext_max,
+			},
+			.text_bytes = (uint32_t)settings->text_bytes_max,
+			.foreign = (uint32_t)settings->foreign_values_max,
+		},
 		.is_single = strcmp(settings->sharding, "single") == 0,
 		.rebuild = settings->rebuild,
 		.session_ms = settings->kafka_session_ms,
@@ -94,6 +106,7 @@ struct pipeline *pipeline_new(
 	p->broker_down_ms = p->storage_down_ms = PIPELINE_NEVER;
 	p->publisher = publisher_new(&publisher, seams->sink);
 	p->codec = codec_new(seams->schemas, settings->wire_form, settings->message_bytes_max);
+	codec_limit(p->codec, &settings->limits);
 	arena_init(&p->arena, EVENT_ARENA_BYTES_MAX);
 	const struct assignment_settings assignment = {
 		.source = seams->source,

@@ -31,6 +31,8 @@ void arena_reset(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t bytes);
 /* The same without the zeroes, for what is written over at once. */
 void *arena_alloc_raw(struct arena *arena, size_t bytes);
+/* Gives back what lies behind the first `kept` of a piece's `bytes`, if it is the last piece; else nothing happens. */
+void arena_shrink(struct arena *arena, void *piece, size_t bytes, size_t kept);
 /* `length` bytes of text and a NUL; NULL as arena_alloc. */
 char *arena_strndup(struct arena *arena, const char *text, size_t length);
 

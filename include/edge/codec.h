@@ -32,8 +32,22 @@ enum { CODEC_REASON_MAX = EVENT_REASON_MAX };
 
 struct codec;
 
+/*
+ * What one message may hold, so that the worst one costs little: rows of each list, bytes of all texts that are longer than 63 bytes or not
+ * ASCII, and values of fields that no stream of ours has. What has more is CODEC_BAD; the reason names the setting. 0: CODEC_ROWS_MAX
+ * rows, and no limit to the others.
+ */
+enum codec_list {
+	CODEC_SPLITS, CODEC_ITEMS, CODEC_MEMBERSHIPS, CODEC_PACING_CURVE, CODEC_MERGED_IDS, CODEC_EXT, CODEC_LIST_COUNT,
+};
+struct codec_limits {
+	uint32_t rows[CODEC_LIST_COUNT], text_bytes, foreign;
+};
+
 /* The store is borrowed and must outlive the codec. value_bytes_max: a longer value is CODEC_BAD. */
 struct codec *codec_new(struct schema_store *, enum codec_form, size_t value_bytes_max);
+/* Of messages; what codec_plan_decode reads is the operator's own file, and without limits. */
+void codec_limit(struct codec *, const struct codec_limits *);
 void codec_free(struct codec *);
 
 /*

@@ -17,10 +17,11 @@
 #include "base/arena.h"
 #include "core/event.h"
 #include "core/model.h"
+#include "edge/codec.h"
 
 enum {
 	CODEC_DEPTH_MAX = 64,    /* values inside values of one body, and types inside types of a schema */
-	CODEC_ROWS_MAX = 4096,   /* rows of a list, merged ids, entries of ext */
+	CODEC_ROWS_MAX = 4096,   /* rows of a list, merged ids, entries of ext, whatever the limits say */
 };
 
 enum codec_kind {
@@ -41,7 +42,7 @@ struct codec_step {
 	bool is_int;             /* TIMES, DIVIDE: the writer's int, not long */
 	uint16_t target;
 	int16_t scale;           /* DECIMAL: digits behind the point; of a RATE four fewer: bytes of this scale make its units */
-	uint64_t size;           /* bytes of a fixed size; TIMES, DIVIDE: the factor; SYMBOL: how many; UNION: branches */
+	uint64_t size;           /* bytes of a fixed size; TIMES, DIVIDE: the factor; SYMBOL: how many; UNION: branches; LIST: enum codec_list */
 	const char *name;        /* the field, for a reason */
 	union {
 		const struct event_value *symbols;       /* SYMBOL: by the writer's index */
@@ -86,7 +87,7 @@ struct codec_plan *codec_plan_against(struct slice schema_json, json_t *built_in
 enum codec_fault {
 	CODEC_FAULT_NONE, CODEC_FAULT_ENDS, CODEC_FAULT_NUMBER, CODEC_FAULT_LENGTH, CODEC_FAULT_COUNT, CODEC_FAULT_ROWS,
 	CODEC_FAULT_BRANCH, CODEC_FAULT_SYMBOL, CODEC_FAULT_BOOL, CODEC_FAULT_UTF8, CODEC_FAULT_RANGE, CODEC_FAULT_DIGITS,
-	CODEC_FAULT_TYPE, CODEC_FAULT_DEPTH, CODEC_FAULT_MEMORY, CODEC_FAULT_NULL,
+	CODEC_FAULT_TYPE, CODEC_FAULT_DEPTH, CODEC_FAULT_MEMORY, CODEC_FAULT_NULL, CODEC_FAULT_TEXTS, CODEC_FAULT_FOREIGN,
 };
 
 struct codec_run {
@@ -95,8 +96,14 @@ struct codec_run {
 	enum codec_fault fault;
 	const char *field;               /* where */
 	uint32_t depth;
+	const struct codec_limits *limits; /* borrowed; NULL: none */
+	uint64_t text_bytes;             /* of texts that are long or not ASCII */
+	uint64_t foreign;                /* values that were passed over */
 };
 
+extern const char *const codec_list_names[CODEC_LIST_COUNT]; /* the field; "limits." and this is the setting */
+/* Rows that a list may have; CODEC_LIST_COUNT: one that has no limit of its own. */
+uint32_t codec_rows_max(const struct codec_limits *, uint64_t list);
 /* False: fault and field are set. values: [record->columns], zeroed. */
 bool codec_run_record(struct codec_run *, const struct codec_record *, struct event_value *values);
 const char *codec_fault_text(enum codec_fault);

@@ -79,6 +79,14 @@ enum settings_type {
 	X(BYTES, int64_t, strings_bytes_max, "limits.strings", "2GiB", 1048576, 68719476736, "bytes", false, "Distinct texts a shard may hold.") \
 	X(BYTES, int64_t, ledger_bytes_max, "limits.ledger", "4GiB", 1048576, 274877906944, "bytes", false, "Ledger bytes a shard may hold.") \
 	X(INT, int64_t, pending_max, "limits.pending", "5000000", 100, 100000000, "", false, "Facts that may wait for their time.") \
+	X(INT, int64_t, splits_max, "limits.splits", "64", 1, 4096, "", false, "Splits of a deal; with more of them an event is a dead letter, as with the lists below.") \
+	X(INT, int64_t, items_max, "limits.items", "200", 1, 4096, "", false, "Items of a deal.") \
+	X(INT, int64_t, memberships_max, "limits.memberships", "64", 1, 4096, "", false, "Memberships of a rep.") \
+	X(INT, int64_t, pacing_curve_max, "limits.pacing_curve", "366", 1, 4096, "", false, "Days of a target's pacing curve.") \
+	X(INT, int64_t, merged_ids_max, "limits.merged_ids", "64", 1, 4096, "", false, "Records that one event merges into another.") \
+	X(INT, int64_t, ext_max, "limits.ext", "128", 1, 4096, "", false, "Fields of the customer's own in an event.") \
+	X(BYTES, int64_t, text_bytes_max, "limits.text_bytes", "64KiB", 1024, 67108864, "bytes", false, "Texts of an event together, apart from those that are ASCII and shorter than 64 bytes.") \
+	X(INT, int64_t, foreign_values_max, "limits.foreign_values", "8000", 100, 100000000, "", false, "Values in an event's fields that no stream of ours has; they are passed over, and take their time.") \
 	X(STRING, const char *, http_address, "http.address", "127.0.0.1:9464", 0, 0, "host:port, empty: none", false, "Where /metrics, /healthz and /readyz are served.") \
 	X(INT, int64_t, http_clients_max, "http.clients", "64", 1, 4096, "", false, "HTTP clients at once.") \
 	X(STRING, const char *, zone, "zone", "Asia/Jakarta", 0, 0, "tz name", false, "Time zone of tenants that are not named under `tenants`.") \

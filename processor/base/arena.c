@@ -82,12 +82,16 @@ static void add_block(struct arena *arena, size_t bytes)
 	arena->current = block;
 }
 
+static size_t rounded_up(size_t bytes)
+{
+	return bytes ? (bytes + PIECE_ALIGN - 1) & ~(size_t)(PIECE_ALIGN - 1) : PIECE_ALIGN;
+}
+
 void *arena_alloc_raw(struct arena *arena, size_t bytes)
 {
 	if (bytes > SIZE_MAX / 2)
 		return NULL;
-	size_t rounded =
-		bytes ? (bytes + PIECE_ALIGN - 1) & ~(size_t)(PIECE_ALIGN - 1) : PIECE_ALIGN;
+	size_t rounded = rounded_up(bytes);
 
 	assert(arena->bytes_max == 0 || arena->used_bytes <= arena->bytes_max);
 	if (arena->bytes_max && rounded > arena->bytes_max - arena->used_bytes)
@@ -113,6 +117,19 @@ void *arena_alloc(struct arena *arena, size_t bytes)
 	void *piece = arena_alloc_raw(arena, bytes);
 
 	return piece ? memset(piece, 0, bytes) : NULL;
+}
+
+void arena_shrink(struct arena *arena, void *piece, size_t bytes, size_t kept)
+{
+	struct arena_block *block = arena->current;
+	size_t size = rounded_up(bytes), left = rounded_up(kept);
+
+	assert(kept <= bytes);
+	if (!block || size > block->used || block->data + block->used - size != (uint8_t *)piece)
+		return;
+	block->used -= size - left;
+	arena->used_bytes -= size - left;
+	ASAN_POISON_MEMORY_REGION(block->data + block->used, size - left);
 }
 
 char *arena_strndup(struct arena *arena, const char *text, size_t length)

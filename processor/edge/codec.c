@@ -35,6 +35,7 @@ struct codec {
 	struct schema_store *store; /* borrowed */
 	enum codec_form form;
 	size_t value_bytes_max;
+	struct codec_limits limits;
 	struct entry bare[ENTITY_TYPE_COUNT];
 	struct entry **framed; /* owned; each owned */
 	uint32_t *ids;	       /* owned; of framed */
@@ -142,20 +143,41 @@ static struct event_value *run_body(const struct codec_plan *plan, struct codec_
 		       : NULL;
 }
 
+/* The list that has more rows than its limit; CODEC_LIST_COUNT: it isn't that, or it has none. */
+static uint64_t list_too_long(const struct codec_run *run)
+{
+	uint64_t list = 0;
+
+	if (run->fault != CODEC_FAULT_ROWS || !run->limits)
+		return CODEC_LIST_COUNT;
+	while (list < CODEC_LIST_COUNT && strcmp(codec_list_names[list], run->field) != 0)
+		list++;
+	return list < CODEC_LIST_COUNT && run->limits->rows[list] ? list : CODEC_LIST_COUNT;
+}
+
 static __attribute__((noinline, cold)) enum codec_answer explain(const struct codec_plan *plan,
 	const struct codec_run *run, struct slice body, char ret_reason[CODEC_REASON_MAX])
 {
+	uint64_t list = list_too_long(run);
+
+	if (list < CODEC_LIST_COUNT)
+		return BAD("%s: more than the %" PRIu32 " rows that limits.%s allows (%s)",
+			run->field, run->limits->rows[list], run->field,
+			model_table[plan->type].name);
 	return BAD("%s%s%s (%s, byte %zu of %zu)", run->field ? run->field : "",
 		run->field ? ": " : "", codec_fault_text(run->fault), model_table[plan->type].name,
 		(size_t)(run->at - (const uint8_t *)body.at), body.len);
 }
 
-enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice body,
-	size_t *ret_used, struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
+static enum codec_answer decode_body(const struct codec_plan *plan,
+	const struct codec_limits *limits, struct slice body, size_t *ret_used, struct arena *arena,
+	struct event *ret, char ret_reason[CODEC_REASON_MAX])
 {
 	struct slice bytes = body.at ? body : SLICE_LIT("");
 	const uint8_t *at = (const uint8_t *)bytes.at;
-	struct codec_run run = { .at = at, .end = at + bytes.len, .arena = arena };
+	struct codec_run run = {
+		.at = at, .end = at + bytes.len, .arena = arena, .limits = limits
+	};
 	struct event_value *values = run_body(plan, &run);
 
 	if (values && !ret_used && run.at != run.end)
@@ -171,6 +193,12 @@ enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice 
 	return explain(plan, &run, bytes, ret_reason);
 }
 
+enum codec_answer codec_plan_decode(const struct codec_plan *plan, struct slice body,
+	size_t *ret_used, struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
+{
+	return decode_body(plan, NULL, body, ret_used, arena, ret, ret_reason);
+}
+
 /* ---- schemas -------------------------------------------------------------------------------------------- */
 
 struct codec *codec_new(struct schema_store *store, enum codec_form form, size_t value_bytes_max)
@@ -182,6 +210,11 @@ struct codec *codec_new(struct schema_store *store, enum codec_form form, size_t
 	codec->value_bytes_max = value_bytes_max;
 	index_init(&codec->by_id);
 	return codec;
+}
+
+void codec_limit(struct codec *codec, const struct codec_limits *limits)
+{
+	codec->limits = *limits;
 }
 
 void codec_free(struct codec *codec)
@@ -266,14 +299,15 @@ static bool frame_of(struct slice value, uint32_t *ret_id, struct slice *ret_bod
 	return true;
 }
 
-static enum codec_answer decode_entry(const struct entry *entry, struct slice body,
-	struct arena *arena, struct event *ret, char ret_reason[CODEC_REASON_MAX])
+static enum codec_answer decode_entry(const struct codec *codec, const struct entry *entry,
+	struct slice body, struct arena *arena, struct event *ret,
+	char ret_reason[CODEC_REASON_MAX])
 {
 	if (!entry->plan) {
 		memcpy(ret_reason, entry->reason, CODEC_REASON_MAX);
 		return CODEC_BAD;
 	}
-	return codec_plan_decode(entry->plan, body, NULL, arena, ret, ret_reason);
+	return decode_body(entry->plan, &codec->limits, body, NULL, arena, ret, ret_reason);
 }
 
 /* A value that begins like a frame whose id is not known; see the head of this file. */
@@ -284,7 +318,7 @@ static enum codec_answer decode_doubtful(struct codec *codec, enum entity_type e
 	char reason[CODEC_REASON_MAX];
 	struct event event;
 	enum codec_answer answer =
-		decode_entry(bare_entry(codec, expected), value, arena, &event, reason);
+		decode_entry(codec, bare_entry(codec, expected), value, arena, &event, reason);
 
 	if (answer == CODEC_OK && event.event_id.len > 0) {
 		*ret = event;
@@ -310,13 +344,14 @@ enum codec_answer codec_decode_event(struct codec *codec, enum entity_type expec
 			codec->value_bytes_max);
 	if (codec->form == CODEC_BARE ||
 		(codec->form == CODEC_AUTO && !frame_of(value, &id, &body)))
-		return decode_entry(bare_entry(codec, expected), value, arena, ret, ret_reason);
+		return decode_entry(
+			codec, bare_entry(codec, expected), value, arena, ret, ret_reason);
 	if (!frame_of(value, &id, &body))
 		return BAD("not in a registry frame: it begins otherwise than with byte 0 and a "
 			   "schema id");
 	entry = framed_entry(codec, id);
 	if (entry)
-		return decode_entry(entry, body, arena, ret, ret_reason);
+		return decode_entry(codec, entry, body, arena, ret, ret_reason);
 	if (codec->form == CODEC_AUTO)
 		return decode_doubtful(codec, expected, value, id, arena, ret, ret_reason);
 	snprintf(ret_reason, CODEC_REASON_MAX, "no schema of id %" PRIu32, id);

@@ -419,6 +419,16 @@ static bool store_rows(struct compiler *c, const struct model_field *field, json
 	return compile_record(c, type, wanted, (uint32_t)field->list->field_count, row);
 }
 
+/* The limit to its rows; CODEC_LIST_COUNT: none of its own. */
+static uint64_t list_of(const struct model_field *field)
+{
+	uint64_t list = 0;
+
+	while (list < CODEC_LIST_COUNT && strcmp(codec_list_names[list], field->name) != 0)
+		list++;
+	return list;
+}
+
 static bool store_list(struct compiler *c, const struct model_field *field, json_t *built_in,
 	const struct codec_type *type, struct codec_step *ret, bool *ret_fits)
 {
@@ -427,6 +437,7 @@ static bool store_list(struct compiler *c, const struct model_field *field, json
 
 	*ret_fits = false;
 	ret->of.record = row;
+	ret->size = list_of(field);
 	take(ret, CODEC_LIST);
 	if (type->wire != (field->list == &codec_pairs ? WIRE_MAP : WIRE_ARRAY))
 		return true;

@@ -39,6 +39,9 @@ const char *codec_fault_text(enum codec_fault fault)
 		[CODEC_FAULT_DEPTH] = "values inside values too deep",
 		[CODEC_FAULT_MEMORY] = "no room left in the batch",
 		[CODEC_FAULT_NULL] = "null",
+		[CODEC_FAULT_TEXTS] = "more text than limits.text_bytes allows",
+		[CODEC_FAULT_FOREIGN] = "too many values that no stream of ours has "
+					"(limits.foreign_values)",
 	};
 
 	return texts[fault];
@@ -119,6 +122,9 @@ static bool run_text(struct codec_run *run, struct event_value *value)
 {
 	if (!take_bytes(run, &value->text))
 		return false;
+	run->text_bytes += value->text.len;
+	if (run->limits && run->limits->text_bytes && run->text_bytes > run->limits->text_bytes)
+		return fail(run, CODEC_FAULT_TEXTS);
 	return utf8_valid(value->text.at, value->text.len) || fail(run, CODEC_FAULT_UTF8);
 }
 
@@ -274,50 +280,82 @@ static bool take_block(struct codec_run *run, const struct codec_record *item, u
 	return *ret_count <= left(run) || item->step_count == 0 || fail(run, CODEC_FAULT_COUNT);
 }
 
-static bool grow_list(struct codec_run *run, struct event_list *list, size_t columns, size_t count,
-	size_t *capacity)
-{
-	struct event_value *cells;
+const char *const codec_list_names[CODEC_LIST_COUNT] = {
+	[CODEC_SPLITS] = "splits",
+	[CODEC_ITEMS] = "items",
+	[CODEC_MEMBERSHIPS] = "memberships",
+	[CODEC_PACING_CURVE] = "pacing_curve",
+	[CODEC_MERGED_IDS] = "merged_ids",
+	[CODEC_EXT] = "ext",
+};
 
-	if (count > CODEC_ROWS_MAX)
-		return fail(run, CODEC_FAULT_ROWS);
-	if (count <= *capacity)
-		return true;
-	/* Many small blocks must not copy the rows again and again. */
-	*capacity = count > 2 * *capacity ? count : 2 * *capacity;
-	cells = arena_alloc(run->arena, *capacity * columns * sizeof(*cells));
-	if (!cells)
-		return fail(run, CODEC_FAULT_MEMORY);
-	if (list->count)
-		memcpy(cells, list->cells, list->count * columns * sizeof(*cells));
-	list->cells = cells;
+uint32_t codec_rows_max(const struct codec_limits *limits, uint64_t list)
+{
+	return limits && list < CODEC_LIST_COUNT && limits->rows[list] ? limits->rows[list]
+								       : CODEC_ROWS_MAX;
+}
+
+/*
+ * Rows that there can be at most: the limit's, or fewer where what is left of the body can't hold so many. Room for all of them is taken at
+ * once and what is over is given back: rows in many small blocks neither move nor leave copies behind.
+ */
+static size_t rows_possible(const struct codec_run *run, const struct codec_step *step)
+{
+	const struct codec_record *row = step->of.record;
+	size_t most = codec_rows_max(run->limits, step->size), row_bytes = 0;
+
+	/* Every step takes a byte, but for a field whose type is null and nothing else. */
+	for (uint32_t i = 0; i < row->step_count; i++)
+		row_bytes += row->steps[i].kind != CODEC_NULL;
+	size_t held = row_bytes ? left(run) / row_bytes : most;
+
+	return held < most ? held : most;
+}
+
+static bool run_rows(struct codec_run *run, const struct codec_step *step, struct event_list *list,
+	uint64_t count, size_t possible)
+{
+	const struct codec_record *row = step->of.record;
+	size_t most = codec_rows_max(run->limits, step->size);
+
+	do {
+		if (count > most - list->count)
+			return fail(run, CODEC_FAULT_ROWS);
+		if (count > possible - list->count)
+			return fail(run, CODEC_FAULT_COUNT);
+		memset(list->cells + list->count * row->columns, 0,
+			(size_t)count * row->columns * sizeof(*list->cells));
+		for (; count > 0; count--, list->count++)
+			if (!codec_run_record(run, row, list->cells + list->count * row->columns))
+				return false;
+		if (!take_block(run, row, &count))
+			return false;
+	} while (count > 0);
 	return true;
 }
 
 static bool run_list(
 	struct codec_run *run, const struct codec_step *step, struct event_value *value)
 {
-	const struct codec_record *row = step->of.record;
 	struct event_list *list = arena_alloc(run->arena, sizeof(*list));
-	size_t capacity = 0;
+	size_t row_bytes = step->of.record->columns * sizeof(*list->cells), possible;
 	uint64_t count;
 
 	if (!list)
 		return fail(run, CODEC_FAULT_MEMORY);
 	value->list = list;
-	for (;;) {
-		if (!take_block(run, row, &count))
-			return false;
-		if (count == 0)
-			return true;
-		if (count > CODEC_ROWS_MAX)
-			return fail(run, CODEC_FAULT_ROWS);
-		if (!grow_list(run, list, row->columns, list->count + (size_t)count, &capacity))
-			return false;
-		for (; count > 0; count--, list->count++)
-			if (!codec_run_record(run, row, list->cells + list->count * row->columns))
-				return false;
-	}
+	if (!take_block(run, step->of.record, &count))
+		return false;
+	if (count == 0)
+		return true;
+	possible = rows_possible(run, step);
+	list->cells = arena_alloc_raw(run->arena, possible * row_bytes);
+	if (!list->cells)
+		return fail(run, CODEC_FAULT_MEMORY);
+	bool is_good = run_rows(run, step, list, count, possible);
+
+	arena_shrink(run->arena, list->cells, possible * row_bytes, list->count * row_bytes);
+	return is_good;
 }
 
 static bool run_union(
@@ -336,13 +374,20 @@ static bool run_union(
 
 /* ---- passing over --------------------------------------------------------------------------------------- */
 
+static bool pass_values(struct codec_run *run, uint32_t count)
+{
+	run->foreign += count;
+	return !run->limits || !run->limits->foreign || run->foreign <= run->limits->foreign ||
+	       fail(run, CODEC_FAULT_FOREIGN);
+}
+
 static bool skip_array(struct codec_run *run, const struct codec_step *step)
 {
 	const struct codec_record *item = step->of.record;
 	uint64_t count;
 
 	for (;;) {
-		if (!take_block(run, item, &count))
+		if (!take_block(run, item, &count) || !pass_values(run, 1))
 			return false;
 		if (count == 0)
 			return true;
@@ -587,6 +632,8 @@ static bool run_record(
 /* Passing over has steps of its own kinds, and no values. */
 static bool skip_record(struct codec_run *run, const struct codec_record *record)
 {
+	if (!pass_values(run, record->step_count))
+		return false;
 	for (uint32_t i = 0; i < record->step_count; i++) {
 		if (skip_step(run, &record->steps[i]))
 			continue;

@@ -10,7 +10,7 @@ check "a few hundred good events" test $? -eq 0
 
 # plant VERB: what is planted, or whether it arrived; the text of the cases is here once.
 cat >"$work/plant.py" <<-'PY'
-	import io, json, pathlib, sys
+	import decimal, io, json, pathlib, sys
 	import confluent_kafka, fastavro
 	verb, brokers, schemas, kept = sys.argv[1:]
 	sys.path.insert(0, str(pathlib.Path(schemas).parent / "tests/oracle"))
@@ -35,6 +35,7 @@ cat >"$work/plant.py" <<-'PY'
 	def cases():
 	    message, record = good_deal()
 	    future = dict(record, entity_id="D-49h", event_id="E-49h", won_at=record["occurred_at"] + 49 * 3600000)
+	    split = {"rep_id": "r", "role": None, "credit_pct": decimal.Decimal("1.0000")}
 	    return message, {
 	        "unreadable": b"\x01\x02 this is no event \xff\xfe" * 5,
 	        "unknown_id": b"\x00\x7f\xff\xff\xf0" + message.value(),
@@ -45,6 +46,7 @@ cat >"$work/plant.py" <<-'PY'
 	        "cut_short": message.value()[: len(message.value()) // 2],
 	        "trailing": message.value() + b"\x00",
 	        "won_49h_later": encoded(future),
+	        "too_many_splits": encoded(dict(future, entity_id="D-65", event_id="E-65", splits=[split] * 65)),
 	    }
 
 
@@ -84,11 +86,11 @@ cat >"$work/plant.py" <<-'PY'
 	plant() if verb == "plant" else verify()
 PY
 "$python" "$work/plant.py" plant "$brokers" "$root/schemas" "$work/planted.json"
-check "nine bad messages among them" test $? -eq 0
+check "ten bad messages among them" test $? -eq 0
 
 start_run run --clock=event --publish.restate=1s --checkpoint.interval=500ms
 letters_are() { [ "$(metric_of run salespulse_dead_letters_total)" = "$1" ]; }
-check "every bad message is counted, no good one" wait_for 20 letters_are 9
+check "every bad message is counted, no good one" wait_for 20 letters_are 10
 "$python" "$work/plant.py" verify "$brokers" "$root/schemas" "$work/planted.json" >"$work/letters"
 cat "$work/letters"
 while read -r line; do

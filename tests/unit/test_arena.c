@@ -45,6 +45,30 @@ static void test_pieces_keep_their_bytes(void **state)
 	arena_deinit(&arena);
 }
 
+/* Only the last piece gives something back, and what it gives back is given out again. */
+static void test_the_last_piece_shrinks(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 0);
+	uint8_t *first = arena_alloc(&arena, 64), *last = arena_alloc_raw(&arena, 1000);
+
+	memset(last, 7, 40);
+	arena_shrink(&arena, first, 64, 16);
+	assert_int_equal(arena_used_bytes(&arena), 64 + 1008);
+	arena_shrink(&arena, last, 1000, 40);
+	assert_int_equal(arena_used_bytes(&arena), 64 + 48);
+	uint8_t *next = arena_alloc(&arena, 8);
+
+	assert_ptr_equal(next, last + 48);
+	assert_int_equal(last[39], 7);
+	assert_int_equal(next[0], 0);
+	arena_shrink(&arena, last, 40, 0); /* no longer the last one */
+	assert_int_equal(arena_used_bytes(&arena), 64 + 48 + 16);
+	arena_deinit(&arena);
+}
+
 static void test_reset_keeps_blocks(void **state)
 {
 	struct arena arena;
@@ -92,6 +116,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces_keep_their_bytes),
+		cmocka_unit_test(test_the_last_piece_shrinks),
 		cmocka_unit_test(test_reset_keeps_blocks),
 		cmocka_unit_test(test_limit),
 		cmocka_unit_test(test_empty_pieces_are_distinct),
