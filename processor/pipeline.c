@@ -510,8 +510,11 @@ static void save(struct pipeline *p)
 	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
 		struct assignment_shard *shard = assignment_at(p->assignment, i);
 
-		if (assignment_is_running(shard))
-			assignment_save(p->assignment, shard, p->wall_ms, p->monotone_ms);
+		if (assignment_is_running(shard) &&
+			assignment_save(p->assignment, shard, p->wall_ms, p->monotone_ms)) {
+			assignment_cut(p->assignment, shard);
+			assignment_submit(shard);
+		}
 		if (shard->checkpoint != NULL)
 			is_down |= checkpoint_status(shard->checkpoint).storage_down;
 	}

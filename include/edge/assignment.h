@@ -109,8 +109,13 @@ void assignment_set_doubt(struct assignment *, bool is_in_doubt);
 /* Restores, starts, confirms, finishes revocations: what can be done without waiting. 0, or negative errno: the start is refused
  * (err_message has the choice). */
 int assignment_turn(struct assignment *, int64_t wall_ms, int64_t monotone_ms);
-/* The checkpoint of a running shard: on with it, and a new one when due. Commits offsets when one is complete (S21). */
-void assignment_save(struct assignment *, struct assignment_shard *, int64_t wall_ms, int64_t monotone_ms);
+/*
+ * The checkpoint of a running shard: on with it; offsets are committed when one is complete (S21). True: a new one is due: then
+ * assignment_cut, which touches nothing but this shard, so that those of several may run at the same time; then assignment_submit.
+ */
+bool assignment_save(struct assignment *, struct assignment_shard *, int64_t wall_ms, int64_t monotone_ms);
+void assignment_cut(const struct assignment *, struct assignment_shard *);
+void assignment_submit(struct assignment_shard *);
 /* How far wall must be from the storage's clock, as it was told last, with wall minus monotone now. 0: it was not told. */
 int64_t assignment_skew(const struct assignment *, int64_t wall_offset_ms);
 /* S8: wall has jumped: every clock is held until the storage's clock was compared with it. */

@@ -92,8 +92,12 @@ int checkpoint_confirm(struct checkpoint *, struct shard *, int32_t shard_count)
 void checkpoint_ask_time(struct checkpoint *, int64_t monotone_ms);
 /* True when a cut should be made now (due and idle, or `force`). */
 bool checkpoint_is_due(const struct checkpoint *, int64_t monotone_ms, bool force);
-/* Makes the cut: saves the shard's changes and hands them to the writer. */
+/*
+ * Makes the cut, a copy of the shard's changes, and then hands it to the writer. The first touches nothing but this shard and its
+ * checkpoint, so that cuts of several shards can be made at the same time; the second follows before anything else is asked.
+ */
 void checkpoint_begin(struct checkpoint *, struct shard *, const struct checkpoint_cut *, int64_t monotone_ms);
+void checkpoint_submit(struct checkpoint *);
 /*
  * Advances without blocking. `sink_settled`: sink_ops.settled. Answers 1 when a manifest was just swapped in: its positions
  * (borrowed until the next cut) are then to be committed to Kafka, metadata by checkpoint_metadata. 0 otherwise.

@@ -3,7 +3,7 @@
  * record's name) and `<id>.avsc` or `<id>-<name>.avsc` (a registry's id). Without a folder: the schemas that are built in, with no ids.
  * A schema that appears in the folder later is found: an unknown id is looked for again, at most once a second.
  *
- * Invariant: a text that was answered once never changes and lives as long as the store.
+ * Invariant: a text that was answered once never changes and lives as long as the store. Threads may ask at the same time.
  */
 #ifndef EDGE_SCHEMA_STORE_H
 #define EDGE_SCHEMA_STORE_H
@@ -28,6 +28,6 @@ struct slice schema_store_by_id(struct schema_store *, uint32_t id);
  * what a frame says, and an evolved schema with an id says nothing of a topic without frames. */
 struct slice schema_store_by_name(struct schema_store *, const char *name);
 /* Whether any id is known. */
-bool schema_store_has_ids(const struct schema_store *);
+bool schema_store_has_ids(struct schema_store *);
 
 #endif

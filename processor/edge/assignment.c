@@ -597,7 +597,7 @@ static int confirm(struct assignment *assignment, struct assignment_shard *shard
 
 /* ---- checkpoints ---------------------------------------------------------------------------------------- */
 
-static void cut(struct assignment *assignment, struct assignment_shard *shard)
+void assignment_cut(const struct assignment *assignment, struct assignment_shard *shard)
 {
 	const struct resume_inputs inputs = inputs_of(assignment);
 	_cleanup_free_ struct source_position *positions = positions_of(shard);
@@ -611,6 +611,12 @@ static void cut(struct assignment *assignment, struct assignment_shard *shard)
 		.sink_sequence = publisher_sequence(assignment->settings.publisher),
 	};
 	checkpoint_begin(shard->checkpoint, shard->shard, &made, assignment->monotone_ms);
+	shard->has_last_cut = shard->state == ASSIGNMENT_REVOKING;
+}
+
+void assignment_submit(struct assignment_shard *shard)
+{
+	checkpoint_submit(shard->checkpoint);
 }
 
 /* S8: the storage's clock beside ours, each time that it told it. */
@@ -654,7 +660,7 @@ void assignment_suspect_wall(struct assignment *assignment, int64_t monotone_ms)
 			assignment->shards[i].clock.is_skewed = true;
 }
 
-void assignment_save(struct assignment *assignment, struct assignment_shard *shard, int64_t wall_ms,
+bool assignment_save(struct assignment *assignment, struct assignment_shard *shard, int64_t wall_ms,
 	int64_t monotone_ms)
 {
 	struct source *source = assignment->settings.source;
@@ -680,22 +686,19 @@ void assignment_save(struct assignment *assignment, struct assignment_shard *sha
 	if (checkpoint_is_fenced(shard->checkpoint)) {
 		snprintf(shard->text, sizeof(shard->text), "a newer owner has this shard");
 		happen(assignment, shard, ON_FENCED);
-		return;
+		return false;
 	}
 	/* What was read while wall was wrong is not to be kept (S8). */
 	if (shard->clock.is_skewed) {
 		checkpoint_ask_time(shard->checkpoint, monotone_ms);
-		return;
+		return false;
 	}
 	/* Letters that wait were produced before this cut and have no sequence number yet; half an advance is no state. */
 	if (publisher_is_blocked(publisher) || shard->advance_to_ms != CLOCK_NONE)
-		return;
+		return false;
 	if (is_last && shard->has_last_cut)
-		return;
-	if (checkpoint_is_due(shard->checkpoint, monotone_ms, is_last)) {
-		cut(assignment, shard);
-		shard->has_last_cut = is_last;
-	}
+		return false;
+	return checkpoint_is_due(shard->checkpoint, monotone_ms, is_last);
 }
 
 /* S24: the last checkpoint first, but not for ever. */
@@ -704,8 +707,11 @@ static void finish_revocation(struct assignment *assignment, struct assignment_s
 	int64_t monotone_ms = assignment->monotone_ms;
 	bool was_cut = shard->has_last_cut;
 
-	if (!was_cut || checkpoint_is_busy(shard->checkpoint))
-		assignment_save(assignment, shard, assignment->wall_ms, monotone_ms);
+	if ((!was_cut || checkpoint_is_busy(shard->checkpoint)) &&
+		assignment_save(assignment, shard, assignment->wall_ms, monotone_ms)) {
+		assignment_cut(assignment, shard);
+		assignment_submit(shard);
+	}
 	if (shard->state != ASSIGNMENT_REVOKING)
 		return;
 	const struct checkpoint_status status = checkpoint_status(shard->checkpoint);

@@ -250,7 +250,7 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard,
 	/* With the storage down a cheap question goes first: saving a whole base into the void would cost every interval. */
 	if (checkpoint->status.storage_down) {
 		checkpoint->status.skipped_count++;
-		checkpoint_writer_submit(checkpoint->writer, job_open(checkpoint, JOB_PROBE));
+		job_open(checkpoint, JOB_PROBE);
 		return;
 	}
 	uint64_t fold_at =
@@ -287,7 +287,12 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard,
 	checkpoint->segment_number +=
 		(uint32_t)(job->raw.len / checkpoint->settings.segment_bytes_max) + 1;
 	checkpoint->status.state = CHECKPOINT_WRITING;
-	checkpoint_writer_submit(checkpoint->writer, job);
+}
+
+void checkpoint_submit(struct checkpoint *checkpoint)
+{
+	assert(checkpoint->has_job);
+	checkpoint_writer_submit(checkpoint->writer, &checkpoint->job);
 }
 
 static void written(struct checkpoint *checkpoint)

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ struct schema {
 };
 
 struct schema_store {
+	pthread_mutex_t lock;	/* of all below, once the store is made */
 	char *folder;		/* owned; NULL: built-in ones only */
 	struct schema *schemas; /* owned */
 	uint32_t count, capacity, id_count;
@@ -218,6 +220,7 @@ struct schema_store *schema_store_new(const char *folder)
 	struct schema_store *store = x_calloc(1, sizeof(*store));
 
 	store->wall.ops = &wall_real;
+	pthread_mutex_init(&store->lock, NULL);
 	if (!folder || !*folder)
 		return store;
 	store->folder = x_strdup(folder);
@@ -242,36 +245,50 @@ void schema_store_free(struct schema_store *store)
 	free(store->schemas);
 	free(store->folder);
 	free(store->complaint);
+	pthread_mutex_destroy(&store->lock);
 	free(store);
+}
+
+/* Texts stay where they are when more schemas come; the table of them does not. */
+static struct slice text_of(const struct schema *schema)
+{
+	return schema ? (struct slice){ schema->text, schema->length } : (struct slice){ NULL, 0 };
 }
 
 struct slice schema_store_by_id(struct schema_store *store, uint32_t id)
 {
+	pthread_mutex_lock(&store->lock);
 	const struct schema *schema = find_id(store, id);
 
 	if (!schema) {
 		look_again(store);
 		schema = find_id(store, id);
 	}
-	return schema ? (struct slice){ schema->text, schema->length } : (struct slice){ NULL, 0 };
+	struct slice text = text_of(schema);
+	pthread_mutex_unlock(&store->lock);
+	return text;
 }
 
 struct slice schema_store_by_name(struct schema_store *store, const char *name)
 {
-	const struct schema *schema = find_name(store, name);
 	char file[64];
 
-	if (schema)
-		return (struct slice){ schema->text, schema->length };
-	if (snprintf(file, sizeof(file), "%s.avsc", name) >= (int)sizeof(file))
-		return (struct slice){ NULL, 0 };
+	pthread_mutex_lock(&store->lock);
+	struct slice text = text_of(find_name(store, name));
+	pthread_mutex_unlock(&store->lock);
+	if (text.at || snprintf(file, sizeof(file), "%s.avsc", name) >= (int)sizeof(file))
+		return text;
+
 	const struct asset *asset = asset_find(file);
 
 	return asset ? (struct slice){ (const char *)asset->data, asset->len }
 		     : (struct slice){ NULL, 0 };
 }
 
-bool schema_store_has_ids(const struct schema_store *store)
+bool schema_store_has_ids(struct schema_store *store)
 {
-	return store->id_count > 0;
+	pthread_mutex_lock(&store->lock);
+	bool has_ids = store->id_count > 0;
+	pthread_mutex_unlock(&store->lock);
+	return has_ids;
 }

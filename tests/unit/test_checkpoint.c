@@ -90,6 +90,7 @@ static int write(struct world *w, struct checkpoint *c, struct shard *shard, int
 	if (!checkpoint_is_due(c, w->monotone_ms, false))
 		return -1;
 	checkpoint_begin(c, shard, &cut, w->monotone_ms);
+	checkpoint_submit(c);
 	for (int i = 0; i < 10 && !swapped; i++) /* S21: not before all that was produced is acknowledged */
 		assert_int_equal(checkpoint_turn(c, 4, w->monotone_ms, &positions, &count), 0);
 	for (int i = 0; i < 10 && !swapped; i++)

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/pool.h"
 #include "core/model.h"
 #include "edge/schema_store.h"
 
@@ -186,6 +187,46 @@ static void test_later_schemas(void **state)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
+struct asking {
+	struct schema_store *store;
+	struct slice found[4];
+};
+
+static void ask(void *ctx, uint32_t worker, uint32_t index)
+{
+	struct asking *asking = ctx;
+
+	(void)worker;
+	for (int i = 0; i < 100; i++) {
+		(void)schema_store_by_id(asking->store, 8 + index);
+		(void)schema_store_has_ids(asking->store);
+		asking->found[index] = index % 2 ? schema_store_by_id(asking->store, 7)
+						 : schema_store_by_name(asking->store, "deal");
+	}
+}
+
+/* Several codecs ask at once while new schemas come; that they do it in order is for ThreadSanitizer to say. */
+static void test_threads(void **state)
+{
+	struct folder *folder = *state;
+	struct asking asking = { 0 };
+	struct pool *pool = pool_new(4);
+
+	put(folder, "7.avsc", RECORD("deal", ""));
+	asking.store = schema_store_new(folder->path);
+	put(folder, "8.avsc", RECORD("deal", ",\"doc\":\"eight\""));
+	put(folder, "9.avsc", RECORD("deal", ",\"doc\":\"nine\""));
+	sleep_ms(1050);
+	pool_run(pool, ask, &asking, 4);
+	for (int i = 0; i < 4; i++)
+		assert_non_null(asking.found[i].at);
+	assert_schema(asking.found[1], RECORD("deal", ""));
+	assert_schema(schema_store_by_id(asking.store, 8), RECORD("deal", ",\"doc\":\"eight\""));
+	assert_schema(schema_store_by_id(asking.store, 9), RECORD("deal", ",\"doc\":\"nine\""));
+	pool_free(pool);
+	schema_store_free(asking.store);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
@@ -194,6 +235,7 @@ int main(void)
 		TEST(test_folder),
 		TEST(test_wrong_files_are_said),
 		TEST(test_later_schemas),
+		TEST(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
