@@ -1,7 +1,11 @@
 /*
  * pipeline: the one loop that knows all parts. A turn polls the source, decodes and applies what came, moves the clocks, publishes what
  * changed and saves. Source, storage (behind a checkpoint writer), sink and wall are seams: the same code runs in production,
- * tests and simulation. One thread; nothing in here waits except the source's poll.
+ * tests and simulation. Nothing in here waits except the source's poll.
+ *
+ * Threads: the turn is the caller's. Inside it the work of different shards (decode and apply, advance, the copy for a checkpoint)
+ * runs side by side on a pool; each shard is on one thread at a time, and all are back before the turn goes on (fork and
+ * join), so that what is published and saved does not depend on how many threads there are. Seams are only used by the caller.
  *
  * Wall and monotone time must move together: a wall that jumps against the monotone clock by more than max_skew holds the shards'
  * clocks until the storage's own clock has confirmed it (S8).
@@ -39,6 +43,7 @@ struct pipeline_settings {
 	int64_t publish_budget;              /* records per shard and second */
 	size_t messages_per_turn;
 	size_t advance_per_turn;             /* ledger entries, per shard */
+	uint32_t threads;                    /* that shards are worked on with, at most one per shard; 0 and 1: the caller's alone */
 };
 
 /* All borrowed; they must outlive the pipeline. */

@@ -12,24 +12,30 @@
 
 #include "base/err.h"
 #include "base/log.h"
-#include "base/timefmt.h"
 #include "base/xalloc.h"
-#include "edge/kafka_partition.h"
 #include "pipeline_inside.h"
 
 enum {
-	SCHEMA_RETRY_MS = 1000,
 	CONFIRM_RETRY_MS = 1000,
 	EVENT_ARENA_BYTES_MAX = 256 << 20,
+	MESSAGES_WORTH_SHARING = 64, /* fewer are done before another thread is awake */
 	REVOKE_MS_MAX = 10000,
 	HEARTBEAT_MS = 1000,
 	MESSAGES_PER_TURN = 8192,
 	ADVANCE_PER_TURN = 400000,
+	THREADS_DEFAULT_MAX = 4,
 	FINALS_MAX = 4000000,
 	WALL_STEP_MS = 1000, /* less is no jump */
 };
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
+
+static uint32_t default_threads(void)
+{
+	uint32_t cores = pool_cores();
+
+	return cores < THREADS_DEFAULT_MAX ? cores : THREADS_DEFAULT_MAX;
+}
 
 void pipeline_settings_from(const struct settings *settings, struct pipeline_settings *ret)
 {
@@ -85,7 +91,36 @@ void pipeline_settings_from(const struct settings *settings, struct pipeline_set
 		.publish_budget = settings->publish_budget,
 		.messages_per_turn = MESSAGES_PER_TURN,
 		.advance_per_turn = ADVANCE_PER_TURN,
+		.threads = settings->threads > 0 ? (uint32_t)settings->threads : default_threads(),
 	};
+}
+
+static void open_workers(struct pipeline *p)
+{
+	uint32_t shards = (uint32_t)p->seams.source->shard_count;
+
+	p->lanes = x_calloc(shards, sizeof(*p->lanes));
+	p->pool = pool_new(p->settings.threads < shards ? p->settings.threads : shards);
+	p->workers = x_calloc(pool_size(p->pool), sizeof(*p->workers));
+	for (uint32_t i = 0; i < pool_size(p->pool); i++) {
+		p->workers[i].codec = codec_new(
+			p->seams.schemas, p->settings.wire_form, p->settings.message_bytes_max);
+		codec_limit(p->workers[i].codec, &p->settings.limits);
+		arena_init(&p->workers[i].arena, EVENT_ARENA_BYTES_MAX);
+	}
+}
+
+static void close_workers(struct pipeline *p)
+{
+	for (uint32_t i = 0; i < pool_size(p->pool); i++) {
+		codec_free(p->workers[i].codec);
+		arena_deinit(&p->workers[i].arena);
+	}
+	free(p->workers);
+	pool_free(p->pool);
+	for (int32_t i = 0; i < p->seams.source->shard_count; i++)
+		pipeline_lane_deinit(&p->lanes[i]);
+	free(p->lanes);
 }
 
 struct pipeline *pipeline_new(
@@ -105,9 +140,7 @@ struct pipeline *pipeline_new(
 	p->seams = *seams;
 	p->broker_down_ms = p->storage_down_ms = PIPELINE_NEVER;
 	p->publisher = publisher_new(&publisher, seams->sink);
-	p->codec = codec_new(seams->schemas, settings->wire_form, settings->message_bytes_max);
-	codec_limit(p->codec, &settings->limits);
-	arena_init(&p->arena, EVENT_ARENA_BYTES_MAX);
+	open_workers(p);
 	const struct assignment_settings assignment = {
 		.source = seams->source,
 		.writer = seams->writer,
@@ -135,8 +168,7 @@ void pipeline_free(struct pipeline *p)
 		return;
 	assignment_free(p->assignment);
 	publisher_free(p->publisher);
-	codec_free(p->codec);
-	arena_deinit(&p->arena);
+	close_workers(p);
 	free(p);
 }
 
@@ -267,126 +299,67 @@ static int poll_source(struct pipeline *p, int wait_ms, struct source_batch *ret
 
 /* ---- decode and apply ----------------------------------------------------------------------------------- */
 
-static int send_letter(struct pipeline *p, enum publisher_letter kind,
-	const struct assignment_shard *shard, const struct message *message, const char *reason)
+/* One step of every shard, side by side if there is enough of it to be worth waking others up. */
+static void each_shard(struct pipeline *p, pool_fn step, bool is_large)
 {
-	int code = publisher_letter(p->publisher, kind, shard->index, message, reason, p->wall_ms);
+	uint32_t count = assignment_count(p->assignment);
 
-	*(kind == PUBLISHER_DEAD ? &p->counters.dead_letters : &p->counters.late) += 1;
+	if (is_large)
+		pool_run(p->pool, step, p, count);
+	for (uint32_t i = 0; !is_large && i < count; i++)
+		step(p, 0, i);
+}
+
+/* What a step left to be done in a shard's name. */
+static int settle(struct pipeline *p, struct assignment_shard *shard)
+{
+	struct pipeline_lane *lane = &p->lanes[shard->index];
+	int code = 0;
+
+	for (size_t i = 0; code == 0 && i < lane->letter_count; i++)
+		code = publisher_letter(p->publisher, lane->letters[i].kind, shard->index,
+			lane->letters[i].message, lane->letters[i].reason, p->wall_ms);
+	lane->letter_count = 0;
+	if (lane->is_to_stop)
+		assignment_stop(p->assignment, shard, p->monotone_ms, "%s", lane->stop_text);
+	lane->is_to_stop = false;
 	return code < 0 ? err_pass(code) : 0;
 }
 
-/* S25: once per tenant and shard: one company in two partitions would be two companies with half the numbers each. */
-static void check_tenants(struct pipeline *p, struct assignment_shard *shard, uint16_t topic)
+static void share_out(struct pipeline *p, const struct source_batch *batch)
 {
-	int32_t count = p->settings.partition_count;
+	for (uint32_t i = 0; i < assignment_count(p->assignment); i++)
+		p->lanes[i].arrival_count = 0;
+	for (size_t i = 0; i < batch->message_count; i++) {
+		const struct message *message = &batch->messages[i];
+		struct assignment_input *input;
+		const struct assignment_shard *shard =
+			assignment_of(p->assignment, message->topic, message->partition, &input);
 
-	for (; shard->shard != NULL && shard->tenants_checked < shard_tenant_count(shard->shard);
-		shard->tenants_checked++) {
-		struct slice tenant = shard_tenant(shard->shard, shard->tenants_checked);
-		int32_t right = kafka_partition_of(tenant, count);
-
-		if (p->settings.is_single || right == shard->index)
+		if (shard == NULL)
 			continue;
-		assignment_stop(p->assignment, shard, p->monotone_ms,
-			"tenant \"" SLICE_FMT "\" was found in partition %d of %s and belongs in "
-			"%d of %d: produce with the key "
-			"tenant_id and partitioner=murmur2_random (Java's default), and write the "
-			"topic anew, or run with "
-			"sharding: single",
-			SLICE_ARG(tenant), (int)shard->index, p->seams.source->topics[topic],
-			(int)right, (int)count);
-		return;
+		struct pipeline_lane *lane = &p->lanes[shard->index];
+
+		X_GROW(lane->arrivals, lane->arrival_count, lane->arrival_capacity);
+		lane->arrivals[lane->arrival_count++] = (struct pipeline_arrival){ message, input };
 	}
 }
 
-static int apply(struct pipeline *p, struct assignment_shard *shard, struct assignment_input *input,
-	const struct message *message, const struct event *event)
+static void take_step(void *ctx, uint32_t worker, uint32_t shard)
 {
-	char reason[EVENT_REASON_MAX] = "", horizon[TIME_TEXT_MAX];
-	enum shard_answer answer = shard_apply(shard->shard, event, reason);
+	const struct pipeline *p = ctx;
+
+	pipeline_lane_take(p, &p->workers[worker], shard);
+}
+
+static int take_messages(struct pipeline *p, const struct source_batch *batch)
+{
 	int code = 0;
 
-	if (answer == SHARD_FULL) {
-		assignment_stop(p->assignment, shard, p->monotone_ms,
-			"a limit is reached (limits.* in the settings) at %s partition %d offset "
-			"%lld: nothing was dropped; raise it "
-			"and start again",
-			p->seams.source->topics[message->topic], (int)message->partition,
-			(long long)message->offset);
-		return 0;
-	}
-	if (answer == SHARD_BAD)
-		return err_pass(send_letter(p, PUBLISHER_DEAD, shard, message, reason));
-	clock_saw(&shard->clock, assignment_place(shard, input), event->occurred_at_ms, p->wall_ms);
-	*(answer == SHARD_DUPLICATE ? &p->counters.duplicates : &p->counters.events) += 1;
-	if (answer == SHARD_LATE) {
-		snprintf(reason, sizeof(reason), "facts beyond the horizon of %s",
-			duration_format(p->settings.shard.plan->horizon_ms, horizon));
-		code = send_letter(p, PUBLISHER_LATE, shard, message, reason);
-	}
-	check_tenants(p, shard, message->topic);
-	return code < 0 ? err_pass(code) : 0;
-}
-
-/* 0 done; 1: its schema is not known yet, nothing was changed; negative errno. */
-static int take_decoded(struct pipeline *p, struct assignment_shard *shard,
-	struct assignment_input *input, const struct message *message)
-{
-	char reason[CODEC_REASON_MAX] = "";
-	struct event event;
-	int code = 0;
-
-	arena_reset(&p->arena);
-	switch (codec_decode_event(p->codec, p->settings.topic_types[message->topic],
-		message->value, &p->arena, &event, reason)) {
-	case CODEC_UNKNOWN_SCHEMA:
-		snprintf(shard->text, sizeof(shard->text), "%s partition %d offset %lld: %s",
-			p->seams.source->topics[message->topic], (int)message->partition,
-			(long long)message->offset, reason);
-		return 1;
-	case CODEC_BAD:
-		code = send_letter(p, PUBLISHER_DEAD, shard, message, reason);
-		break;
-	case CODEC_OK:
-		code = apply(p, shard, input, message, &event);
-		break;
-	}
-	if (assignment_is_running(shard))
-		input->position.offset = message->offset + 1;
-	return code < 0 ? err_pass(code) : 0;
-}
-
-static void begin_backlog(struct pipeline *p, struct assignment_shard *shard,
-	struct assignment_input *input, const struct message *message)
-{
-	backlog_add(&input->backlog, message);
-	input->backlog.since_ms = p->monotone_ms;
-	input->backlog.retry_ms = p->monotone_ms + SCHEMA_RETRY_MS;
-	p->counters.unknown_schemas++;
-	clock_unreadable(&shard->clock, assignment_place(shard, input), p->wall_ms);
-	log_warn("event=unknown_schema shard=%d detail=\"%s\"", (int)shard->index, shard->text);
-}
-
-static int take_message(struct pipeline *p, const struct message *message)
-{
-	struct assignment_input *input;
-	struct assignment_shard *shard =
-		assignment_of(p->assignment, message->topic, message->partition, &input);
-
-	/* Of a shard that was stopped or taken away in this batch, or once more what was applied. */
-	if (shard == NULL || message->offset < input->position.offset)
-		return 0;
-	p->counters.messages++;
-	p->counters.message_bytes += message->key.len + message->value.len;
-	input->is_at_end = false;
-	if (!backlog_is_empty(&input->backlog)) {
-		backlog_add(&input->backlog, message);
-		return 0;
-	}
-	int code = take_decoded(p, shard, input, message);
-	if (code == 1)
-		begin_backlog(p, shard, input, message);
+	share_out(p, batch);
+	each_shard(p, take_step, batch->message_count >= MESSAGES_WORTH_SHARING);
+	for (uint32_t i = 0; code == 0 && i < assignment_count(p->assignment); i++)
+		code = settle(p, assignment_at(p->assignment, i));
 	return code < 0 ? err_pass(code) : 0;
 }
 
@@ -396,15 +369,16 @@ static int retry_backlog(
 	const struct message *message;
 
 	while ((message = backlog_first(&input->backlog)) != NULL) {
-		int code = take_decoded(p, shard, input, message);
+		bool is_unknown =
+			pipeline_lane_decode(p, &p->workers[0], shard, input, message) == 1;
+		int code = settle(p, shard);
 
 		if (code < 0)
 			return err_pass(code);
 		if (!assignment_is_running(shard))
 			return 0; /* stopped: its memory is gone, the backlog too */
-		if (code == 1) {
-			input->backlog.retry_ms = p->monotone_ms + SCHEMA_RETRY_MS;
-			clock_unreadable(&shard->clock, assignment_place(shard, input), p->wall_ms);
+		if (is_unknown) {
+			pipeline_lane_defer(p, shard, input);
 			return 0;
 		}
 		backlog_pop(&input->backlog);
@@ -438,31 +412,19 @@ static int retry_backlogs(struct pipeline *p)
 
 /* ---- time ----------------------------------------------------------------------------------------------- */
 
-static void advance_shard(struct pipeline *p, struct assignment_shard *shard)
+static void advance_step(void *ctx, uint32_t worker, uint32_t shard)
 {
-	int64_t to_ms = shard->advance_to_ms;
-
-	/* A clock that the shard has not reached yet is reached first: bounded work per turn, polling goes on. */
-	if (to_ms == CLOCK_NONE)
-		to_ms = clock_turn(&shard->clock, p->wall_ms);
-	if (to_ms == CLOCK_NONE || to_ms < shard_clock(shard->shard))
-		return;
-	bool is_unfinished = shard_advance(shard->shard, to_ms, p->settings.advance_per_turn) != 0;
-	shard->advance_to_ms = is_unfinished ? to_ms : CLOCK_NONE;
+	(void)worker;
+	pipeline_lane_advance(ctx, shard);
 }
 
-static void advance(struct pipeline *p)
+static void advance(struct pipeline *p, const struct source_batch *batch)
 {
-	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
-		struct assignment_shard *shard = assignment_at(p->assignment, i);
-		bool must_finish =
-			shard->state == ASSIGNMENT_REVOKING && shard->advance_to_ms != CLOCK_NONE;
-
-		if (assignment_is_running(shard) || must_finish)
-			advance_shard(p, shard);
-		if (assignment_is_running(shard))
-			assignment_hold(p->assignment, shard);
-	}
+	each_shard(p, advance_step,
+		batch->message_count >= MESSAGES_WORTH_SHARING || has_more_to_do(p));
+	for (uint32_t i = 0; i < assignment_count(p->assignment); i++)
+		if (assignment_is_running(assignment_at(p->assignment, i)))
+			assignment_hold(p->assignment, assignment_at(p->assignment, i));
 }
 
 /* ---- publish and save ----------------------------------------------------------------------------------- */
@@ -503,18 +465,35 @@ static int publish(struct pipeline *p)
 	return code < 0 ? err_pass(code) : 0;
 }
 
+static void cut_step(void *ctx, uint32_t worker, uint32_t shard)
+{
+	const struct pipeline *p = ctx;
+
+	(void)worker;
+	if (p->lanes[shard].is_cut_due)
+		assignment_cut(p->assignment, assignment_at(p->assignment, shard));
+}
+
+/* Shards that came together are due together, and each copies all that has changed: side by side it holds the turn up less. */
 static void save(struct pipeline *p)
 {
 	bool is_down = false;
+	uint32_t due_count = 0;
 
 	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
 		struct assignment_shard *shard = assignment_at(p->assignment, i);
 
-		if (assignment_is_running(shard) &&
-			assignment_save(p->assignment, shard, p->wall_ms, p->monotone_ms)) {
-			assignment_cut(p->assignment, shard);
+		p->lanes[i].is_cut_due =
+			assignment_is_running(shard) &&
+			assignment_save(p->assignment, shard, p->wall_ms, p->monotone_ms);
+		due_count += p->lanes[i].is_cut_due;
+	}
+	each_shard(p, cut_step, due_count > 1);
+	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
+		struct assignment_shard *shard = assignment_at(p->assignment, i);
+
+		if (p->lanes[i].is_cut_due)
 			assignment_submit(shard);
-		}
 		if (shard->checkpoint != NULL)
 			is_down |= checkpoint_status(shard->checkpoint).storage_down;
 	}
@@ -532,15 +511,15 @@ int pipeline_turn(struct pipeline *p, int wait_ms)
 
 	begin_turn(p);
 	int code = poll_source(p, wait_ms, &batch);
-	for (size_t i = 0; code == 0 && i < batch.message_count; i++)
-		code = take_message(p, &batch.messages[i]);
+	if (code == 0)
+		code = take_messages(p, &batch);
 	if (code == 0)
 		code = retry_backlogs(p);
 	if (code == 0)
 		code = assignment_turn(p->assignment, p->wall_ms, p->monotone_ms);
 	if (code < 0)
 		return err_pass(code);
-	advance(p);
+	advance(p, &batch);
 	code = publish(p);
 	save(p);
 	return code < 0 ? err_pass(code) : 0;

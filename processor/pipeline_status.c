@@ -116,13 +116,17 @@ static void count(const struct pipeline *p, struct counters *ret)
 	const struct publisher_counters sent = publisher_counters(p->publisher);
 
 	assignment_counters(p->assignment, p->wall_ms, p->monotone_ms, ret);
-	ret->events = p->counters.events;
-	ret->duplicates = p->counters.duplicates;
-	ret->late = p->counters.late;
-	ret->dead_letters = p->counters.dead_letters;
-	ret->messages = p->counters.messages;
-	ret->message_bytes = p->counters.message_bytes;
-	ret->unknown_schemas = p->counters.unknown_schemas;
+	for (uint32_t i = 0; i < assignment_count(p->assignment); i++) {
+		const struct pipeline_lane *lane = &p->lanes[i];
+
+		ret->events += lane->events;
+		ret->duplicates += lane->duplicates;
+		ret->late += lane->late;
+		ret->dead_letters += lane->dead_letters;
+		ret->messages += lane->messages;
+		ret->message_bytes += lane->message_bytes;
+		ret->unknown_schemas += lane->unknown_schemas;
+	}
 	ret->records = sent.records;
 	ret->delivery_failures = sent.failures;
 	ret->sink_full = sent.sink_full;

@@ -38,6 +38,8 @@ enum assignment_state {
 	ASSIGNMENT_STATE_COUNT,
 };
 
+enum { ASSIGNMENT_TEXT_MAX = 320 };
+
 /* One input partition of a shard. */
 struct assignment_input {
 	struct source_position position; /* the next offset to apply */
@@ -65,7 +67,7 @@ struct assignment_shard {
 	int64_t retry_ms;            /* monotone: when to ask the broker again */
 	uint64_t time_count;         /* of the checkpoint's status that the clock was compared with */
 	uint64_t saved_count;        /* REVOKING: checkpoints written before it */
-	char text[320];              /* why it stopped, or what it waits for; "" */
+	char text[ASSIGNMENT_TEXT_MAX]; /* why it stopped, or what it waits for; "" */
 };
 
 struct assignment_settings {

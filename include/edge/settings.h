@@ -28,6 +28,7 @@ enum settings_type {
 	X(STRING, const char *, schemas, "schemas", "", 0, 0, "path", false, "Folder of Avro schemas; empty: those built in.") \
 	X(CHOICE, const char *, delivery, "delivery", "at_least_once", 0, 0, "at_least_once", false, "Delivery guarantee of the outputs.") \
 	X(CHOICE, const char *, sharding, "sharding", "partition", 0, 0, "partition|single", false, "partition: one shard per partition; single: one instance reads all.") \
+	X(INT, int64_t, threads, "threads", "0", 0, 64, "", false, "Threads that work on shards, at most one for each; 0: one per core, but no more than 4; 1: everything on one.") \
 	X(CHOICE, const char *, clock, "clock", "wall", 0, 0, "wall|event", false, "wall: follow wall time once caught up; event: only event time.") \
 	X(DURATION, int64_t, alignment_ms, "alignment", "10m", 1000, 86400000, "ms", false, "How far a partition may run ahead of the clock during catch-up.") \
 	X(DURATION, int64_t, max_skew_ms, "max_skew", "5m", 1000, 86400000, "ms", false, "Greatest believable difference of clocks.") \
