@@ -16,6 +16,7 @@ enum {
 	FOLD_BYTES_MIN = 1 << 20,
 	SWEEP_EVERY = 8,
 	MANIFESTS_PER_EPOCH = 1 << 20,
+	KEPT_BYTES_MIN = 1 << 20,
 	WAIT_LOG_FIRST_MS = 1000
 };
 
@@ -29,6 +30,7 @@ struct checkpoint {
 	struct checkpoint_job job;
 	bool has_job;
 	bool next_is_whole; /* the coming cut must be a base */
+	struct buffer kept; /* the last cut's memory, for the next one: fresh pages cost as much as what is written there */
 	uint32_t segment_number, manifest_number, swap_count;
 	uint64_t base_bytes, delta_bytes;
 	uint64_t cut_sequence; /* sink sequence of the cut under way */
@@ -51,8 +53,21 @@ struct checkpoint *checkpoint_new(struct checkpoint_writer *writer,
 	return checkpoint;
 }
 
+/* A base's is not kept for cuts that are a small part of it. */
+static void keep_memory(struct checkpoint *checkpoint, struct buffer *raw)
+{
+	if (raw->cap > KEPT_BYTES_MIN && raw->len < raw->cap / 8)
+		return;
+	buffer_deinit(&checkpoint->kept);
+	checkpoint->kept = *raw;
+	buffer_reset(&checkpoint->kept);
+	buffer_init(raw);
+}
+
 static void job_close(struct checkpoint *checkpoint)
 {
+	if (checkpoint->job.kind == JOB_WRITE)
+		keep_memory(checkpoint, &checkpoint->job.raw);
 	if (checkpoint->job.has_time) {
 		checkpoint->status.storage_ms = checkpoint->job.storage_ms;
 		checkpoint->status.wall_ms = checkpoint->job.wall_ms;
@@ -73,6 +88,7 @@ void checkpoint_free(struct checkpoint *checkpoint)
 	}
 	manifest_deinit(&checkpoint->current);
 	manifest_deinit(&checkpoint->next);
+	buffer_deinit(&checkpoint->kept);
 	free(checkpoint);
 }
 
@@ -260,6 +276,8 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard,
 		checkpoint->delta_bytes > (fold_at > FOLD_BYTES_MIN ? fold_at : FOLD_BYTES_MIN);
 	struct checkpoint_job *job = job_open(checkpoint, JOB_WRITE);
 
+	job->raw = checkpoint->kept;
+	buffer_init(&checkpoint->kept);
 	shard_save(shard, whole, &job->raw);
 	shard_saved(shard);
 	if (!whole)

@@ -23,15 +23,18 @@ static uint32_t segment_crc(const uint8_t *header, const uint8_t *body, size_t l
 void checkpoint_segment_write(struct slice raw, uint64_t fingerprint, bool compress, struct buffer *out)
 {
 	assert(raw.len <= CHECKPOINT_SEGMENT_RAW_MAX);
-	int bound = LZ4_compressBound((int)raw.len);
-	char *packed = compress ? x_malloc((size_t)bound + 1) : NULL;
-	int packed_length = compress ? LZ4_compress_default(raw.at, packed, (int)raw.len, bound) : 0;
+	size_t bound = compress ? (size_t)LZ4_compressBound((int)raw.len) : raw.len;
+	size_t start = out->len, body_length = raw.len;
+	/* Packed right where it belongs: room of its own would be fresh memory for every segment. */
+	char *body = (char *)buffer_reserve(out, HEADER_BYTES + bound + 1) + HEADER_BYTES;
+	int packed = compress ? LZ4_compress_default(raw.at, body, (int)raw.len, (int)bound) : 0;
 	/* What does not shrink is stored as it is. */
-	bool is_packed = packed_length > 0 && (size_t)packed_length < raw.len;
-	const char *body = is_packed ? packed : raw.at;
-	size_t body_length = is_packed ? (size_t)packed_length : raw.len;
-	size_t start = out->len;
+	bool is_packed = packed > 0 && (size_t)packed < raw.len;
 
+	if (is_packed)
+		body_length = (size_t)packed;
+	else if (raw.len > 0)
+		memcpy(body, raw.at, raw.len);
 	buffer_put(out, MAGIC, sizeof(MAGIC));
 	buffer_put_u32le(out, CHECKPOINT_SEGMENT_VERSION);
 	buffer_put_u32le(out, is_packed ? FLAG_LZ4 : 0);
@@ -39,8 +42,7 @@ void checkpoint_segment_write(struct slice raw, uint64_t fingerprint, bool compr
 	buffer_put_u32le(out, (uint32_t)body_length);
 	buffer_put_u64le(out, fingerprint);
 	buffer_put_u32le(out, segment_crc(out->data + start, (const uint8_t *)body, body_length));
-	buffer_put(out, body, body_length);
-	free(packed);
+	out->len += body_length;
 }
 
 int checkpoint_segment_read(struct slice stored, uint64_t *ret_fingerprint, struct buffer *out)
