@@ -55,24 +55,49 @@ struct merge_key {
 	uint64_t hash;
 };
 
-struct registers {
-	struct order_key image_key;   /* of the greatest op with a body; valid with has_image */
-	struct order_key last_key;    /* of the greatest op other than ERASE; valid with has_last */
+/* What few entities have. */
+struct registers_more {
+	struct order_key image_key;   /* where the greatest op is without a body, or has none yet */
 	struct merge_key merge_key;   /* valid with has_merge */
 	uint32_t merge_target;        /* entity index; UINT32_MAX: an UNDELETE of its own is the greatest */
-	bool has_image, has_last, has_merge;
-	bool last_is_delete, excluded, erased;
-	uint16_t stage_count, stage_cap, closing_count, closing_cap, version_count, version_cap;
+};
+
+/* What only opportunities and deals have. Items grow exactly at first: most have one or two. */
+struct registers_sets {
 	struct register_stage *stages;      /* sorted by greatest key */
 	struct register_closing *closings;  /* sorted by at_ms */
 	struct register_version *versions;  /* sorted by key */
+	uint8_t stage_count, stage_cap, closing_count, closing_cap, version_count, version_cap;
 };
+
+struct registers {
+	struct order_key last_key;    /* of the greatest op other than ERASE; valid with has_last */
+	struct registers_more *more;  /* owned; NULL: the last op has the image, and no merge names it */
+	struct registers_sets *sets;  /* the caller's storage, right beside; NULL: of a type that has none */
+	bool has_image, has_last, has_merge;
+	bool image_is_last;           /* the image's key is last_key */
+	bool last_is_delete, excluded, erased;
+};
+
+/* The key of the greatest op with a body; only with has_image. */
+static inline const struct order_key *registers_image_key(const struct registers *r)
+{
+	return r->image_is_last ? &r->last_key : &r->more->image_key;
+}
+
+/* Entity index, UINT32_MAX: none, or an UNDELETE of its own is the greatest. */
+static inline uint32_t registers_merge_target(const struct registers *r)
+{
+	return r->has_merge ? r->more->merge_target : UINT32_MAX;
+}
 
 /* How an op relates to what is there. */
 enum registers_image { REGISTERS_OLDER, REGISTERS_SAME, REGISTERS_NEWER };
 
-void registers_init(struct registers *);
+/* `sets`: the caller's too, or NULL. */
+void registers_init(struct registers *, struct registers_sets *sets);
 void registers_deinit(struct registers *);
+/* With sets. */
 struct registers *registers_new(void);
 void registers_free(struct registers *);
 
@@ -84,9 +109,13 @@ enum registers_image registers_image_order(const struct registers *, const struc
 /* Each answers whether the register changed. */
 bool registers_put_image(struct registers *, const struct order_key *, bool excluded);
 bool registers_put_last(struct registers *, const struct order_key *, bool is_delete);
+/* Both of one op, which has an image or not. */
+bool registers_put_op(struct registers *, const struct order_key *, bool is_delete, bool has_image, bool excluded);
 bool registers_put_erased(struct registers *);
 /* A greater key replaces; an equal one with another target too: the caller breaks that tie by the targets' ids. */
 bool registers_put_merge(struct registers *, const struct merge_key *, uint32_t target);
+/* Of one that has a merge: the target as it is known now. */
+void registers_set_merge_target(struct registers *, uint32_t target);
 /* `in` compares stage texts where two entries of one time compete for the last place. ret_folded: one fell out. */
 bool registers_put_stage(struct registers *, const struct register_stage *, const struct intern *in, bool *ret_folded);
 bool registers_put_closing(struct registers *, const struct register_closing *);
@@ -106,7 +135,7 @@ struct string_map {
 uint32_t string_map_read(const struct string_map *, struct reader *);
 
 /*
- * Bytes for a checkpoint, without merge_target (an index: the store writes it by id). Read answers false on bytes that
+ * Bytes for a checkpoint, without the merge's target (an index: the store writes it by id). Read answers false on bytes that
  * cannot be true: unsorted, beyond a limit, or a string id that is unknown.
  */
 void registers_write(const struct registers *, struct buffer *);

@@ -3,6 +3,9 @@
  * its entity's registers; whatever that changes (own slots, references, chosen leads, derived values of parents,
  * merges) is one `store_change`, which can be looked at from both sides: the new slots, then the old ones (S4).
  *
+ * Only what definitions read of an image lives as slots, with interned texts; the rest of it is kept as bytes, for the checkpoint, for
+ * other definitions and for people (store_image), and costs an event little more than its copy.
+ *
  * Invariant (store_check): an entity's slots are a pure function of the registers of all entities; any order and any
  * duplication of the same events ends in the same slots. Merging one event twice changes nothing.
  */
@@ -37,6 +40,7 @@ struct ext_cells {               /* the customer's own fields; immutable once st
 	struct ext_pair pairs[]; /* sorted by key id */
 };
 
+struct store_cold;               /* the fields of an image that nobody reads, as bytes; immutable once stored; owned by the store */
 struct registers;                /* registers.h: order keys of image, deletion, merge; stages, closings, versions */
 
 struct entity {
@@ -47,9 +51,10 @@ struct entity {
 	bool deleted, excluded, erased;
 	bool known;              /* it has had an event, or some image refers to it now; else nothing is left of it */
 	uint32_t merged_into;    /* entity index that it is merged into in the end, cycles resolved; ENTITY_NONE: itself */
-	uint64_t present[2];     /* bitmap of slots that are not null */
-	int64_t *slots;          /* plan->slot_count[type] of them */
-	const struct ext_cells *ext; /* NULL: none. Not a slot: a changed ext is looked at by every dependent of the type */
+	uint64_t present[2];     /* bitmap of slots that are kept and not null */
+	int64_t *slots;          /* by places, see store_slot */
+	const struct ext_cells *ext; /* keys that definitions read; NULL: none. Not a slot: a changed ext is looked at by every dependent of the type */
+	const struct store_cold *cold; /* NULL: nothing */
 	struct registers *registers; /* NULL: it has had no event. The same on both sides of a change */
 };
 /*
@@ -63,7 +68,7 @@ static inline bool entity_is_live(const struct entity *e)
 
 struct store_limits {
 	uint32_t entities_max;
-	size_t strings_bytes_max;
+	size_t strings_bytes_max; /* of all texts, interned or not */
 };
 
 enum store_answer {
@@ -119,6 +124,13 @@ uint32_t store_live_count(const struct store *);
 const struct entity *store_entity(const struct store *, uint32_t index);
 /* Finds by tenant, type and id, or ENTITY_NONE. */
 uint32_t store_find(const struct store *, uint32_t tenant, enum entity_type, struct slice id);
+/* The value in a slot that is kept: what plan->slots_read has, and what it is made from. False: null, or nobody reads it. */
+bool store_slot(const struct store *, const struct entity *, uint32_t slot, int64_t *ret_value);
+/*
+ * Its newest image as an event has it: all fields and ext, read by definitions or not. Texts are borrowed until the next event, arrays are from
+ * the arena. False: it has none. No change may be open.
+ */
+bool store_image(const struct store *, uint32_t index, struct arena *, struct event *ret);
 /* Reads one load of the plan for this entity; element: row of the list in `each_slot`, with its list, or NULL. */
 struct value store_load(const struct store *, const struct entity *, const struct list_cells *, uint32_t row,
 	const struct plan_load *);

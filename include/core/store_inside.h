@@ -30,16 +30,15 @@ struct store_link {
 
 struct store_node {
 	struct entity entity;             /* first: a pointer to it is a pointer to the node */
-	struct store_link *links;         /* per relation of the type as child */
-	uint32_t *heads;                  /* per relation of the type as parent: its first raw child */
+	char *block;                      /* registers, sets, slots, links, heads, in this order: see store_layout */
 	uint32_t link_count;              /* raw links of images that point here; chosen ones do not count */
 	uint32_t merge_target;            /* raw merge edge as linked; equals the register's target */
 	uint32_t merge_prev, merge_next;  /* siblings that are merged into the same target */
 	uint32_t merge_head;              /* first of those whose raw merge edge points here */
 	uint32_t trail;                   /* its place in the trail of change `serial` */
-	uint64_t serial;                  /* change that touched it last */
-	uint64_t affected;                /* change that has it in `affected` */
-	uint64_t mark;                    /* of the walk that saw it last */
+	uint32_t serial;                  /* change that touched it last */
+	uint32_t affected;                /* change that has it in `affected` */
+	uint32_t mark;                    /* of the walk that saw it last */
 	bool dirty, saving;               /* checkpoint: changed since the cut, written by the cut in hand */
 	uint8_t place;                    /* enum store_place */
 };
@@ -101,8 +100,23 @@ struct store_reads {
 	bool ext;
 };
 
+/*
+ * What of a type's slots is kept, and where: what the plan reads, and what the store makes that from. Fields that are fed into registers are
+ * prepared as slots whether or not they are kept as such.
+ */
+enum { STORE_NO_PLACE = UINT8_MAX };
+struct store_layout {
+	uint8_t place[ATTRIBUTE_SLOTS_MAX]; /* in entity.slots; STORE_NO_PLACE */
+	uint8_t slot[ATTRIBUTE_SLOTS_MAX];  /* by place, rising: fields come first */
+	uint8_t count, field_count;         /* places; those of fields */
+	uint64_t kept[2];                   /* bitmap of slots that have a place */
+	uint64_t prepared;                  /* bitmap of fields: kept, or fed */
+	uint16_t sets_at, slots_at, links_at, heads_at, bytes; /* in node.block */
+};
+
 struct store {
 	const struct plan *plan;          /* borrowed */
+	struct store_layout layout[ENTITY_TYPE_COUNT];
 	struct intern *strings;           /* borrowed */
 	struct store_limits limits;
 	struct store_slots slot;
@@ -126,7 +140,7 @@ struct store {
 
 	/* the open change */
 	bool open, old_side, differs;
-	uint64_t serial, mark;
+	uint32_t serial, mark;
 	struct arena trail_memory;
 	struct store_touch *touched;
 	uint32_t touched_count, touched_cap;
@@ -138,11 +152,12 @@ struct store {
 	struct u32_list stack, found, parents, frontier;
 	struct buffer scratch;
 	enum entity_type image_type;
-	int64_t *image_slots;             /* the event's image, slots as the entity's */
-	uint64_t image_present[2];
+	int64_t *image_slots;             /* of the event's image, by field: those that are prepared */
+	uint64_t image_present;
+	struct buffer image_cold;         /* … and the others, as they are kept */
 	uint32_t image_customer;          /* of a deal; 0 = none */
 	const struct ext_cells *image_ext;
-	struct store_texts {              /* of one type: its STRING fields */
+	struct store_texts {              /* of one type: its STRING fields that are prepared */
 		uint8_t fields[MODEL_FIELDS_MAX], count;
 		uint32_t last[MODEL_FIELDS_MAX]; /* by field: the id of the one before; status, currency … repeat */
 	} texts[ENTITY_TYPE_COUNT];
@@ -166,7 +181,7 @@ struct store {
 	struct u32_list dirty, saving;
 	struct string_map restore_map;
 	struct store_counters counters;
-	size_t list_bytes, ext_bytes, register_bytes;
+	size_t list_bytes, ext_bytes, register_bytes, cold_bytes;
 };
 
 static inline struct store_node *store_node(const struct store *s, uint32_t index)
@@ -179,16 +194,46 @@ static inline bool slot_present(const struct entity *e, uint32_t slot)
 	return e->present[slot >> 6] >> (slot & 63) & 1;
 }
 
-/* The entity that the slot refers to, or ENTITY_NONE. */
-static inline uint32_t slot_ref(const struct entity *e, uint32_t slot)
+/* What is in a slot; 0 without a value. */
+static inline int64_t slot_cell(const struct store *s, const struct entity *e, uint32_t slot)
 {
-	return slot_present(e, slot) ? (uint32_t)e->slots[slot] : ENTITY_NONE;
+	return slot_present(e, slot) ? e->slots[s->layout[e->type].place[slot]] : 0;
+}
+
+/* The entity that the slot refers to, or ENTITY_NONE. */
+static inline uint32_t slot_ref(const struct store *s, const struct entity *e, uint32_t slot)
+{
+	return slot_present(e, slot) ? (uint32_t)slot_cell(s, e, slot) : ENTITY_NONE;
 }
 
 /* The intern id in a STRING slot, or 0. */
-static inline uint32_t slot_string(const struct entity *e, uint32_t slot)
+static inline uint32_t slot_string(const struct store *s, const struct entity *e, uint32_t slot)
 {
-	return slot_present(e, slot) ? (uint32_t)e->slots[slot] : 0;
+	return (uint32_t)slot_cell(s, e, slot);
+}
+
+/* The list in a LIST slot, or NULL. */
+static inline const struct list_cells *slot_list(
+	const struct store *s, const struct entity *e, uint32_t slot)
+{
+	return (const struct list_cells *)(intptr_t)slot_cell(s, e, slot);
+}
+
+static inline bool store_keeps(const struct store *s, enum entity_type type, uint32_t slot)
+{
+	return s->layout[type].place[slot] != STORE_NO_PLACE;
+}
+
+/* Per relation of the type as child. */
+static inline struct store_link *node_links(const struct store *s, const struct store_node *node)
+{
+	return (struct store_link *)(void *)(node->block + s->layout[node->entity.type].links_at);
+}
+
+/* Per relation of the type as parent: its first raw child. */
+static inline uint32_t *node_heads(const struct store *s, const struct store_node *node)
+{
+	return (uint32_t *)(void *)(node->block + s->layout[node->entity.type].heads_at);
 }
 
 /* Whether any definition sees it (plan.h): only then a node has links and heads of it. */
@@ -218,6 +263,38 @@ void store_show_registers(struct store *, uint32_t index);
 void store_mark_dirty(struct store *, uint32_t index);
 /* Throws a replaced list or ext away when the change closes. NULL is taken. */
 void store_bury(struct store *, const void *);
+
+/* ---- store_layout.c ---- */
+/* After the slots, relations and derived values are known. */
+void store_layout_init(struct store *);
+
+/* ---- store_cold.c ---- */
+struct store_cold {
+	uint32_t len;
+	uint8_t bytes[];
+};
+/* «Unknown or blank is null» (EVENTS.md): a text of nothing but space says nothing, and is no key of a giant customer (S5). */
+bool store_text_is_blank(struct slice);
+/* One field that is not null, one entry of ext: appended in the order of fields, then of keys. What is blank is not written. */
+void store_cold_put_field(struct buffer *, const struct model_field *, uint32_t field, const struct event_value *);
+void store_cold_put_ext(struct buffer *, struct slice key, struct slice value);
+struct cold_reader {
+	struct reader in;                 /* bad: they cannot be what was written */
+	enum entity_type type;
+	struct arena *arena;              /* for lists; NULL: these are only walked over */
+	int field;                        /* of the last one; -1 at first; MODEL_FIELDS_MAX: an entry of ext */
+	struct slice key;                 /* … its key */
+	struct event_value value;         /* texts borrowed from the bytes */
+};
+struct cold_reader store_cold_reader(enum entity_type, struct slice bytes, struct arena *);
+/* False: no more, or bad. */
+bool store_cold_next(struct cold_reader *);
+struct slice store_cold_slice(const struct store_cold *);
+/* Takes a copy of the bytes as the entity's, unless they are what is there; empty: nothing. */
+void store_cold_set(struct store *, uint32_t index, struct slice bytes);
+void store_cold_free(struct store *, const struct store_cold *);
+/* Removes what is personal. */
+void store_cold_erase(struct store *, uint32_t index);
 
 /* ---- store_save.c ---- */
 /* The head of a record of one entity: kind, tenant, type, id. */
@@ -262,7 +339,7 @@ void store_set_known(struct store *, uint32_t index);
 /* Fills `affected` from the trail: who differs, and who reads it. */
 void store_collect_affected(struct store *);
 /* A fresh mark for one walk. */
-uint64_t store_new_mark(struct store *);
+uint32_t store_new_mark(struct store *);
 /* Appends to `out` the node and all that are merged into it, if it is a root. */
 void store_merge_tree(struct store *, uint32_t root, struct u32_list *out);
 
@@ -277,8 +354,8 @@ void store_take_image(struct store *, uint32_t index);
 /* Removes what ERASE removes. */
 void store_erase(struct store *, uint32_t index);
 void store_ext_free(struct store *, const void *);
-/* Only the ext of an event; false: the strings' limit. */
-bool store_set_ext(struct store *, uint32_t index, const struct event *);
+/* As if there had been none. */
+void store_clear_image(struct store *, uint32_t index);
 /* New zeroed block. */
 struct list_cells *store_list_new(struct store *, uint32_t count, uint32_t columns);
 void store_list_free(struct store *, const void *);

@@ -327,11 +327,12 @@ static void make_flow(struct making *k)
 	emit_wholes(k, fact, at.i);
 }
 
-static const struct list_cells *list_in(const struct entity *e, uint32_t slot)
+static const struct list_cells *list_in(const struct making *k, uint32_t slot)
 {
-	if (!(e->present[slot >> 6] >> (slot & 63) & 1))
-		return NULL;
-	return (const struct list_cells *)(intptr_t)e->slots[slot];
+	int64_t list = 0;
+
+	store_slot(k->m->store, k->frame.entity, slot, &list);
+	return (const struct list_cells *)(intptr_t)list;
 }
 
 static void make(struct making *k)
@@ -340,7 +341,7 @@ static void make(struct making *k)
 	const struct list_cells *list = NULL;
 
 	if (k->measure->each_slot >= 0) {
-		list = list_in(e, (uint32_t)k->measure->each_slot);
+		list = list_in(k, (uint32_t)k->measure->each_slot);
 		k->frame.list = list;
 		for (k->frame.row = 0; list && k->frame.row < list->count; k->frame.row++)
 			if (k->measure->stock)
@@ -356,7 +357,7 @@ static void make(struct making *k)
 		return;
 	}
 	if (e->type == ENTITY_OPPORTUNITY)
-		list = list_in(e, k->m->versions_slot);
+		list = list_in(k, k->m->versions_slot);
 	if (list && list->count)
 		make_versioned_stock(k, list);
 	else

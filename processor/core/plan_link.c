@@ -246,6 +246,23 @@ static void link_passing(struct plan *plan)
 	}
 }
 
+/* What snapshots show beside values: who is on the roster, names of reps and stages. */
+static void link_labels(struct plan *plan)
+{
+	static const char *const of_rep[] = { "name", "active_from", "active_to", "memberships" };
+	static const char *const of_stage[] = { "pipeline_id", "stage_id", "stage_name",
+		"stage_entered_at" };
+
+	for (size_t i = 0; i < sizeof(of_rep) / sizeof(of_rep[0]); i++)
+		read_slot(plan, ENTITY_REP, (int)attribute_slot(ENTITY_REP, of_rep[i]));
+	for (uint32_t dim = 0; dim < plan->dim_count; dim++)
+		for (size_t i = 0; i < sizeof(of_stage) / sizeof(of_stage[0]) &&
+				   !strcmp(plan->dims[dim], "stage");
+			i++)
+			read_slot(plan, ENTITY_OPPORTUNITY,
+				(int)attribute_slot(ENTITY_OPPORTUNITY, of_stage[i]));
+}
+
 void plan_link(struct compiler *c)
 {
 	struct plan *plan = c->plan;
@@ -256,6 +273,7 @@ void plan_link(struct compiler *c)
 	link_measures(c);
 	link_passing(plan);
 	link_relations(plan);
+	link_labels(plan);
 	/* Closed periods are kept open for corrections for four hundred days: last year's month can still be restated. */
 	plan->horizon_ms = 400 * DAY_MS + plan->grace_ms;
 	for (uint32_t i = 0; i < plan->metric_count; i++)

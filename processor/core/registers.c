@@ -6,25 +6,35 @@
 
 #include "base/xalloc.h"
 
-void registers_init(struct registers *r)
+void registers_init(struct registers *r, struct registers_sets *sets)
 {
-	*r = (struct registers){ .merge_target = UINT32_MAX };
+	*r = (struct registers){ .sets = sets };
+	if (sets)
+		*sets = (struct registers_sets){ .stages = NULL };
 }
 
 void registers_deinit(struct registers *r)
 {
-	free(r->stages);
-	free(r->closings);
-	free(r->versions);
-	registers_init(r);
+	if (r->sets) {
+		free(r->sets->stages);
+		free(r->sets->closings);
+		free(r->sets->versions);
+	}
+	free(r->more);
+	registers_init(r, r->sets);
 }
+
+struct with_sets {
+	struct registers registers;
+	struct registers_sets sets;
+};
 
 struct registers *registers_new(void)
 {
-	struct registers *r = x_malloc(sizeof(*r));
+	struct with_sets *both = x_malloc(sizeof(*both));
 
-	registers_init(r);
-	return r;
+	registers_init(&both->registers, &both->sets);
+	return &both->registers;
 }
 
 void registers_free(struct registers *r)
@@ -57,13 +67,33 @@ int merge_key_compare(const struct merge_key *a, const struct merge_key *b)
 	return 0;
 }
 
+/* ---- keys ----------------------------------------------------------------------------------------------- */
+
+static struct registers_more *need_more(struct registers *r)
+{
+	if (!r->more) {
+		r->more = x_calloc(1, sizeof(*r->more));
+		r->more->merge_target = UINT32_MAX;
+	}
+	return r->more;
+}
+
+static void image_is_last(struct registers *r)
+{
+	r->image_is_last = true;
+	if (r->has_merge)
+		return;
+	free(r->more);
+	r->more = NULL;
+}
+
 enum registers_image registers_image_order(const struct registers *r, const struct order_key *key)
 {
 	int order;
 
 	if (!r || !r->has_image)
 		return REGISTERS_NEWER;
-	order = order_compare(key, &r->image_key);
+	order = order_compare(key, registers_image_key(r));
 	return order > 0 ? REGISTERS_NEWER : order < 0 ? REGISTERS_OLDER : REGISTERS_SAME;
 }
 
@@ -72,8 +102,12 @@ bool registers_put_image(struct registers *r, const struct order_key *key, bool 
 	if (registers_image_order(r, key) != REGISTERS_NEWER)
 		return false;
 	r->has_image = true;
-	r->image_key = *key;
 	r->excluded = excluded;
+	r->image_is_last = false;
+	if (r->has_last && !order_compare(key, &r->last_key))
+		image_is_last(r);
+	else
+		need_more(r)->image_key = *key;
 	return true;
 }
 
@@ -81,10 +115,36 @@ bool registers_put_last(struct registers *r, const struct order_key *key, bool i
 {
 	if (r->has_last && order_compare(key, &r->last_key) <= 0)
 		return false;
+	if (r->image_is_last)
+		need_more(r)->image_key = r->last_key;
 	r->has_last = true;
 	r->last_key = *key;
 	r->last_is_delete = is_delete;
+	r->image_is_last = false;
+	if (r->has_image && !order_compare(&r->more->image_key, key))
+		image_is_last(r);
 	return true;
+}
+
+bool registers_put_op(struct registers *r, const struct order_key *key, bool is_delete,
+	bool has_image, bool excluded)
+{
+	bool changed;
+
+	/* What nearly always happens, without a step between at which the two keys differ. */
+	if (has_image && (!r->has_last || order_compare(key, &r->last_key) > 0) &&
+		registers_image_order(r, key) == REGISTERS_NEWER) {
+		r->has_image = r->has_last = true;
+		r->last_key = *key;
+		r->last_is_delete = is_delete;
+		r->excluded = excluded;
+		image_is_last(r);
+		return true;
+	}
+	changed = registers_put_last(r, key, is_delete);
+	if (has_image)
+		changed |= registers_put_image(r, key, excluded);
+	return changed;
 }
 
 bool registers_put_erased(struct registers *r)
@@ -97,22 +157,29 @@ bool registers_put_erased(struct registers *r)
 
 bool registers_put_merge(struct registers *r, const struct merge_key *key, uint32_t target)
 {
-	if (r->has_merge && merge_key_compare(key, &r->merge_key) < 0)
+	if (r->has_merge && merge_key_compare(key, &r->more->merge_key) < 0)
 		return false;
-	if (r->has_merge && target == r->merge_target && !merge_key_compare(key, &r->merge_key))
+	if (r->has_merge && target == r->more->merge_target &&
+		!merge_key_compare(key, &r->more->merge_key))
 		return false;
 	r->has_merge = true;
-	r->merge_key = *key;
-	r->merge_target = target;
+	need_more(r)->merge_key = *key;
+	r->more->merge_target = target;
 	return true;
 }
 
-/* Room for one more of `size` bytes; grows by halves up to the limit that the caller keeps. */
-static void *grow(void *items, uint16_t count, uint16_t *cap, size_t size)
+void registers_set_merge_target(struct registers *r, uint32_t target)
+{
+	assert(r->has_merge);
+	r->more->merge_target = target;
+}
+
+/* Room for one more of `size` bytes: one by one at first, then by halves up to the limit that the caller keeps. */
+static void *grow(void *items, uint8_t count, uint8_t *cap, size_t size)
 {
 	if (count < *cap)
 		return items;
-	*cap = (uint16_t)(*cap < 4 ? *cap + 2 : *cap + *cap / 2);
+	*cap = (uint8_t)(*cap < 4 ? *cap + 1 : *cap + *cap / 2);
 	return x_realloc(items, *cap * size);
 }
 
@@ -120,18 +187,18 @@ static void *grow(void *items, uint16_t count, uint16_t *cap, size_t size)
 
 static void stage_sort_last_changed(struct registers *r, uint16_t at)
 {
-	struct register_stage moved = r->stages[at];
+	struct register_stage moved = r->sets->stages[at];
 
-	while (at + 1 < r->stage_count &&
-		order_compare(&r->stages[at + 1].greatest, &moved.greatest) < 0) {
-		r->stages[at] = r->stages[at + 1];
+	while (at + 1 < r->sets->stage_count &&
+		order_compare(&r->sets->stages[at + 1].greatest, &moved.greatest) < 0) {
+		r->sets->stages[at] = r->sets->stages[at + 1];
 		at++;
 	}
-	while (at > 0 && order_compare(&r->stages[at - 1].greatest, &moved.greatest) > 0) {
-		r->stages[at] = r->stages[at - 1];
+	while (at > 0 && order_compare(&r->sets->stages[at - 1].greatest, &moved.greatest) > 0) {
+		r->sets->stages[at] = r->sets->stages[at - 1];
 		at--;
 	}
-	r->stages[at] = moved;
+	r->sets->stages[at] = moved;
 }
 
 /* Which of two entries falls out first: the earlier entered, then the lesser text. Ids are no order: they depend on arrival. */
@@ -147,7 +214,7 @@ static int stage_age_compare(
 
 static bool stage_join(struct registers *r, uint16_t at, const struct register_stage *entry)
 {
-	struct register_stage *stage = &r->stages[at];
+	struct register_stage *stage = &r->sets->stages[at];
 	bool changed = false;
 
 	if (order_compare(&entry->least, &stage->least) < 0) {
@@ -173,24 +240,26 @@ bool registers_put_stage(struct registers *r, const struct register_stage *entry
 	uint16_t oldest = 0;
 
 	assert(entry->stage_id);
-	for (uint16_t i = 0; i < r->stage_count; i++)
-		if (r->stages[i].stage_id == entry->stage_id &&
-			r->stages[i].entered_at_ms == entry->entered_at_ms)
+	for (uint16_t i = 0; i < r->sets->stage_count; i++)
+		if (r->sets->stages[i].stage_id == entry->stage_id &&
+			r->sets->stages[i].entered_at_ms == entry->entered_at_ms)
 			return stage_join(r, i, entry);
-	if (r->stage_count == REGISTERS_STAGES_MAX) {
+	if (r->sets->stage_count == REGISTERS_STAGES_MAX) {
 		*ret_folded = true;
-		for (uint16_t i = 1; i < r->stage_count; i++)
-			if (stage_age_compare(&r->stages[i], &r->stages[oldest], in) < 0)
+		for (uint16_t i = 1; i < r->sets->stage_count; i++)
+			if (stage_age_compare(&r->sets->stages[i], &r->sets->stages[oldest], in) <
+				0)
 				oldest = i;
-		if (stage_age_compare(entry, &r->stages[oldest], in) < 0)
+		if (stage_age_compare(entry, &r->sets->stages[oldest], in) < 0)
 			return false;
-		memmove(&r->stages[oldest], &r->stages[oldest + 1],
-			(size_t)(r->stage_count - oldest - 1) * sizeof(*r->stages));
-		r->stage_count--;
+		memmove(&r->sets->stages[oldest], &r->sets->stages[oldest + 1],
+			(size_t)(r->sets->stage_count - oldest - 1) * sizeof(*r->sets->stages));
+		r->sets->stage_count--;
 	}
-	r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(*r->stages));
-	r->stages[r->stage_count++] = *entry;
-	stage_sort_last_changed(r, (uint16_t)(r->stage_count - 1));
+	r->sets->stages = grow(r->sets->stages, r->sets->stage_count, &r->sets->stage_cap,
+		sizeof(*r->sets->stages));
+	r->sets->stages[r->sets->stage_count++] = *entry;
+	stage_sort_last_changed(r, (uint16_t)(r->sets->stage_count - 1));
 	return true;
 }
 
@@ -206,32 +275,34 @@ static bool closing_join(struct register_closing *closing, const struct register
 
 bool registers_put_closing(struct registers *r, const struct register_closing *entry)
 {
-	uint16_t place = r->closing_count;
+	uint16_t place = r->sets->closing_count;
 
-	while (place > 0 && r->closings[place - 1].at_ms > entry->at_ms)
+	while (place > 0 && r->sets->closings[place - 1].at_ms > entry->at_ms)
 		place--;
-	if (place > 0 && r->closings[place - 1].at_ms == entry->at_ms)
-		return closing_join(&r->closings[place - 1], entry);
-	if (r->closing_count == REGISTERS_CLOSINGS_MAX) {
+	if (place > 0 && r->sets->closings[place - 1].at_ms == entry->at_ms)
+		return closing_join(&r->sets->closings[place - 1], entry);
+	if (r->sets->closing_count == REGISTERS_CLOSINGS_MAX) {
 		if (place == 0)
 			return false; /* earlier than all that are kept */
-		memmove(r->closings, r->closings + 1, (size_t)(place - 1) * sizeof(*r->closings));
-		r->closings[place - 1] = *entry;
+		memmove(r->sets->closings, r->sets->closings + 1,
+			(size_t)(place - 1) * sizeof(*r->sets->closings));
+		r->sets->closings[place - 1] = *entry;
 		return true;
 	}
-	r->closings = grow(r->closings, r->closing_count, &r->closing_cap, sizeof(*r->closings));
-	memmove(&r->closings[place + 1], &r->closings[place],
-		(size_t)(r->closing_count - place) * sizeof(*r->closings));
-	r->closings[place] = *entry;
-	r->closing_count++;
+	r->sets->closings = grow(r->sets->closings, r->sets->closing_count, &r->sets->closing_cap,
+		sizeof(*r->sets->closings));
+	memmove(&r->sets->closings[place + 1], &r->sets->closings[place],
+		(size_t)(r->sets->closing_count - place) * sizeof(*r->sets->closings));
+	r->sets->closings[place] = *entry;
+	r->sets->closing_count++;
 	return true;
 }
 
 const struct register_closing *registers_closing_at(const struct registers *r, int64_t at_ms)
 {
-	for (uint16_t i = r->closing_count; i > 0; i--)
-		if (r->closings[i - 1].at_ms == at_ms)
-			return &r->closings[i - 1];
+	for (uint16_t i = r->sets->closing_count; i > 0; i--)
+		if (r->sets->closings[i - 1].at_ms == at_ms)
+			return &r->sets->closings[i - 1];
 	return NULL;
 }
 
@@ -240,39 +311,48 @@ const struct register_closing *registers_closing_at(const struct registers *r, i
 bool registers_put_version(
 	struct registers *r, const struct register_version *entry, bool *ret_folded)
 {
-	uint16_t place = r->version_count;
+	uint16_t place = r->sets->version_count;
 	int order = 1;
 
 	while (place > 0) {
-		order = order_compare(&entry->key, &r->versions[place - 1].key);
+		order = order_compare(&entry->key, &r->sets->versions[place - 1].key);
 		if (order >= 0)
 			break;
 		place--;
 	}
 	if (place > 0 && order == 0)
 		return false; /* one key is one image (S1) */
-	if (r->version_count == REGISTERS_VERSIONS_MAX) {
+	if (r->sets->version_count == REGISTERS_VERSIONS_MAX) {
 		*ret_folded = true;
 		if (place == 0)
 			return false;
-		memmove(r->versions, r->versions + 1, (size_t)(place - 1) * sizeof(*r->versions));
-		r->versions[place - 1] = *entry;
+		memmove(r->sets->versions, r->sets->versions + 1,
+			(size_t)(place - 1) * sizeof(*r->sets->versions));
+		r->sets->versions[place - 1] = *entry;
 		return true;
 	}
-	r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(*r->versions));
-	memmove(&r->versions[place + 1], &r->versions[place],
-		(size_t)(r->version_count - place) * sizeof(*r->versions));
-	r->versions[place] = *entry;
-	r->version_count++;
+	r->sets->versions = grow(r->sets->versions, r->sets->version_count, &r->sets->version_cap,
+		sizeof(*r->sets->versions));
+	memmove(&r->sets->versions[place + 1], &r->sets->versions[place],
+		(size_t)(r->sets->version_count - place) * sizeof(*r->sets->versions));
+	r->sets->versions[place] = *entry;
+	r->sets->version_count++;
 	return true;
 }
 
 size_t registers_bytes(const struct registers *r)
 {
+	size_t bytes = 0;
+
 	if (!r)
 		return 0;
-	return r->stage_cap * sizeof(*r->stages) + r->closing_cap * sizeof(*r->closings) +
-	       r->version_cap * sizeof(*r->versions);
+	if (r->more)
+		bytes += sizeof(*r->more);
+	if (r->sets)
+		bytes += r->sets->stage_cap * sizeof(*r->sets->stages) +
+			 r->sets->closing_cap * sizeof(*r->sets->closings) +
+			 r->sets->version_cap * sizeof(*r->sets->versions);
+	return bytes;
 }
 
 /* ---- bytes ---------------------------------------------------------------------------------------------- */
@@ -284,7 +364,8 @@ enum registers_flag {
 	FLAG_LAST_DELETE = 8,
 	FLAG_EXCLUDED = 16,
 	FLAG_ERASED = 32,
-	FLAGS_ALL = 63,
+	FLAG_IMAGE_IS_LAST = 64, /* the last key is the image's, and written once */
+	FLAG_SETS = 128,
 };
 
 void order_key_write(const struct order_key *key, struct buffer *out)
@@ -314,34 +395,60 @@ void order_key_read(struct order_key *key, struct reader *in)
 		reader_fail(in);
 }
 
+/* Most entries of an entity's sets bear the key of its image. */
+static void write_key_beside(
+	const struct order_key *key, const struct order_key *image, struct buffer *out)
+{
+	bool same = !order_compare(key, image);
+
+	buffer_put_u8(out, same);
+	if (!same)
+		order_key_write(key, out);
+}
+
+static void read_key_beside(struct order_key *key, const struct order_key *image, struct reader *in)
+{
+	uint8_t same = reader_u8(in);
+
+	if (same > 1)
+		reader_fail(in);
+	if (same)
+		*key = *image;
+	else
+		order_key_read(key, in);
+}
+
 static void write_sets(const struct registers *r, struct buffer *out)
 {
-	buffer_put_varint(out, r->stage_count);
-	for (uint16_t i = 0; i < r->stage_count; i++) {
-		const struct register_stage *s = &r->stages[i];
+	static const struct order_key none;
+	const struct order_key *image = r->has_image ? registers_image_key(r) : &none;
+
+	buffer_put_varint(out, r->sets->stage_count);
+	for (uint16_t i = 0; i < r->sets->stage_count; i++) {
+		const struct register_stage *s = &r->sets->stages[i];
 
 		buffer_put_varint(out, s->stage_id);
 		buffer_put_zigzag(out, s->entered_at_ms);
-		order_key_write(&s->least, out);
-		order_key_write(&s->greatest, out);
+		write_key_beside(&s->least, image, out);
+		write_key_beside(&s->greatest, image, out);
 		buffer_put_varint(out, s->owner_id);
 		buffer_put_varint(out, s->team_id);
 		buffer_put_varint(out, s->pipeline_id);
 		buffer_put_u8(out, s->has_order);
 		buffer_put_zigzag(out, s->stage_order);
 	}
-	buffer_put_varint(out, r->closing_count);
-	for (uint16_t i = 0; i < r->closing_count; i++) {
-		buffer_put_zigzag(out, r->closings[i].at_ms);
-		order_key_write(&r->closings[i].least, out);
-		buffer_put_varint(out, r->closings[i].owner_id);
-		buffer_put_varint(out, r->closings[i].team_id);
+	buffer_put_varint(out, r->sets->closing_count);
+	for (uint16_t i = 0; i < r->sets->closing_count; i++) {
+		buffer_put_zigzag(out, r->sets->closings[i].at_ms);
+		write_key_beside(&r->sets->closings[i].least, image, out);
+		buffer_put_varint(out, r->sets->closings[i].owner_id);
+		buffer_put_varint(out, r->sets->closings[i].team_id);
 	}
-	buffer_put_varint(out, r->version_count);
-	for (uint16_t i = 0; i < r->version_count; i++) {
-		const struct register_version *v = &r->versions[i];
+	buffer_put_varint(out, r->sets->version_count);
+	for (uint16_t i = 0; i < r->sets->version_count; i++) {
+		const struct register_version *v = &r->sets->versions[i];
 
-		order_key_write(&v->key, out);
+		write_key_beside(&v->key, image, out);
 		buffer_put_u8(out, (uint8_t)(v->has_amount | v->has_probability << 1));
 		buffer_put_zigzag(out, v->amount);
 		buffer_put_zigzag(out, v->probability);
@@ -353,24 +460,32 @@ static void write_sets(const struct registers *r, struct buffer *out)
 	}
 }
 
+static bool has_sets(const struct registers *r)
+{
+	return r->sets &&
+	       (r->sets->stage_count || r->sets->closing_count || r->sets->version_count);
+}
+
 void registers_write(const struct registers *r, struct buffer *out)
 {
-	unsigned flags = (r->has_image ? FLAG_IMAGE : 0) | (r->has_last ? FLAG_LAST : 0) |
-			 (r->has_merge ? FLAG_MERGE : 0) |
-			 (r->last_is_delete ? FLAG_LAST_DELETE : 0) |
-			 (r->excluded ? FLAG_EXCLUDED : 0) | (r->erased ? FLAG_ERASED : 0);
+	unsigned flags =
+		(r->has_image ? FLAG_IMAGE : 0) | (r->has_last ? FLAG_LAST : 0) |
+		(r->has_merge ? FLAG_MERGE : 0) | (r->last_is_delete ? FLAG_LAST_DELETE : 0) |
+		(r->excluded ? FLAG_EXCLUDED : 0) | (r->erased ? FLAG_ERASED : 0) |
+		(r->image_is_last ? FLAG_IMAGE_IS_LAST : 0) | (has_sets(r) ? FLAG_SETS : 0);
 
 	buffer_put_u8(out, (uint8_t)flags);
 	if (r->has_image)
-		order_key_write(&r->image_key, out);
-	if (r->has_last)
+		order_key_write(registers_image_key(r), out);
+	if (r->has_last && !r->image_is_last)
 		order_key_write(&r->last_key, out);
 	if (r->has_merge) {
-		buffer_put_zigzag(out, r->merge_key.occurred_at_ms);
-		buffer_put(out, r->merge_key.id, sizeof(r->merge_key.id));
-		buffer_put_u64le(out, r->merge_key.hash);
+		buffer_put_zigzag(out, r->more->merge_key.occurred_at_ms);
+		buffer_put(out, r->more->merge_key.id, sizeof(r->more->merge_key.id));
+		buffer_put_u64le(out, r->more->merge_key.hash);
 	}
-	write_sets(r, out);
+	if (has_sets(r))
+		write_sets(r, out);
 }
 
 uint32_t string_map_read(const struct string_map *strings, struct reader *in)
@@ -396,12 +511,13 @@ static uint16_t read_count(struct reader *in, uint16_t max)
 /* One image makes one entry, and one entry is there once. */
 static bool stage_is_out_of_place(const struct registers *r, const struct register_stage *entry)
 {
-	if (r->stage_count &&
-		order_compare(&r->stages[r->stage_count - 1].greatest, &entry->greatest) >= 0)
+	if (r->sets->stage_count &&
+		order_compare(
+			&r->sets->stages[r->sets->stage_count - 1].greatest, &entry->greatest) >= 0)
 		return true;
-	for (uint16_t i = 0; i < r->stage_count; i++)
-		if (r->stages[i].stage_id == entry->stage_id &&
-			r->stages[i].entered_at_ms == entry->entered_at_ms)
+	for (uint16_t i = 0; i < r->sets->stage_count; i++)
+		if (r->sets->stages[i].stage_id == entry->stage_id &&
+			r->sets->stages[i].entered_at_ms == entry->entered_at_ms)
 			return true;
 	return false;
 }
@@ -414,8 +530,8 @@ static void read_stages(struct registers *r, struct reader *in, const struct str
 		struct register_stage s = { .stage_id = string_map_read(strings, in) };
 
 		s.entered_at_ms = reader_zigzag(in);
-		order_key_read(&s.least, in);
-		order_key_read(&s.greatest, in);
+		read_key_beside(&s.least, registers_image_key(r), in);
+		read_key_beside(&s.greatest, registers_image_key(r), in);
 		s.owner_id = string_map_read(strings, in);
 		s.team_id = string_map_read(strings, in);
 		s.pipeline_id = string_map_read(strings, in);
@@ -424,8 +540,9 @@ static void read_stages(struct registers *r, struct reader *in, const struct str
 		if (!s.stage_id || !event_time_is_sane(s.entered_at_ms) ||
 			order_compare(&s.least, &s.greatest) > 0 || stage_is_out_of_place(r, &s))
 			reader_fail(in);
-		r->stages = grow(r->stages, r->stage_count, &r->stage_cap, sizeof(s));
-		r->stages[r->stage_count++] = s;
+		r->sets->stages =
+			grow(r->sets->stages, r->sets->stage_count, &r->sets->stage_cap, sizeof(s));
+		r->sets->stages[r->sets->stage_count++] = s;
 	}
 }
 
@@ -436,13 +553,15 @@ static void read_closings(struct registers *r, struct reader *in, const struct s
 	for (uint16_t i = 0; i < count && !in->bad; i++) {
 		struct register_closing c = { .at_ms = reader_zigzag(in) };
 
-		order_key_read(&c.least, in);
+		read_key_beside(&c.least, registers_image_key(r), in);
 		c.owner_id = string_map_read(strings, in);
 		c.team_id = string_map_read(strings, in);
-		if (!event_time_is_sane(c.at_ms) || (i > 0 && r->closings[i - 1].at_ms >= c.at_ms))
+		if (!event_time_is_sane(c.at_ms) ||
+			(i > 0 && r->sets->closings[i - 1].at_ms >= c.at_ms))
 			reader_fail(in);
-		r->closings = grow(r->closings, r->closing_count, &r->closing_cap, sizeof(c));
-		r->closings[r->closing_count++] = c;
+		r->sets->closings = grow(r->sets->closings, r->sets->closing_count,
+			&r->sets->closing_cap, sizeof(c));
+		r->sets->closings[r->sets->closing_count++] = c;
 	}
 }
 
@@ -454,7 +573,7 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 		struct register_version v = { .amount = 0 };
 		uint8_t has;
 
-		order_key_read(&v.key, in);
+		read_key_beside(&v.key, registers_image_key(r), in);
 		has = reader_u8(in);
 		v.has_amount = has & 1;
 		v.has_probability = has & 2;
@@ -466,41 +585,57 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 		v.stage_id = string_map_read(strings, in);
 		v.pipeline_id = string_map_read(strings, in);
 		if (has > 3 || v.amount == INT64_MIN || v.probability == INT64_MIN ||
-			(i > 0 && order_compare(&r->versions[i - 1].key, &v.key) >= 0))
+			(i > 0 && order_compare(&r->sets->versions[i - 1].key, &v.key) >= 0))
 			reader_fail(in);
-		r->versions = grow(r->versions, r->version_count, &r->version_cap, sizeof(v));
-		r->versions[r->version_count++] = v;
+		r->sets->versions = grow(r->sets->versions, r->sets->version_count,
+			&r->sets->version_cap, sizeof(v));
+		r->sets->versions[r->sets->version_count++] = v;
 	}
+}
+
+static void read_keys(struct registers *r, uint8_t flags, struct reader *in)
+{
+	struct order_key image = { .op_rank = 0 };
+
+	if (flags & FLAG_IMAGE)
+		order_key_read(&image, in);
+	if (flags & FLAG_IMAGE_IS_LAST)
+		r->last_key = image;
+	else if (flags & FLAG_LAST)
+		order_key_read(&r->last_key, in);
+	r->has_last = flags & FLAG_LAST;
+	if (flags & FLAG_IMAGE)
+		registers_put_image(r, &image, flags & FLAG_EXCLUDED);
+	if (!(flags & FLAG_MERGE))
+		return;
+	r->has_merge = true;
+	need_more(r)->merge_key.occurred_at_ms = reader_zigzag(in);
+	read_id(in, r->more->merge_key.id);
+	r->more->merge_key.hash = reader_u64le(in);
+	if (!event_time_is_sane(r->more->merge_key.occurred_at_ms))
+		reader_fail(in);
 }
 
 bool registers_read(struct registers *r, struct reader *in, const struct string_map *strings)
 {
+	const uint8_t both = FLAG_IMAGE | FLAG_LAST;
 	uint8_t flags = reader_u8(in);
 
-	if (flags & ~FLAGS_ALL || (flags & FLAG_LAST_DELETE && !(flags & FLAG_LAST)) ||
-		(flags & FLAG_EXCLUDED && !(flags & FLAG_IMAGE)))
+	/* Only images feed the sets. */
+	if ((flags & FLAG_LAST_DELETE && !(flags & FLAG_LAST)) ||
+		(flags & FLAG_EXCLUDED && !(flags & FLAG_IMAGE)) ||
+		(flags & FLAG_IMAGE_IS_LAST && (flags & both) != both) ||
+		(flags & FLAG_SETS && (!r->sets || !(flags & FLAG_IMAGE))))
 		reader_fail(in);
-	r->has_image = flags & FLAG_IMAGE;
-	r->has_last = flags & FLAG_LAST;
-	r->has_merge = flags & FLAG_MERGE;
+	if (in->bad)
+		return false;
 	r->last_is_delete = flags & FLAG_LAST_DELETE;
-	r->excluded = flags & FLAG_EXCLUDED;
 	r->erased = flags & FLAG_ERASED;
-	if (r->has_image)
-		order_key_read(&r->image_key, in);
-	if (r->has_last)
-		order_key_read(&r->last_key, in);
-	if (r->has_merge) {
-		r->merge_key.occurred_at_ms = reader_zigzag(in);
-		read_id(in, r->merge_key.id);
-		r->merge_key.hash = reader_u64le(in);
-		if (!event_time_is_sane(r->merge_key.occurred_at_ms))
-			reader_fail(in);
-	}
+	read_keys(r, flags, in);
+	if (!(flags & FLAG_SETS))
+		return !in->bad;
 	read_stages(r, in, strings);
 	read_closings(r, in, strings);
 	read_versions(r, in, strings);
-	if (!r->has_image && (r->stage_count || r->closing_count || r->version_count))
-		reader_fail(in); /* only images feed them */
 	return !in->bad;
 }

@@ -125,16 +125,22 @@ static struct roster_slots roster_slots(void)
 		attribute_slot(ENTITY_REP, "memberships") };
 }
 
-static bool slot_is_set(const struct entity *e, uint32_t slot)
+/* What is in a slot, 0 without a value. plan_link.c has all of these read. */
+static int64_t slot_value(const struct snapshot_view *view, const struct entity *e, uint32_t slot)
 {
-	return e->present[slot >> 6] >> (slot & 63) & 1;
+	int64_t value = 0;
+
+	store_slot(view->store, e, slot, &value);
+	return value;
 }
 
-static bool is_on_roster(const struct entity *e, const struct roster_slots *slot, int64_t day)
+static bool is_on_roster(const struct snapshot_view *view, const struct entity *e,
+	const struct roster_slots *slot, int64_t day)
 {
-	return entity_is_live(e) && e->has_image && slot_is_set(e, slot->from) &&
-	       e->slots[slot->from] <= day &&
-	       (!slot_is_set(e, slot->to) || e->slots[slot->to] >= day);
+	int64_t from, to;
+
+	return entity_is_live(e) && e->has_image && store_slot(view->store, e, slot->from, &from) &&
+	       from <= day && (!store_slot(view->store, e, slot->to, &to) || to >= day);
 }
 
 /* One row of the roster; `rename`: its records bear an old name. */
@@ -171,10 +177,8 @@ static void show_in_teams(struct collecting *c, const struct snapshot_rep *rep, 
 	const struct list_cells *list;
 	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
 
-	if (!slot_is_set(e, slot->memberships))
-		return;
-	list = (const struct list_cells *)(uintptr_t)e->slots[slot->memberships];
-	for (uint32_t row = 0; row < list->count; row++) {
+	list = (const struct list_cells *)(uintptr_t)slot_value(c->view, e, slot->memberships);
+	for (uint32_t row = 0; list && row < list->count; row++) {
 		const int64_t *cells = list->cells + (size_t)row * list->columns;
 		uint64_t present = list->present[row];
 
@@ -197,8 +201,8 @@ static void look_at_rep(
 	const struct entity *e = store_entity(c->view->store, rep->entity);
 	int64_t day = calendar_local_day(
 		&c->view->calendars[c->view->tenant_class[e->tenant]], c->clock_ms);
-	uint32_t name = slot_is_set(e, slot->name) ? (uint32_t)e->slots[slot->name] : 0;
-	bool is_on = is_on_roster(e, slot, day), rename = name != rep->name,
+	uint32_t name = (uint32_t)slot_value(c->view, e, slot->name);
+	bool is_on = is_on_roster(c->view, e, slot, day), rename = name != rep->name,
 	     turn = is_on != rep->is_on;
 
 	rep->is_on = is_on;
@@ -231,14 +235,12 @@ static void look_at_roster(struct collecting *c)
 struct slice snapshot_rep_label(const struct snapshot_view *view, uint32_t tenant, uint32_t id)
 {
 	uint32_t rep = store_find(view->store, tenant, ENTITY_REP, intern_text(view->strings, id)),
-		 slot = roster_slots().name;
-	const struct entity *e;
+		 name;
 
 	if (rep == ENTITY_NONE)
 		return (struct slice){ 0 };
-	e = store_entity(view->store, rep);
-	return slot_is_set(e, slot) ? intern_text(view->strings, (uint32_t)e->slots[slot])
-				    : (struct slice){ 0 };
+	name = (uint32_t)slot_value(view, store_entity(view->store, rep), roster_slots().name);
+	return name ? intern_text(view->strings, name) : (struct slice){ 0 };
 }
 
 /* ---- stages --------------------------------------------------------------------------------------------- */
@@ -285,27 +287,27 @@ struct stage_slots {
 static void learn_from(struct snapshots *s, const struct snapshot_view *view,
 	const struct entity *e, const struct stage_slots *slot)
 {
-	uint32_t name, stage;
+	int64_t name, entered_ms = INT64_MIN, pipeline;
 	struct slice text;
-	int64_t entered_ms;
+	uint32_t stage;
 
-	if (e->type != ENTITY_OPPORTUNITY || !slot_is_set(e, slot->name) ||
-		!slot_is_set(e, slot->stage))
+	if (e->type != ENTITY_OPPORTUNITY || !store_slot(view->store, e, slot->name, &name))
 		return;
-	name = (uint32_t)e->slots[slot->name];
-	stage = (uint32_t)e->slots[slot->stage];
-	entered_ms = slot_is_set(e, slot->entered_at) ? e->slots[slot->entered_at] : INT64_MIN;
-	learn_stage(s, e->tenant, stage, name, entered_ms);
-	if (!slot_is_set(e, slot->pipeline))
+	stage = (uint32_t)slot_value(view, e, slot->stage);
+	if (!stage)
+		return;
+	store_slot(view->store, e, slot->entered_at, &entered_ms);
+	learn_stage(s, e->tenant, stage, (uint32_t)name, entered_ms);
+	if (!store_slot(view->store, e, slot->pipeline, &pipeline))
 		return;
 	buffer_reset(&s->key_text);
-	text = intern_text(view->strings, (uint32_t)e->slots[slot->pipeline]);
+	text = intern_text(view->strings, (uint32_t)pipeline);
 	buffer_put(&s->key_text, text.at, text.len);
 	buffer_put_u8(&s->key_text, '/');
 	text = intern_text(view->strings, stage);
 	buffer_put(&s->key_text, text.at, text.len);
-	learn_stage(s, e->tenant, intern_find(view->strings, buffer_slice(&s->key_text)), name,
-		entered_ms);
+	learn_stage(s, e->tenant, intern_find(view->strings, buffer_slice(&s->key_text)),
+		(uint32_t)name, entered_ms);
 }
 
 /* Some opportunities a look, round and round: names of stages change once in a while. */

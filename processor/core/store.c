@@ -29,7 +29,10 @@ static bool node_equal(const void *ctx, const void *wanted, uint32_t value)
 	return e->tenant == key->tenant && e->id == key->id && e->type == key->type;
 }
 
-/* The hint beside the id's text is the first entity that bore it, plus one: other types and tenants may share the text. */
+/*
+ * The hint beside the id's text is the first entity that bore it, plus one: nearly every entity is found there. The index has only those
+ * whose text is another's too, of another type or tenant.
+ */
 static bool find_key(const struct store *s, const struct node_key *key, uint32_t *ret_index)
 {
 	uint32_t hint = intern_hint(s->strings, key->id);
@@ -53,21 +56,17 @@ static struct store_node *new_node(struct store *s)
 	return store_node(s, s->count++);
 }
 
-/* Found from the links, which never move: the slots change places with those of the old side. */
-static struct registers *own_registers(const struct store *s, const struct store_node *node)
-{
-	int64_t *slots =
-		(int64_t *)(void *)node->links - (s->plan->slot_count[node->entity.type] + 1u);
-
-	return (struct registers *)(void *)slots - 1;
-}
-
 struct registers *store_begin_registers(struct store *s, uint32_t index)
 {
 	struct store_node *node = store_node(s, index);
+	const struct store_layout *layout = &s->layout[node->entity.type];
+	struct registers_sets *sets = NULL;
 
-	registers_init(own_registers(s, node));
-	return node->entity.registers = own_registers(s, node);
+	if (layout->slots_at > layout->sets_at)
+		sets = (struct registers_sets *)(void *)(node->block + layout->sets_at);
+	node->entity.registers = (struct registers *)(void *)node->block;
+	registers_init(node->entity.registers, sets);
+	return node->entity.registers;
 }
 
 void store_end_registers(struct store *s, uint32_t index)
@@ -81,22 +80,19 @@ void store_end_registers(struct store *s, uint32_t index)
 	e->registers = NULL;
 }
 
+/* One block: what an event touches of an entity lies together. */
 static void node_take_arrays(struct store *s, struct store_node *node, uint8_t type)
 {
-	uint32_t slots = s->plan->slot_count[type];
+	const struct store_layout *layout = &s->layout[type];
 
-	/* One block: what an event touches of an entity lies together. First the registers (own_registers). */
-	char *block =
-		arena_alloc(&s->memory, sizeof(struct registers) + (slots + 1) * sizeof(int64_t) +
-						s->link_count[type] * sizeof(*node->links) +
-						s->head_count[type] * sizeof(*node->heads));
-	node->entity.slots = (int64_t *)(void *)(block + sizeof(struct registers));
-	node->links = (struct store_link *)(node->entity.slots + slots + 1);
-	node->heads = (uint32_t *)(node->links + s->link_count[type]);
+	node->block = arena_alloc(&s->memory, layout->bytes);
+	node->entity.type = type;
+	node->entity.slots = (int64_t *)(void *)(node->block + layout->slots_at);
 	for (uint32_t i = 0; i < s->link_count[type]; i++)
-		node->links[i] = (struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE, 0 };
+		node_links(s, node)[i] =
+			(struct store_link){ ENTITY_NONE, ENTITY_NONE, ENTITY_NONE, 0 };
 	for (uint32_t i = 0; i < s->head_count[type]; i++)
-		node->heads[i] = ENTITY_NONE;
+		node_heads(s, node)[i] = ENTITY_NONE;
 }
 
 /* The arrays are there, and empty. */
@@ -125,8 +121,9 @@ uint32_t store_find_or_add(struct store *s, uint32_t tenant, enum entity_type ty
 		node_take_arrays(s, new_node(s), key.type);
 	}
 	node_init(s, store_node(s, index), &key);
-	index_insert(&s->index, node_hash(&key), index);
-	if (!intern_hint(s->strings, id))
+	if (intern_hint(s->strings, id))
+		index_insert(&s->index, node_hash(&key), index);
+	else
 		intern_set_hint(s->strings, id, index + 1);
 	store_touch(s, index); /* its old side: unknown, without a slot */
 	return index;
@@ -137,9 +134,10 @@ void store_unindex(struct store *s, uint32_t index)
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct node_key key = { .tenant = e->tenant, .id = e->id, .type = e->type };
 
-	index_remove(&s->index, node_hash(&key), index);
 	if (intern_hint(s->strings, e->id) == index + 1)
 		intern_set_hint(s->strings, e->id, 0);
+	else
+		index_remove(&s->index, node_hash(&key), index);
 }
 
 void store_mark_dirty(struct store *s, uint32_t index)
@@ -264,7 +262,8 @@ static void find_texts(struct store *s)
 {
 	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
 		for (size_t i = 0; i < model_table[type].field_count; i++)
-			if (model_table[type].fields[i].type == VALUE_STRING)
+			if (model_table[type].fields[i].type == VALUE_STRING &&
+				(s->layout[type].prepared >> i & 1))
 				s->texts[type].fields[s->texts[type].count++] = (uint8_t)i;
 }
 
@@ -296,9 +295,11 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	arena_init(&s->memory, 0);
 	arena_init(&s->trail_memory, 0);
 	buffer_init(&s->scratch);
+	buffer_init(&s->image_cold);
 	find_slots(&s->slot);
 	find_words(&s->word, strings);
 	find_relations(s);
+	store_layout_init(s);
 	find_texts(s);
 	find_readers(s);
 	store_derive_init(s);
@@ -309,13 +310,16 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 
 void store_free_lists(struct store *s, const struct entity *e)
 {
-	uint32_t count = attribute_slot_count((enum entity_type)e->type);
+	const struct store_layout *layout = &s->layout[e->type];
+	uint32_t built_in = attribute_slot_count((enum entity_type)e->type);
 
-	for (uint32_t slot = 0; slot < count; slot++)
-		if (slot_present(e, slot) &&
-			attribute_describe((enum entity_type)e->type, slot).type == VALUE_LIST)
-			store_list_free(s, (const void *)(intptr_t)e->slots[slot]);
+	for (uint8_t i = 0; i < layout->count && layout->slot[i] < built_in; i++)
+		if (slot_present(e, layout->slot[i]) &&
+			attribute_describe((enum entity_type)e->type, layout->slot[i]).type ==
+				VALUE_LIST)
+			store_list_free(s, (const void *)(intptr_t)e->slots[i]);
 	store_ext_free(s, e->ext);
+	store_cold_free(s, e->cold);
 }
 
 static void free_scratch(struct store *s)
@@ -328,6 +332,7 @@ static void free_scratch(struct store *s)
 	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
 		free(s->dependents[type].items);
 	buffer_deinit(&s->scratch);
+	buffer_deinit(&s->image_cold);
 }
 
 void store_free(struct store *s)
@@ -426,7 +431,8 @@ static bool has_room(const struct store *s, const struct event *event)
 {
 	size_t new_max = 1 + (size_t)s->link_count[event->type] + event->merged_count;
 
-	if (s->limits.strings_bytes_max && intern_bytes(s->strings) > s->limits.strings_bytes_max)
+	if (s->limits.strings_bytes_max &&
+		intern_bytes(s->strings) + s->cold_bytes > s->limits.strings_bytes_max)
 		return false;
 	return s->limits.entities_max >= store_live_count(s) &&
 	       s->limits.entities_max - store_live_count(s) >= new_max;
@@ -504,19 +510,18 @@ static bool merge_event(struct store *s, uint32_t index, const struct event *eve
 		store_begin_registers(s, index);
 		changed = true;
 	}
+	newer = registers_image_order(e->registers, key) == REGISTERS_NEWER;
+	if (body)
+		changed |= store_feed_sets(s, index, key);
 	if (event->op == EVENT_ERASE)
 		changed |= registers_put_erased(e->registers);
 	else
-		changed |= registers_put_last(e->registers, key, event->op == EVENT_DELETE);
-	if (body) {
-		newer = registers_image_order(e->registers, key) == REGISTERS_NEWER;
-		changed |= store_feed_sets(s, index, key);
-		changed |= registers_put_image(e->registers, key, event->excluded);
-		if (newer)
-			store_take_image(s, index);
-		else
-			store_drop_image(s);
-	}
+		changed |= registers_put_op(
+			e->registers, key, event->op == EVENT_DELETE, body, event->excluded);
+	if (body && newer)
+		store_take_image(s, index);
+	else if (body)
+		store_drop_image(s);
 	s->register_bytes += registers_bytes(e->registers) - before;
 	if (!changed)
 		return false;
@@ -604,5 +609,5 @@ size_t store_bytes(const struct store *s)
 {
 	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) +
 	       arena_used_bytes(&s->memory) + index_bytes(&s->index) + s->list_bytes +
-	       s->ext_bytes + s->register_bytes + s->next_bytes;
+	       s->ext_bytes + s->cold_bytes + s->register_bytes + s->next_bytes;
 }

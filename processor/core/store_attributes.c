@@ -7,101 +7,134 @@
 
 #include "core/store_inside.h"
 
-static uint32_t image_string(const struct entity *image, uint32_t slot)
-{
-	return slot_string(image, slot);
-}
+/* ---- when it closed ------------------------------------------------------------------------------------- */
+
+/* What a time of closing is made from. */
+struct close {
+	uint32_t status;
+	struct {
+		bool present;
+		int64_t ms;
+	} won, lost, closed;
+};
 
 /* When the opportunity closed: won_at for a win, lost_at for a loss, else closed_at (KPIS.md). False while it is open. */
-static bool close_time(const struct store *s, const struct entity *e, int64_t *ret_at_ms)
+static bool close_time(const struct store *s, const struct close *c, int64_t *ret_at_ms)
 {
-	uint32_t status = slot_string(e, s->slot.opp_status);
-	uint32_t order[3] = { s->slot.opp_won_at, s->slot.opp_lost_at, s->slot.opp_closed_at };
-
-	if (status == s->word.open)
+	if (c->status == s->word.open)
 		return false;
-	for (int i = 0; i < 3; i++) {
-		if ((i == 0 && status == s->word.lost) || (i == 1 && status == s->word.won))
-			continue;
-		if (slot_present(e, order[i])) {
-			*ret_at_ms = e->slots[order[i]];
-			return true;
-		}
-	}
-	return false;
+	if (c->won.present && c->status != s->word.lost)
+		*ret_at_ms = c->won.ms;
+	else if (c->lost.present && c->status != s->word.won)
+		*ret_at_ms = c->lost.ms;
+	else if (c->closed.present)
+		*ret_at_ms = c->closed.ms;
+	else
+		return false;
+	return true;
+}
+
+static bool close_time_of(const struct store *s, const struct entity *e, int64_t *ret_at_ms)
+{
+	const struct store_slots *slot = &s->slot;
+	const struct close c = { slot_string(s, e, slot->opp_status),
+		{ slot_present(e, slot->opp_won_at), slot_cell(s, e, slot->opp_won_at) },
+		{ slot_present(e, slot->opp_lost_at), slot_cell(s, e, slot->opp_lost_at) },
+		{ slot_present(e, slot->opp_closed_at), slot_cell(s, e, slot->opp_closed_at) } };
+
+	return close_time(s, &c, ret_at_ms);
+}
+
+/* ---- the prepared image --------------------------------------------------------------------------------- */
+
+static bool image_has(const struct store *s, uint8_t field)
+{
+	return s->image_present >> field & 1;
+}
+
+static uint32_t image_string(const struct store *s, uint8_t field)
+{
+	return (uint32_t)s->image_slots[field];
+}
+
+static bool close_time_of_image(const struct store *s, int64_t *ret_at_ms)
+{
+	const struct store_slots *slot = &s->slot;
+	const struct close c = { image_string(s, slot->opp_status),
+		{ image_has(s, slot->opp_won_at), s->image_slots[slot->opp_won_at] },
+		{ image_has(s, slot->opp_lost_at), s->image_slots[slot->opp_lost_at] },
+		{ image_has(s, slot->opp_closed_at), s->image_slots[slot->opp_closed_at] } };
+
+	return close_time(s, &c, ret_at_ms);
 }
 
 /* ---- feeding the sets ----------------------------------------------------------------------------------- */
 
-static bool feed_stage(struct store *s, struct registers *r, const struct entity *image,
-	const struct order_key *key)
+static bool feed_stage(struct store *s, struct registers *r, const struct order_key *key)
 {
-	struct register_stage stage = { .stage_id = image_string(image, s->slot.opp_stage_id),
-		.least = *key,
-		.greatest = *key };
+	struct register_stage stage = {
+		.stage_id = image_string(s, s->slot.opp_stage_id), .least = *key, .greatest = *key
+	};
 	bool folded = false, changed;
 
-	if (!stage.stage_id || !slot_present(image, s->slot.opp_stage_entered_at))
+	if (!stage.stage_id || !image_has(s, s->slot.opp_stage_entered_at))
 		return false;
-	stage.entered_at_ms = image->slots[s->slot.opp_stage_entered_at];
-	stage.owner_id = image_string(image, s->slot.opp_owner_id);
-	stage.team_id = image_string(image, s->slot.opp_team_id);
-	stage.pipeline_id = image_string(image, s->slot.opp_pipeline_id);
-	stage.has_order = slot_present(image, s->slot.opp_stage_order);
-	stage.stage_order = image->slots[s->slot.opp_stage_order];
+	stage.entered_at_ms = s->image_slots[s->slot.opp_stage_entered_at];
+	stage.owner_id = image_string(s, s->slot.opp_owner_id);
+	stage.team_id = image_string(s, s->slot.opp_team_id);
+	stage.pipeline_id = image_string(s, s->slot.opp_pipeline_id);
+	stage.has_order = image_has(s, s->slot.opp_stage_order);
+	stage.stage_order = s->image_slots[s->slot.opp_stage_order];
 	changed = registers_put_stage(r, &stage, s->strings, &folded);
 	s->counters.stages_folded += folded;
 	return changed;
 }
 
-static bool feed_version(struct store *s, struct registers *r, const struct entity *image,
-	const struct order_key *key)
+static bool feed_version(struct store *s, struct registers *r, const struct order_key *key)
 {
 	struct register_version v = { .key = *key };
 	bool folded = false, changed;
 
-	if (slot_string(image, s->slot.opp_status) != s->word.open)
+	if (image_string(s, s->slot.opp_status) != s->word.open)
 		return false;
-	v.has_amount = slot_present(image, s->slot.opp_amount);
-	v.has_probability = slot_present(image, s->slot.opp_probability);
-	v.amount = image->slots[s->slot.opp_amount];
-	v.probability = image->slots[s->slot.opp_probability];
-	v.currency = image_string(image, s->slot.opp_currency);
-	v.owner_id = image_string(image, s->slot.opp_owner_id);
-	v.team_id = image_string(image, s->slot.opp_team_id);
-	v.stage_id = image_string(image, s->slot.opp_stage_id);
-	v.pipeline_id = image_string(image, s->slot.opp_pipeline_id);
+	v.has_amount = image_has(s, s->slot.opp_amount);
+	v.has_probability = image_has(s, s->slot.opp_probability);
+	v.amount = s->image_slots[s->slot.opp_amount];
+	v.probability = s->image_slots[s->slot.opp_probability];
+	v.currency = image_string(s, s->slot.opp_currency);
+	v.owner_id = image_string(s, s->slot.opp_owner_id);
+	v.team_id = image_string(s, s->slot.opp_team_id);
+	v.stage_id = image_string(s, s->slot.opp_stage_id);
+	v.pipeline_id = image_string(s, s->slot.opp_pipeline_id);
 	changed = registers_put_version(r, &v, &folded);
 	s->counters.versions_folded += folded;
 	return changed;
 }
 
-static bool feed_closing(struct registers *r, const struct entity *image,
-	const struct order_key *key, int64_t at_ms, uint32_t owner_slot, uint32_t team_slot)
+static bool feed_closing(struct store *s, struct registers *r, const struct order_key *key,
+	int64_t at_ms, uint8_t owner_field, uint8_t team_field)
 {
 	struct register_closing closing = { .at_ms = at_ms, .least = *key };
 
-	closing.owner_id = slot_string(image, owner_slot);
-	closing.team_id = slot_string(image, team_slot);
+	closing.owner_id = image_string(s, owner_field);
+	closing.team_id = image_string(s, team_field);
 	return registers_put_closing(r, &closing);
 }
 
 bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *key)
 {
 	struct registers *r = store_node(s, index)->entity.registers;
-	const struct entity image = { .slots = s->image_slots,
-		.present = { s->image_present[0], s->image_present[1] } };
 	bool changed = false;
 	int64_t at_ms;
 
 	if (s->image_type == ENTITY_OPPORTUNITY) {
-		changed |= feed_stage(s, r, &image, key);
-		changed |= feed_version(s, r, &image, key);
-		if (close_time(s, &image, &at_ms))
+		changed |= feed_stage(s, r, key);
+		changed |= feed_version(s, r, key);
+		if (close_time_of_image(s, &at_ms))
 			changed |= feed_closing(
-				r, &image, key, at_ms, s->slot.opp_owner_id, s->slot.opp_team_id);
-	} else if (s->image_type == ENTITY_DEAL && slot_present(&image, s->slot.deal_won_at)) {
-		changed |= feed_closing(r, &image, key, image.slots[s->slot.deal_won_at],
+				s, r, key, at_ms, s->slot.opp_owner_id, s->slot.opp_team_id);
+	} else if (s->image_type == ENTITY_DEAL && image_has(s, s->slot.deal_won_at)) {
+		changed |= feed_closing(s, r, key, s->image_slots[s->slot.deal_won_at],
 			s->slot.deal_owner_id, s->slot.deal_team_id);
 	}
 	return changed;
@@ -142,9 +175,9 @@ static uint32_t exit_to(
 static void visit_end(const struct store *s, const struct entity *e, struct list_cells *list,
 	uint32_t row, int64_t entered_at_ms)
 {
-	uint32_t status = slot_string(e, s->slot.opp_status);
+	uint32_t status = slot_string(s, e, s->slot.opp_status);
 	bool closed = status == s->word.won || status == s->word.lost;
-	int64_t left_at_ms = e->slots[s->slot.opp_close_at];
+	int64_t left_at_ms = slot_cell(s, e, s->slot.opp_close_at);
 
 	if (closed && slot_present(e, s->slot.opp_close_at))
 		cell_set(list, row, VISIT_LEFT_AT, true,
@@ -162,27 +195,28 @@ static struct list_cells *visits_of(struct store *s, const struct entity *e)
 	struct list_cells *list;
 	uint32_t rows = 0;
 
-	for (uint16_t i = 0; i < r->stage_count; i++)
-		rows += i + 1 == r->stage_count || !is_same_stage(&r->stages[i], &r->stages[i + 1]);
+	for (uint16_t i = 0; i < r->sets->stage_count; i++)
+		rows += i + 1 == r->sets->stage_count ||
+			!is_same_stage(&r->sets->stages[i], &r->sets->stages[i + 1]);
 	if (!rows)
 		return NULL;
 	list = store_list_draft(s, rows, VISIT_COLUMNS);
 	rows = 0;
-	for (uint16_t i = 0; i < r->stage_count; i++) {
-		const struct register_stage *stage = &r->stages[i], *next = stage + 1;
+	for (uint16_t i = 0; i < r->sets->stage_count; i++) {
+		const struct register_stage *stage = &r->sets->stages[i], *next = stage + 1;
 
-		if (i + 1 < r->stage_count && is_same_stage(stage, next))
+		if (i + 1 < r->sets->stage_count && is_same_stage(stage, next))
 			continue;
 		cell_set_string(list, rows, VISIT_STAGE_ID, stage->stage_id);
 		cell_set_string(list, rows, VISIT_PIPELINE_ID, stage->pipeline_id);
 		cell_set_string(list, rows, VISIT_OWNER_ID, stage->owner_id);
 		cell_set_string(list, rows, VISIT_TEAM_ID, stage->team_id);
 		cell_set(list, rows, VISIT_ENTERED_AT, true, stage->entered_at_ms);
-		if (i + 1 == r->stage_count) {
+		if (i + 1 == r->sets->stage_count) {
 			visit_end(s, e, list, rows, stage->entered_at_ms);
 		} else {
 			/* The next visit is the last of its run of the same stage: its corrected entry. */
-			while (next + 1 < r->stages + r->stage_count &&
+			while (next + 1 < r->sets->stages + r->sets->stage_count &&
 				is_same_stage(next, next + 1))
 				next++;
 			cell_set(list, rows, VISIT_LEFT_AT, true,
@@ -207,17 +241,17 @@ static struct list_cells *versions_of(struct store *s, const struct registers *r
 	int64_t from_ms = INT64_MIN;
 	uint32_t rows = 0;
 
-	for (uint16_t i = 0; i < r->version_count; i++) {
-		rows += !i || r->versions[i].key.occurred_at_ms > from_ms;
-		if (!i || r->versions[i].key.occurred_at_ms > from_ms)
-			from_ms = r->versions[i].key.occurred_at_ms;
+	for (uint16_t i = 0; i < r->sets->version_count; i++) {
+		rows += !i || r->sets->versions[i].key.occurred_at_ms > from_ms;
+		if (!i || r->sets->versions[i].key.occurred_at_ms > from_ms)
+			from_ms = r->sets->versions[i].key.occurred_at_ms;
 	}
 	if (!rows)
 		return NULL;
 	list = store_list_draft(s, rows, VERSION_COLUMNS);
 	rows = 0;
-	for (uint16_t i = 0; i < r->version_count; i++) {
-		const struct register_version *v = &r->versions[i];
+	for (uint16_t i = 0; i < r->sets->version_count; i++) {
+		const struct register_version *v = &r->sets->versions[i];
 		uint32_t row;
 
 		rows += !i || v->key.occurred_at_ms > from_ms;
@@ -257,13 +291,13 @@ static void attributes_of_opportunity(struct store *s, uint32_t index)
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct register_closing *closing = NULL;
 	int64_t at_ms = 0;
-	bool closed = close_time(s, e, &at_ms);
+	bool closed = close_time_of(s, e, &at_ms);
 	uint32_t owner = 0;
 
 	if (closed) {
 		closing = registers_closing_at(e->registers, at_ms);
 		owner = closing && closing->owner_id ? closing->owner_id
-						     : slot_string(e, s->slot.opp_owner_id);
+						     : slot_string(s, e, s->slot.opp_owner_id);
 	}
 	store_set(s, index, s->slot.opp_close_at, closed, at_ms);
 	set_string(s, index, s->slot.opp_close_owner_id, owner);
@@ -278,15 +312,15 @@ static void attributes_of_deal(struct store *s, uint32_t index)
 {
 	const struct entity *e = &store_node(s, index)->entity;
 	const struct register_closing *closing = NULL;
-	uint32_t owner = slot_string(e, s->slot.deal_owner_at_win_id),
-		 team = slot_string(e, s->slot.deal_team_at_win_id);
+	uint32_t owner = slot_string(s, e, s->slot.deal_owner_at_win_id),
+		 team = slot_string(s, e, s->slot.deal_team_at_win_id);
 
 	if (slot_present(e, s->slot.deal_won_at))
-		closing = registers_closing_at(e->registers, e->slots[s->slot.deal_won_at]);
+		closing = registers_closing_at(e->registers, slot_cell(s, e, s->slot.deal_won_at));
 	if (!owner && closing)
 		owner = closing->owner_id;
 	if (!owner)
-		owner = slot_string(e, s->slot.deal_owner_id);
+		owner = slot_string(s, e, s->slot.deal_owner_id);
 	if (!team && closing)
 		team = closing->team_id;
 	set_string(s, index, s->slot.deal_win_owner_id, owner);

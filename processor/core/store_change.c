@@ -24,7 +24,7 @@ int store_compare_ids(const struct store *s, uint32_t a, uint32_t b)
 void store_touch(struct store *s, uint32_t index)
 {
 	struct store_node *node = store_node(s, index);
-	size_t bytes = s->plan->slot_count[node->entity.type] * sizeof(int64_t);
+	size_t bytes = s->layout[node->entity.type].count * sizeof(int64_t);
 	struct store_touch *touch;
 
 	if (!s->open || node->serial == s->serial)
@@ -35,6 +35,8 @@ void store_touch(struct store *s, uint32_t index)
 	touch = &s->touched[s->touched_count++];
 	touch->node = index;
 	touch->other = node->entity;
+	if (!bytes)
+		return;
 	touch->other.slots = arena_alloc_raw(&s->trail_memory, bytes);
 	memcpy(touch->other.slots, node->entity.slots, bytes);
 }
@@ -52,13 +54,16 @@ void store_set(struct store *s, uint32_t index, uint32_t slot, bool present, int
 {
 	struct entity *e = &store_node(s, index)->entity;
 	uint64_t bit = UINT64_C(1) << (slot & 63);
+	uint8_t place = s->layout[e->type].place[slot];
 
 	if (!present)
 		value = 0;
-	if (slot_present(e, slot) == present && e->slots[slot] == value)
+	if (place == STORE_NO_PLACE) /* nobody reads it */
+		return;
+	if (slot_present(e, slot) == present && e->slots[place] == value)
 		return;
 	store_touch(s, index);
-	e->slots[slot] = value;
+	e->slots[place] = value;
 	if (present)
 		e->present[slot >> 6] |= bit;
 	else
@@ -76,14 +81,14 @@ void store_set_known(struct store *s, uint32_t index)
 	node->entity.known = known;
 }
 
-uint64_t store_new_mark(struct store *s)
+uint32_t store_new_mark(struct store *s)
 {
 	return ++s->mark;
 }
 
 void store_merge_tree(struct store *s, uint32_t root, struct u32_list *out)
 {
-	uint64_t mark = store_new_mark(s);
+	uint32_t mark = store_new_mark(s);
 	uint32_t done = out->count;
 
 	if (store_node(s, root)->entity.merged_into != ENTITY_NONE)
@@ -122,16 +127,16 @@ static void add_linked(struct store *s, uint32_t target, enum relation relation)
 	s->found.count = 0;
 	store_merge_tree(s, target, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
-		uint32_t child = store_node(s, s->found.items[i])->heads[head];
+		uint32_t child = node_heads(s, store_node(s, s->found.items[i]))[head];
 
-		for (; child != ENTITY_NONE; child = store_node(s, child)->links[link].next)
+		for (; child != ENTITY_NONE; child = node_links(s, store_node(s, child))[link].next)
 			u32_list_add(&s->frontier, child);
 	}
 }
 
 static void add_if_first(struct store *s, uint32_t parent, uint32_t slot, uint32_t child)
 {
-	if (parent != ENTITY_NONE && slot_ref(&store_node(s, parent)->entity, slot) == child)
+	if (parent != ENTITY_NONE && slot_ref(s, &store_node(s, parent)->entity, slot) == child)
 		u32_list_add(&s->frontier, parent);
 }
 
@@ -143,18 +148,18 @@ static void add_parents_of_first(struct store *s, uint32_t child, const struct p
 	uint32_t head = s->head_place[RELATION_LEAD_OPPORTUNITY];
 
 	if (d->relation < RELATION_STORED_COUNT) {
-		add_if_first(
-			s, slot_ref(e, (uint32_t)relation_table[d->relation].slot), d->slot, child);
+		add_if_first(s, slot_ref(s, e, (uint32_t)relation_table[d->relation].slot), d->slot,
+			child);
 		return;
 	}
 	s->found.count = 0;
 	store_merge_tree(s, child, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
 		const struct store_node *node = store_node(s, s->found.items[i]);
-		uint32_t lead = node->heads[head];
+		uint32_t lead = node_heads(s, node)[head];
 
-		add_if_first(s, slot_ref(&node->entity, s->slot.opp_lead_by_id), d->slot, child);
-		for (; lead != ENTITY_NONE; lead = store_node(s, lead)->links[link].next)
+		add_if_first(s, slot_ref(s, &node->entity, s->slot.opp_lead_by_id), d->slot, child);
+		for (; lead != ENTITY_NONE; lead = node_links(s, store_node(s, lead))[link].next)
 			add_if_first(s, store_root(s, lead), d->slot, child);
 	}
 }
@@ -196,24 +201,26 @@ static void walk_back(struct store *s, uint32_t index, const struct plan_depende
 
 static bool differs(const struct store *s, const struct entity *a, const struct entity *b)
 {
-	size_t bytes = s->plan->slot_count[a->type] * sizeof(*a->slots);
+	size_t bytes = s->layout[a->type].count * sizeof(*a->slots);
 
 	return a->present[0] != b->present[0] || a->present[1] != b->present[1] ||
 	       a->ext != b->ext || a->has_image != b->has_image || a->deleted != b->deleted ||
 	       a->excluded != b->excluded || a->erased != b->erased || a->known != b->known ||
-	       a->merged_into != b->merged_into || memcmp(a->slots, b->slots, bytes) != 0;
+	       a->merged_into != b->merged_into ||
+	       (bytes && memcmp(a->slots, b->slots, bytes) != 0);
 }
 
 /* Bitmap of the slots that differ. */
 static void find_changed_slots(const struct store *s, const struct entity *a,
 	const struct entity *b, uint64_t ret_slots[2])
 {
-	uint32_t count = s->plan->slot_count[a->type];
+	const struct store_layout *layout = &s->layout[a->type];
 
 	ret_slots[0] = a->present[0] ^ b->present[0];
 	ret_slots[1] = a->present[1] ^ b->present[1];
-	for (uint32_t i = 0; i < count; i++)
-		ret_slots[i >> 6] |= (uint64_t)(a->slots[i] != b->slots[i]) << (i & 63);
+	for (uint8_t i = 0; i < layout->count; i++)
+		ret_slots[layout->slot[i] >> 6] |= (uint64_t)(a->slots[i] != b->slots[i])
+						   << (layout->slot[i] & 63);
 }
 
 void store_collect_affected(struct store *s)
@@ -227,6 +234,8 @@ void store_collect_affected(struct store *s)
 		bool ext = e->ext != s->touched[i].other.ext;
 		uint64_t slots[2];
 
+		/* What nobody reads makes a difference to the checkpoint, but to no fact. */
+		s->differs |= e->cold != s->touched[i].other.cold;
 		if (!differs(s, e, &s->touched[i].other))
 			continue;
 		s->differs = true;
@@ -245,8 +254,21 @@ void store_collect_affected(struct store *s)
 
 /* ---- the life of a change ------------------------------------------------------------------------------- */
 
+/* Numbers of changes and walks begin anew before they would come round to those that nodes still bear. */
+static void renumber(struct store *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		struct store_node *node = store_node(s, i);
+
+		node->serial = node->affected = node->mark = 0;
+	}
+	s->serial = s->mark = 0;
+}
+
 void store_change_begin(struct store *s)
 {
+	if (s->serial > INT32_MAX || s->mark > INT32_MAX)
+		renumber(s);
 	s->open = true;
 	s->serial++;
 	s->touched_count = 0;

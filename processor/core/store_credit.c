@@ -128,21 +128,19 @@ static int64_t collect_parts(
 
 struct list_cells *store_credit(struct store *s, const struct entity *deal)
 {
-	const struct list_cells *splits = NULL;
+	const struct list_cells *splits = slot_list(s, deal, s->slot.deal_splits);
 	struct list_cells *list, *exact;
-	uint32_t team = slot_string(deal, s->slot.deal_win_team_id), rows;
+	uint32_t team = slot_string(s, deal, s->slot.deal_win_team_id), rows;
 	int64_t all, *percents;
 
 	if (!slot_present(deal, s->slot.deal_amount))
 		return NULL;
-	if (slot_present(deal, s->slot.deal_splits))
-		splits = (const struct list_cells *)(intptr_t)deal->slots[s->slot.deal_splits];
 	rows = 1;
 	if (splits)
 		rows += splits->count < CREDIT_SPLITS_MAX ? splits->count : CREDIT_SPLITS_MAX;
 	list = store_list_draft(s, rows, CREDIT_COLUMNS);
 	list->count = 0;
-	all = collect_parts(s, splits, slot_string(deal, s->slot.deal_win_owner_id), list);
+	all = collect_parts(s, splits, slot_string(s, deal, s->slot.deal_win_owner_id), list);
 	exact = store_list_draft(s, list->count, CREDIT_COLUMNS);
 	percents = (int64_t *)arena_alloc(&s->trail_memory, list->count * sizeof(*percents));
 	for (uint32_t row = 0; row < list->count; row++) {
@@ -154,10 +152,10 @@ struct list_cells *store_credit(struct store *s, const struct entity *deal)
 		if (team)
 			credit_set(exact, row, CREDIT_TEAM_ID, team);
 	}
-	divide(exact, percents, all, deal->slots[s->slot.deal_amount], CREDIT_AMOUNT);
+	divide(exact, percents, all, slot_cell(s, deal, s->slot.deal_amount), CREDIT_AMOUNT);
 	divide(exact, percents, all, DECIMAL_SCALE, CREDIT_SHARE);
 	if (slot_present(deal, s->slot.deal_refund_amount))
-		divide(exact, percents, all, deal->slots[s->slot.deal_refund_amount],
+		divide(exact, percents, all, slot_cell(s, deal, s->slot.deal_refund_amount),
 			CREDIT_REFUND);
 	return exact;
 }

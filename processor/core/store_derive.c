@@ -181,9 +181,9 @@ static void scan_children(struct scan *scan, uint32_t parent, enum relation rela
 	s->found.count = 0;
 	store_merge_tree(s, parent, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
-		uint32_t child = store_node(s, s->found.items[i])->heads[head];
+		uint32_t child = node_heads(s, store_node(s, s->found.items[i]))[head];
 
-		for (; child != ENTITY_NONE; child = store_node(s, child)->links[link].next)
+		for (; child != ENTITY_NONE; child = node_links(s, store_node(s, child))[link].next)
 			scan_child(scan, child);
 		scan_remembered(scan, s->found.items[i]);
 	}
@@ -195,20 +195,20 @@ static void scan_opportunities(struct scan *scan, uint32_t lead)
 	struct store *s = scan->store;
 	uint32_t link = s->link_place[RELATION_OPPORTUNITY_LEAD], tree_count;
 	uint32_t head = s->head_place[RELATION_OPPORTUNITY_LEAD];
-	uint64_t mark;
+	uint32_t mark;
 
 	s->found.count = 0;
 	store_merge_tree(s, lead, &s->found);
 	tree_count = s->found.count;
 	for (uint32_t i = 0; i < tree_count; i++) {
 		const struct store_node *node = store_node(s, s->found.items[i]);
-		uint32_t opportunity = slot_ref(&node->entity, s->slot.lead_opportunity);
+		uint32_t opportunity = slot_ref(s, &node->entity, s->slot.lead_opportunity);
 
 		if (opportunity != ENTITY_NONE)
 			u32_list_add(&s->found, opportunity);
-		opportunity = node->heads[head];
+		opportunity = node_heads(s, node)[head];
 		for (; opportunity != ENTITY_NONE;
-			opportunity = store_node(s, opportunity)->links[link].next)
+			opportunity = node_links(s, store_node(s, opportunity))[link].next)
 			u32_list_add(&s->found, store_root(s, opportunity));
 	}
 	mark = store_new_mark(s);
@@ -258,7 +258,7 @@ void store_derive_put(struct store *s, uint32_t derived, uint32_t parent, struct
 
 /* ---- from the trail ------------------------------------------------------------------------------------- */
 
-static void want_scan(struct store *s, uint32_t parent, uint64_t mark)
+static void want_scan(struct store *s, uint32_t parent, uint32_t mark)
 {
 	struct store_node *node;
 
@@ -271,8 +271,8 @@ static void want_scan(struct store *s, uint32_t parent, uint64_t mark)
 	u32_list_add(&s->parents, parent);
 }
 
-static bool reads_differ(
-	const struct store_reads *reads, const struct entity *a, const struct entity *b)
+static bool reads_differ(const struct store *s, const struct store_reads *reads,
+	const struct entity *a, const struct entity *b)
 {
 	if (entity_is_live(a) != entity_is_live(b) || (reads->ext && a->ext != b->ext))
 		return true;
@@ -284,7 +284,7 @@ static bool reads_differ(
 		for (; bits; bits &= bits - 1) {
 			uint32_t slot = word * 64 + (uint32_t)__builtin_ctzll(bits);
 
-			if (a->slots[slot] != b->slots[slot])
+			if (slot_cell(s, a, slot) != slot_cell(s, b, slot))
 				return true;
 		}
 	}
@@ -303,7 +303,8 @@ static bool add_up(
 		return true;
 	if (d->kind == DERIVE_SUM && (d->type == VALUE_MONEY || !slot_present(e, d->slot)))
 		return false;
-	sum = (i128)e->slots[d->slot] + sign * (i128)(d->kind == DERIVE_COUNT ? 1 : c->value.i);
+	sum = (i128)slot_cell(s, e, d->slot) +
+	      sign * (i128)(d->kind == DERIVE_COUNT ? 1 : c->value.i);
 	if (sum > INT64_MAX || sum < INT64_MIN)
 		return false;
 	store_set(s, parent, d->slot, true, (int64_t)sum);
@@ -322,8 +323,8 @@ static bool take_back(const struct store *s, uint32_t derived, uint32_t parent,
 	if (d->type == VALUE_MONEY)
 		return false;
 	if (d->kind == DERIVE_FIRST)
-		return slot_ref(e, d->slot) != child;
-	return slot_present(e, d->slot) && e->slots[d->slot] != old->value.i;
+		return slot_ref(s, e, d->slot) != child;
+	return slot_present(e, d->slot) && slot_cell(s, e, d->slot) != old->value.i;
 }
 
 /* The child offers its new value: false if a scan must tell. */
@@ -332,7 +333,7 @@ static bool offer(struct store *s, uint32_t derived, uint32_t parent,
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	const struct entity *e = &store_node(s, parent)->entity;
-	struct value best = { .type = now->value.type, .i = e->slots[d->slot] };
+	struct value best = { .type = now->value.type, .i = slot_cell(s, e, d->slot) };
 	struct contribution first;
 	uint32_t other;
 	int order;
@@ -347,7 +348,7 @@ static bool offer(struct store *s, uint32_t derived, uint32_t parent,
 			store_set(s, parent, d->slot, true, now->value.i);
 		return true;
 	}
-	other = slot_ref(e, d->slot);
+	other = slot_ref(s, e, d->slot);
 	if (other != ENTITY_NONE && store_old(s, other))
 		return false; /* the first one is itself changing: who is second is unknown */
 	if (other != ENTITY_NONE) {
@@ -387,12 +388,12 @@ static bool contributions_equal(
 }
 
 static void derive_child(
-	struct store *s, uint32_t derived, const struct store_touch *touch, uint64_t mark)
+	struct store *s, uint32_t derived, const struct store_touch *touch, uint32_t mark)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
 	uint32_t child = touch->node, slot = (uint32_t)relation_table[d->relation].slot;
 	const struct entity *old = &touch->other, *now = &store_node(s, child)->entity;
-	uint32_t from = slot_ref(old, slot), to = slot_ref(now, slot);
+	uint32_t from = slot_ref(s, old, slot), to = slot_ref(s, now, slot);
 	struct contribution a = { .counts = false }, b = { .counts = false };
 
 	if (from != ENTITY_NONE)
@@ -415,7 +416,7 @@ static void derive_child(
 		want_scan(s, to, mark);
 }
 
-static void want_scan_root(struct store *s, uint32_t parent, uint64_t mark)
+static void want_scan_root(struct store *s, uint32_t parent, uint32_t mark)
 {
 	if (parent == ENTITY_NONE)
 		return;
@@ -424,7 +425,7 @@ static void want_scan_root(struct store *s, uint32_t parent, uint64_t mark)
 }
 
 /* The union of links has no one slot to compare: every lead that a touched end may concern is read again. */
-static void derive_union_of(struct store *s, const struct store_touch *touch, uint64_t mark)
+static void derive_union_of(struct store *s, const struct store_touch *touch, uint32_t mark)
 {
 	const struct entity *now = &store_node(s, touch->node)->entity;
 	uint32_t link = s->link_place[RELATION_LEAD_OPPORTUNITY];
@@ -437,17 +438,17 @@ static void derive_union_of(struct store *s, const struct store_touch *touch, ui
 	}
 	if (now->type != ENTITY_OPPORTUNITY)
 		return;
-	want_scan_root(s, slot_ref(&touch->other, s->slot.opp_lead_by_id), mark);
-	want_scan_root(s, slot_ref(now, s->slot.opp_lead_by_id), mark);
+	want_scan_root(s, slot_ref(s, &touch->other, s->slot.opp_lead_by_id), mark);
+	want_scan_root(s, slot_ref(s, now, s->slot.opp_lead_by_id), mark);
 	/* Its members' links; members that came or went by a merge are touched themselves. */
 	s->stack.count = 0;
 	u32_list_add(&s->stack, touch->node);
 	for (uint32_t i = 0; i < s->stack.count; i++) {
 		const struct store_node *node = store_node(s, s->stack.items[i]);
-		uint32_t lead = node->heads[head], loser = node->merge_head;
+		uint32_t lead = node_heads(s, node)[head], loser = node->merge_head;
 
-		want_scan_root(s, slot_ref(&node->entity, s->slot.opp_lead_by_id), mark);
-		for (; lead != ENTITY_NONE; lead = store_node(s, lead)->links[link].next)
+		want_scan_root(s, slot_ref(s, &node->entity, s->slot.opp_lead_by_id), mark);
+		for (; lead != ENTITY_NONE; lead = node_links(s, store_node(s, lead))[link].next)
 			want_scan_root(s, lead, mark);
 		for (; loser != ENTITY_NONE; loser = store_node(s, loser)->merge_next)
 			if (loser != touch->node && s->stack.count < s->count)
@@ -457,7 +458,7 @@ static void derive_union_of(struct store *s, const struct store_touch *touch, ui
 
 /* What a merged parent remembers goes with it, though no child of it is touched (S26). */
 static void derive_remembered(
-	struct store *s, uint32_t derived, const struct store_touch *touch, uint64_t mark)
+	struct store *s, uint32_t derived, const struct store_touch *touch, uint32_t mark)
 {
 	uint32_t now = store_node(s, touch->node)->entity.merged_into;
 	int64_t value;
@@ -475,7 +476,7 @@ static void derive_one(struct store *s, uint32_t derived)
 	const struct plan_derived *d = &s->plan->derived[derived];
 	bool is_next = d->kind == DERIVE_NEXT;
 	bool is_union = !is_next && d->relation >= RELATION_STORED_COUNT;
-	uint64_t mark = store_new_mark(s);
+	uint32_t mark = store_new_mark(s);
 
 	s->parents.count = 0;
 	for (uint32_t i = 0; i < s->touched_count; i++) {
@@ -485,7 +486,7 @@ static void derive_one(struct store *s, uint32_t derived)
 		if (is_union)
 			derive_union_of(s, &touch, mark);
 		else if (store_node(s, touch.node)->entity.type == d->child &&
-			 reads_differ(&s->reads[derived], &touch.other,
+			 reads_differ(s, &s->reads[derived], &touch.other,
 				 &store_node(s, touch.node)->entity))
 			is_next ? store_next_change(s, derived, &touch)
 				: derive_child(s, derived, &touch, mark);

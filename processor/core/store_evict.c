@@ -118,7 +118,7 @@ static void remember_all(struct store *s, uint32_t index)
 
 		if (d->child != node->entity.type)
 			continue;
-		parent = node->links[s->link_place[d->relation]].target;
+		parent = node_links(s, node)[s->link_place[d->relation]].target;
 		if (parent != ENTITY_NONE && store_derive_gives(s, i, index, &value))
 			remember(s, parent, i, value.i);
 	}
@@ -130,35 +130,39 @@ static void remember_all(struct store *s, uint32_t index)
 static bool parents_stay(const struct store *s, const struct store_node *node)
 {
 	for (uint32_t i = 0; i < s->link_count[node->entity.type]; i++) {
-		uint32_t target = node->links[i].target, shared = 0;
+		uint32_t target = node_links(s, node)[i].target, shared = 0;
 
 		if (target == ENTITY_NONE || store_node(s, target)->entity.registers)
 			continue;
 		for (uint32_t k = 0; k < s->link_count[node->entity.type]; k++)
-			shared += node->links[k].target == target;
+			shared += node_links(s, node)[k].target == target;
 		if (store_node(s, target)->link_count <= shared)
 			return false;
 	}
 	return true;
 }
 
-static bool times_are_below(const struct entity *e, int64_t before_ms)
+/* Whether its image says that it is over, and nothing of a time that is not below. */
+static bool image_has_passed(const struct store *s, const struct entity *e, int64_t before_ms)
 {
 	const struct model_entity *model = &model_table[e->type];
+	const struct store_layout *layout = &s->layout[e->type];
+	uint32_t slot = s->passing[e->type].slot, symbol = s->passing[e->type].symbol;
+	bool over = symbol ? slot_string(s, e, slot) == symbol : slot_present(e, slot);
+	struct cold_reader r;
 
-	for (uint32_t i = 0; i < model->field_count; i++)
-		if (model->fields[i].type == VALUE_TIME && slot_present(e, i) &&
-			e->slots[i] >= before_ms)
+	for (uint8_t i = 0; i < layout->field_count; i++)
+		if (model->fields[layout->slot[i]].type == VALUE_TIME &&
+			slot_present(e, layout->slot[i]) && e->slots[i] >= before_ms)
 			return false;
-	return true;
-}
-
-static bool is_over(const struct store *s, const struct entity *e)
-{
-	const struct passing *passing = &s->passing[e->type];
-
-	return passing->symbol ? slot_string(e, passing->slot) == passing->symbol
-			       : slot_present(e, passing->slot);
+	r = store_cold_reader((enum entity_type)e->type, store_cold_slice(e->cold), NULL);
+	while (store_cold_next(&r) && r.field < MODEL_FIELDS_MAX) {
+		if (model->fields[r.field].type == VALUE_TIME && r.value.i >= before_ms)
+			return false;
+		over |= (uint32_t)r.field == slot &&
+			(!symbol || slice_is(r.value.text, model->passing_symbol));
+	}
+	return over;
 }
 
 bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
@@ -171,19 +175,18 @@ bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
 		return false;
 	if (!entity_is_live(e) || e->erased || node->link_count || node->merge_head != ENTITY_NONE)
 		return false;
-	return is_over(s, e) && r->last_key.occurred_at_ms < before_ms &&
-	       r->image_key.occurred_at_ms < before_ms && times_are_below(e, before_ms) &&
-	       parents_stay(s, node);
+	return r->last_key.occurred_at_ms < before_ms &&
+	       registers_image_key(r)->occurred_at_ms < before_ms &&
+	       image_has_passed(s, e, before_ms) && parents_stay(s, node);
 }
 
 static void empty_node(struct store *s, uint32_t index)
 {
 	struct entity *e = &store_node(s, index)->entity;
-	uint32_t slots = s->plan->slot_count[e->type];
 
 	store_free_lists(s, e);
 	store_end_registers(s, index);
-	memset(e->slots, 0, slots * sizeof(*e->slots));
+	memset(e->slots, 0, s->layout[e->type].count * sizeof(*e->slots));
 	*e = (struct entity){ .tenant = e->tenant,
 		.id = e->id,
 		.type = e->type,

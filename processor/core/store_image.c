@@ -1,4 +1,7 @@
-/* From an event's fields to slots: strings interned, blank is null, lists as immutable blocks. */
+/*
+ * From an event's fields to slots, and back: strings interned, blank is null, lists as immutable blocks. What is not prepared as a slot goes
+ * to the bytes beside (store_cold.c).
+ */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,11 +70,11 @@ bool list_cells_equal(const struct list_cells *a, const struct list_cells *b)
 void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_cells *list)
 {
 	const struct entity *e = &store_node(s, index)->entity;
-	struct list_cells *before =
-		slot_present(e, slot) ? (struct list_cells *)(intptr_t)e->slots[slot] : NULL;
+	const struct list_cells *before = slot_list(s, e, slot);
 
 	if (before == list)
 		return;
+	assert(store_keeps(s, (enum entity_type)e->type, slot));
 	if (list_cells_equal(before, list)) {
 		store_list_free(s, list);
 		return;
@@ -87,11 +90,9 @@ void store_set_list(struct store *s, uint32_t index, uint32_t slot, struct list_
 void store_set_list_draft(
 	struct store *s, uint32_t index, uint32_t slot, const struct list_cells *draft)
 {
-	const struct entity *e = &store_node(s, index)->entity;
 	struct list_cells *list = NULL;
 
-	if (draft && slot_present(e, slot) &&
-		list_cells_equal((const struct list_cells *)(intptr_t)e->slots[slot], draft))
+	if (draft && list_cells_equal(slot_list(s, &store_node(s, index)->entity, slot), draft))
 		return;
 	if (draft) {
 		list = store_list_new(s, draft->count, draft->columns);
@@ -123,12 +124,6 @@ void store_recall_texts(struct store *s, const struct event *event)
 
 /* ---- preparing ------------------------------------------------------------------------------------------ */
 
-/* «Unknown or blank is null» (EVENTS.md): a text of nothing but space says nothing, and is no key of a giant customer (S5). */
-static inline bool is_blank(struct slice text)
-{
-	return !text.len || ((unsigned char)text.at[0] <= ' ' && !slice_trim(text).len);
-}
-
 /* A value as a slot. False: the strings' limit. ret_present: blank texts are null. */
 static bool cell_of(struct store *s, enum value_type type, const struct event_value *value,
 	int64_t *ret_cell, bool *ret_present)
@@ -143,7 +138,7 @@ static bool cell_of(struct store *s, enum value_type type, const struct event_va
 		*ret_cell = value->i;
 		return true;
 	}
-	*ret_present = !is_blank(value->text);
+	*ret_present = !store_text_is_blank(value->text);
 	if (!*ret_present)
 		return true;
 	id = intern_add(s->strings, value->text);
@@ -178,7 +173,7 @@ static bool prepare_text(struct store *s, struct slice text, uint32_t slot, bool
 {
 	uint32_t id = s->text_ids[slot];
 
-	*ret_present = !is_blank(text);
+	*ret_present = !store_text_is_blank(text);
 	if (!*ret_present)
 		return true;
 	if (!id)
@@ -210,13 +205,13 @@ static bool prepare_field(struct store *s, const struct model_field *field,
 	if (field->type == VALUE_TIME && field->required && !s->image_slots[slot])
 		present = false;
 	if (present)
-		s->image_present[slot >> 6] |= UINT64_C(1) << (slot & 63);
+		s->image_present |= UINT64_C(1) << slot;
 	return true;
 }
 
 static bool ext_is_declared(const struct store *s, uint32_t key)
 {
-	for (uint32_t i = 0; i < s->ext_declared.count; i++)
+	for (uint32_t i = 0; key && i < s->ext_declared.count; i++)
 		if (s->ext_declared.items[i] == key)
 			return true;
 	return false;
@@ -285,11 +280,14 @@ static bool prepare_ext(struct store *s, const struct event *event, bool erased)
 
 		if (i + 1 < event->ext_count && slice_equal(entry->key, sorted[i + 1]->key))
 			continue;
-		pair.key = intern_add(s->strings, entry->key);
-		if (!pair.key)
-			return false;
-		if (is_blank(entry->value) || (erased && !ext_is_declared(s, pair.key)))
+		pair.key = intern_find(s->strings, entry->key);
+		if (store_text_is_blank(entry->value))
 			continue;
+		if (!ext_is_declared(s, pair.key)) {
+			if (!erased)
+				store_cold_put_ext(&s->image_cold, entry->key, entry->value);
+			continue;
+		}
 		pair.value = intern_add(s->strings, entry->value);
 		if (!pair.value)
 			return false;
@@ -309,9 +307,9 @@ static bool prepare_customer(struct store *s, const struct event *event)
 	const struct event_value *contact = &event->fields[s->slot.deal_contact_id];
 
 	s->image_customer = 0;
-	if (!account->is_null && !is_blank(account->text)) {
+	if (!account->is_null && !store_text_is_blank(account->text)) {
 		s->image_customer = intern_add(s->strings, account->text);
-	} else if (!contact->is_null && !is_blank(contact->text)) {
+	} else if (!contact->is_null && !store_text_is_blank(contact->text)) {
 		buffer_reset(&s->scratch);
 		buffer_put(&s->scratch, "contact:", 8);
 		buffer_put(&s->scratch, contact->text.at, contact->text.len);
@@ -325,15 +323,21 @@ static bool prepare_customer(struct store *s, const struct event *event)
 bool store_prepare_image(struct store *s, const struct event *event, bool erased)
 {
 	const struct model_entity *model = &model_table[event->type];
+	const struct store_layout *layout = &s->layout[event->type];
 
-	memset(s->image_slots, 0, model->field_count * sizeof(*s->image_slots));
-	s->image_present[0] = s->image_present[1] = 0;
+	s->image_present = 0;
 	s->image_ext = NULL;
 	s->image_type = event->type;
+	buffer_reset(&s->image_cold);
 	for (uint32_t i = 0; i < model->field_count; i++) {
+		s->image_slots[i] = 0;
 		if (event->fields[i].is_null || (erased && model->fields[i].personal))
 			continue;
-		if (!prepare_field(s, &model->fields[i], &event->fields[i], i))
+		if (!(layout->kept[0] >> i & 1))
+			store_cold_put_field(
+				&s->image_cold, &model->fields[i], i, &event->fields[i]);
+		if ((layout->prepared >> i & 1) &&
+			!prepare_field(s, &model->fields[i], &event->fields[i], i))
 			return false;
 	}
 	if (!prepare_ext(s, event, erased))
@@ -346,10 +350,9 @@ void store_drop_image(struct store *s)
 	const struct model_entity *model = &model_table[s->image_type];
 
 	for (uint32_t i = 0; i < model->field_count; i++)
-		if (model->fields[i].type == VALUE_LIST &&
-			(s->image_present[i >> 6] >> (i & 63) & 1))
+		if (model->fields[i].type == VALUE_LIST && (s->image_present >> i & 1))
 			store_list_free(s, (const void *)(intptr_t)s->image_slots[i]);
-	s->image_present[0] = s->image_present[1] = 0;
+	s->image_present = 0;
 	store_ext_free(s, s->image_ext);
 	s->image_ext = NULL;
 }
@@ -381,88 +384,164 @@ static void set_ext(struct store *s, uint32_t index, const struct ext_cells *ext
 	store_bury(s, before);
 }
 
-bool store_set_ext(struct store *s, uint32_t index, const struct event *event)
-{
-	s->image_ext = NULL;
-	if (!prepare_ext(s, event, false))
-		return false;
-	set_ext(s, index, s->image_ext);
-	s->image_ext = NULL;
-	return true;
-}
-
-/* The fields' own bits of a word of the presence map. */
-static uint64_t field_bits(size_t field_count, uint32_t word)
-{
-	size_t count = field_count < 64 * word ? 0 : field_count - 64 * word;
-
-	return count >= 64 ? UINT64_MAX : (UINT64_C(1) << count) - 1;
-}
-
-/* The model's fields are the first slots, and so are taken as one block: after the lists, whose equal ones stay. */
+/* The kept fields are the first places, and so are taken as one: after the lists, whose equal ones stay. */
 static void take_fields(struct store *s, uint32_t index)
 {
-	const struct model_entity *model = &model_table[s->image_type];
+	const struct store_layout *layout = &s->layout[s->image_type];
 	struct entity *e = &store_node(s, index)->entity;
-	size_t bytes = model->field_count * sizeof(*e->slots);
-	bool same = !memcmp(e->slots, s->image_slots, bytes);
+	uint64_t fields = (UINT64_C(1) << model_table[s->image_type].field_count) - 1;
+	uint64_t present = s->image_present & layout->kept[0];
+	bool same = (e->present[0] & fields) == present;
 
-	for (uint32_t word = 0; word < 2; word++)
-		same = same && (e->present[word] & field_bits(model->field_count, word)) ==
-				       s->image_present[word];
+	for (uint8_t i = 0; same && i < layout->field_count; i++)
+		same = e->slots[i] == s->image_slots[layout->slot[i]];
 	if (same)
 		return;
 	store_touch(s, index);
-	memcpy(e->slots, s->image_slots, bytes);
-	for (uint32_t word = 0; word < 2; word++)
-		e->present[word] = (e->present[word] & ~field_bits(model->field_count, word)) |
-				   s->image_present[word];
+	for (uint8_t i = 0; i < layout->field_count; i++)
+		e->slots[i] = s->image_slots[layout->slot[i]];
+	e->present[0] = (e->present[0] & ~fields) | present;
 }
 
 void store_take_image(struct store *s, uint32_t index)
 {
+	const struct store_layout *layout = &s->layout[s->image_type];
 	const struct model_entity *model = &model_table[s->image_type];
 	const struct entity *e = &store_node(s, index)->entity;
 
-	for (uint32_t i = 0; i < model->field_count; i++) {
-		if (model->fields[i].type != VALUE_LIST)
-			continue;
-		bool present = s->image_present[i >> 6] >> (i & 63) & 1;
+	for (uint8_t i = 0; i < layout->field_count; i++) {
+		uint32_t field = layout->slot[i];
 
-		store_set_list(s, index, i,
-			present ? (struct list_cells *)(intptr_t)s->image_slots[i] : NULL);
-		s->image_slots[i] = e->slots[i];
+		if (model->fields[field].type != VALUE_LIST)
+			continue;
+		store_set_list(s, index, field,
+			s->image_present >> field & 1
+				? (struct list_cells *)(intptr_t)s->image_slots[field]
+				: NULL);
+		s->image_slots[field] = e->slots[i];
 	}
 	take_fields(s, index);
 	if (s->image_type == ENTITY_DEAL)
 		store_set(s, index, s->slot.deal_customer_id, s->image_customer != 0,
 			s->image_customer);
 	set_ext(s, index, s->image_ext);
-	s->image_present[0] = s->image_present[1] = 0;
+	store_cold_set(s, index, buffer_slice(&s->image_cold));
+	s->image_present = 0;
 	s->image_ext = NULL;
 }
 
+/* Every field that is kept, or only those that ERASE removes. */
+static void clear_fields(struct store *s, uint32_t index, bool only_personal)
+{
+	enum entity_type type = (enum entity_type)store_node(s, index)->entity.type;
+	const struct model_field *fields = model_table[type].fields;
+
+	for (uint8_t i = 0; i < s->layout[type].field_count; i++) {
+		uint32_t field = s->layout[type].slot[i];
+
+		if (only_personal && !fields[field].personal)
+			continue;
+		if (fields[field].type == VALUE_LIST)
+			store_set_list(s, index, field, NULL);
+		else
+			store_set(s, index, field, false, 0);
+	}
+}
+
+void store_clear_image(struct store *s, uint32_t index)
+{
+	clear_fields(s, index, false);
+	if (store_node(s, index)->entity.type == ENTITY_DEAL)
+		store_set(s, index, s->slot.deal_customer_id, false, 0);
+	set_ext(s, index, NULL);
+	store_cold_set(s, index, (struct slice){ NULL, 0 });
+}
+
+/* All of ext that is kept apart is what definitions read, and that stays. */
 void store_erase(struct store *s, uint32_t index)
 {
-	const struct entity *e = &store_node(s, index)->entity;
-	const struct model_entity *model = &model_table[e->type];
-	struct ext_pair *kept;
-	uint32_t count = 0;
+	clear_fields(s, index, true);
+	store_cold_erase(s, index);
+}
 
-	for (uint32_t i = 0; i < model->field_count; i++) {
-		if (!model->fields[i].personal)
-			continue;
-		if (model->fields[i].type == VALUE_LIST)
-			store_set_list(s, index, i, NULL);
-		else
-			store_set(s, index, i, false, 0);
+/* ---- and back ------------------------------------------------------------------------------------------- */
+
+static struct event_value value_of_cell(
+	const struct store *s, enum value_type type, bool present, int64_t cell)
+{
+	struct event_value value = { .is_null = !present };
+
+	if (present && type == VALUE_STRING)
+		value.text = intern_text(s->strings, (uint32_t)cell);
+	else
+		value.i = cell;
+	return value;
+}
+
+static struct event_list *list_as_event(const struct store *s, const struct model_list *model,
+	const struct list_cells *list, struct arena *arena)
+{
+	struct event_list *out = arena_alloc(arena, sizeof(*out));
+
+	out->count = list->count;
+	out->cells = arena_alloc(arena, list->count * model->field_count * sizeof(*out->cells) + 1);
+	for (uint32_t row = 0; row < list->count; row++)
+		for (uint32_t i = 0; i < list->columns; i++) {
+			size_t at = (size_t)row * list->columns + i;
+
+			out->cells[at] = value_of_cell(s, model->fields[i].type,
+				list->present[row] >> i & 1, list->cells[at]);
+		}
+	return out;
+}
+
+static void show_ext(const struct store *s, const struct entity *e, struct event *ret)
+{
+	for (uint32_t i = 0; e->ext && i < e->ext->count; i++)
+		ret->ext[ret->ext_count++] =
+			(struct event_ext){ intern_text(s->strings, e->ext->pairs[i].key),
+				intern_text(s->strings, e->ext->pairs[i].value) };
+}
+
+static struct cold_reader cold_of(const struct entity *e, struct arena *arena)
+{
+	return store_cold_reader((enum entity_type)e->type, store_cold_slice(e->cold), arena);
+}
+
+bool store_image(const struct store *s, uint32_t index, struct arena *arena, struct event *ret)
+{
+	const struct entity *e = &store_node(s, index)->entity;
+	const struct store_layout *layout = &s->layout[e->type];
+	const struct model_field *fields = model_table[e->type].fields;
+	struct cold_reader r = cold_of(e, NULL);
+	size_t ext_count = e->ext ? e->ext->count : 0;
+
+	assert(!s->open);
+	if (!e->has_image)
+		return false;
+	event_init(ret, (enum entity_type)e->type, arena);
+	ret->op = EVENT_SNAPSHOT;
+	ret->tenant_id = intern_text(s->strings, s->tenants[e->tenant].id);
+	ret->entity_id = intern_text(s->strings, e->id);
+	ret->excluded = e->excluded;
+	for (uint8_t i = 0; i < layout->field_count; i++) {
+		uint32_t field = layout->slot[i];
+		bool present = slot_present(e, field);
+
+		ret->fields[field] = value_of_cell(s, fields[field].type, present, e->slots[i]);
+		if (present && fields[field].type == VALUE_LIST)
+			ret->fields[field] =
+				(struct event_value){ .list = list_as_event(s, fields[field].list,
+							      slot_list(s, e, field), arena) };
 	}
-	if (!e->ext)
-		return;
-	kept = arena_alloc(&s->trail_memory, e->ext->count * sizeof(*kept));
-	for (uint32_t i = 0; i < e->ext->count; i++)
-		if (ext_is_declared(s, e->ext->pairs[i].key))
-			kept[count++] = e->ext->pairs[i];
-	if (count < e->ext->count)
-		set_ext(s, index, ext_new(s, kept, count));
+	while (store_cold_next(&r))
+		ext_count += r.field == MODEL_FIELDS_MAX;
+	ret->ext = arena_alloc(arena, ext_count * sizeof(*ret->ext) + 1);
+	show_ext(s, e, ret);
+	for (r = cold_of(e, arena); store_cold_next(&r);)
+		if (r.field == MODEL_FIELDS_MAX)
+			ret->ext[ret->ext_count++] = (struct event_ext){ r.key, r.value.text };
+		else
+			ret->fields[r.field] = r.value;
+	return true;
 }

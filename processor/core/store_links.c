@@ -20,17 +20,17 @@ static void unlink_child(struct store *s, enum relation relation, struct store_l
 	uint32_t place = s->link_place[relation];
 
 	if (link->prev != ENTITY_NONE)
-		store_node(s, link->prev)->links[place].next = link->next;
+		node_links(s, store_node(s, link->prev))[place].next = link->next;
 	else
-		target->heads[s->head_place[relation]] = link->next;
+		node_heads(s, target)[s->head_place[relation]] = link->next;
 	if (link->next != ENTITY_NONE)
-		store_node(s, link->next)->links[place].prev = link->prev;
+		node_links(s, store_node(s, link->next))[place].prev = link->prev;
 }
 
 void store_link_set(struct store *s, enum relation relation, uint32_t child, uint32_t target)
 {
 	uint32_t place = s->link_place[relation], *head;
-	struct store_link *link = &store_node(s, child)->links[place];
+	struct store_link *link = &node_links(s, store_node(s, child))[place];
 	uint32_t before = link->target;
 
 	if (before == target)
@@ -39,10 +39,10 @@ void store_link_set(struct store *s, enum relation relation, uint32_t child, uin
 		unlink_child(s, relation, link);
 	*link = (struct store_link){ .target = target, .prev = ENTITY_NONE, .next = ENTITY_NONE };
 	if (target != ENTITY_NONE) {
-		head = &store_node(s, target)->heads[s->head_place[relation]];
+		head = &node_heads(s, store_node(s, target))[s->head_place[relation]];
 		link->next = *head;
 		if (*head != ENTITY_NONE)
-			store_node(s, *head)->links[place].prev = child;
+			node_links(s, store_node(s, *head))[place].prev = child;
 		*head = child;
 	}
 	if (is_chosen(relation))
@@ -65,8 +65,8 @@ void store_relink(struct store *s, uint32_t index)
 
 	for (uint8_t i = 0; i < s->named_count[type]; i++) {
 		enum relation r = (enum relation)s->named[type][i];
-		struct store_link *link = &node->links[s->link_place[r]];
-		uint32_t id = slot_string(&node->entity, (uint32_t)s->link_field[r]);
+		struct store_link *link = &node_links(s, node)[s->link_place[r]];
+		uint32_t id = slot_string(s, &node->entity, (uint32_t)s->link_field[r]);
 		uint32_t target = ENTITY_NONE;
 
 		if (id == link->id)
@@ -92,9 +92,9 @@ void store_children_rereference(struct store *s, uint32_t index)
 		if (!store_uses(s, r) || relation_table[r].parent != node->entity.type ||
 			is_chosen(r))
 			continue;
-		child = node->heads[s->head_place[r]];
+		child = node_heads(s, node)[s->head_place[r]];
 		for (; child != ENTITY_NONE;
-			child = store_node(s, child)->links[s->link_place[r]].next)
+			child = node_links(s, store_node(s, child))[s->link_place[r]].next)
 			store_set(s, child, (uint32_t)relation_table[r].slot, true, root);
 	}
 }
@@ -112,8 +112,9 @@ static bool lead_goes_before(const struct store *s, uint32_t a, uint32_t b)
 		return entity_is_live(x);
 	if (x_dated != y_dated)
 		return x_dated;
-	if (x->slots[s->slot.lead_created_at] != y->slots[s->slot.lead_created_at])
-		return x->slots[s->slot.lead_created_at] < y->slots[s->slot.lead_created_at];
+	if (slot_cell(s, x, s->slot.lead_created_at) != slot_cell(s, y, s->slot.lead_created_at))
+		return slot_cell(s, x, s->slot.lead_created_at) <
+		       slot_cell(s, y, s->slot.lead_created_at);
 	return slice_compare(intern_text(s->strings, x->id), intern_text(s->strings, y->id)) < 0;
 }
 
@@ -134,10 +135,10 @@ static uint32_t chosen_of_opportunity(struct store *s, uint32_t index)
 	store_merge_tree(s, index, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
 		const struct store_node *node = store_node(s, s->found.items[i]);
-		uint32_t lead = node->heads[head];
+		uint32_t lead = node_heads(s, node)[head];
 
-		consider_lead(s, slot_ref(&node->entity, s->slot.opp_lead_by_id), &best);
-		for (; lead != ENTITY_NONE; lead = store_node(s, lead)->links[link].next)
+		consider_lead(s, slot_ref(s, &node->entity, s->slot.opp_lead_by_id), &best);
+		for (; lead != ENTITY_NONE; lead = node_links(s, store_node(s, lead))[link].next)
 			consider_lead(s, store_root(s, lead), &best);
 	}
 	return best;
@@ -154,20 +155,20 @@ void store_choose_of_opportunity(struct store *s, uint32_t index)
 static uint32_t chosen_of_deal(const struct store *s, uint32_t index)
 {
 	const struct entity *deal = &store_node(s, index)->entity;
-	uint32_t lead = slot_ref(deal, s->slot.deal_lead_by_id), opportunity;
+	uint32_t lead = slot_ref(s, deal, s->slot.deal_lead_by_id), opportunity;
 
 	if (deal->merged_into != ENTITY_NONE)
 		return ENTITY_NONE;
 	if (lead != ENTITY_NONE)
 		return lead;
-	opportunity = slot_ref(deal, s->slot.deal_opportunity);
+	opportunity = slot_ref(s, deal, s->slot.deal_opportunity);
 	if (opportunity == ENTITY_NONE)
 		return ENTITY_NONE;
-	return slot_ref(&store_node(s, opportunity)->entity, s->slot.opp_lead);
+	return slot_ref(s, &store_node(s, opportunity)->entity, s->slot.opp_lead);
 }
 
 /* Marks an opportunity, and where it is merged into, to be chosen for again. */
-static void want_choice(struct store *s, uint32_t opportunity, uint64_t mark)
+static void want_choice(struct store *s, uint32_t opportunity, uint32_t mark)
 {
 	struct store_node *node;
 
@@ -190,11 +191,11 @@ static void want_choices_of_lead(struct store *s, uint32_t lead)
 	store_merge_tree(s, lead, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
 		const struct store_node *node = store_node(s, s->found.items[i]);
-		uint32_t opportunity = node->heads[head];
+		uint32_t opportunity = node_heads(s, node)[head];
 
-		u32_list_add(&s->parents, slot_ref(&node->entity, s->slot.lead_opportunity));
+		u32_list_add(&s->parents, slot_ref(s, &node->entity, s->slot.lead_opportunity));
 		for (; opportunity != ENTITY_NONE;
-			opportunity = store_node(s, opportunity)->links[link].next)
+			opportunity = node_links(s, store_node(s, opportunity))[link].next)
 			u32_list_add(&s->parents, store_root(s, opportunity));
 	}
 }
@@ -203,18 +204,19 @@ static void want_choices_of_lead(struct store *s, uint32_t lead)
 static void collect_of_lead(
 	struct store *s, const struct entity *now, const struct entity *old, uint32_t index)
 {
-	u32_list_add(&s->parents, slot_ref(old, s->slot.lead_opportunity));
-	u32_list_add(&s->parents, slot_ref(now, s->slot.lead_opportunity));
+	u32_list_add(&s->parents, slot_ref(s, old, s->slot.lead_opportunity));
+	u32_list_add(&s->parents, slot_ref(s, now, s->slot.lead_opportunity));
 	if (entity_is_live(now) != entity_is_live(old) ||
 		slot_present(now, s->slot.lead_created_at) !=
 			slot_present(old, s->slot.lead_created_at) ||
-		now->slots[s->slot.lead_created_at] != old->slots[s->slot.lead_created_at])
+		slot_cell(s, now, s->slot.lead_created_at) !=
+			slot_cell(s, old, s->slot.lead_created_at))
 		want_choices_of_lead(s, index);
 }
 
 static void choose_of_opportunities(struct store *s)
 {
-	uint64_t mark;
+	uint32_t mark;
 
 	s->parents.count = 0;
 	for (uint32_t i = 0; i < s->touched_count; i++) {
@@ -254,9 +256,9 @@ static void choose_of_deals_below(struct store *s, uint32_t opportunity)
 	s->found.count = 0;
 	store_merge_tree(s, opportunity, &s->found);
 	for (uint32_t i = 0; i < s->found.count; i++) {
-		uint32_t deal = store_node(s, s->found.items[i])->heads[head];
+		uint32_t deal = node_heads(s, store_node(s, s->found.items[i]))[head];
 
-		for (; deal != ENTITY_NONE; deal = store_node(s, deal)->links[link].next)
+		for (; deal != ENTITY_NONE; deal = node_links(s, store_node(s, deal))[link].next)
 			store_choose_of_deal(s, deal);
 	}
 }
@@ -278,8 +280,8 @@ void store_choose_leads(struct store *s)
 		if (now->type == ENTITY_DEAL)
 			store_choose_of_deal(s, index);
 		else if (now->type == ENTITY_OPPORTUNITY &&
-			 slot_ref(now, s->slot.opp_lead) !=
-				 slot_ref(&s->touched[i].other, s->slot.opp_lead))
+			 slot_ref(s, now, s->slot.opp_lead) !=
+				 slot_ref(s, &s->touched[i].other, s->slot.opp_lead))
 			choose_of_deals_below(s, index);
 	}
 }

@@ -24,8 +24,8 @@ static struct value load_ext(const struct entity *e, const struct plan_load *loa
 	return (struct value){ .type = (uint8_t)load->type, .i = e->ext->pairs[low].value };
 }
 
-static struct value load_element(const struct entity *e, const struct list_cells *list,
-	uint32_t row, const struct plan_load *load)
+static struct value load_element(const struct store *s, const struct entity *e,
+	const struct list_cells *list, uint32_t row, const struct plan_load *load)
 {
 	uint32_t column = (uint32_t)load->element_field;
 	struct value value = { .type = (uint8_t)load->type };
@@ -37,12 +37,20 @@ static struct value load_element(const struct entity *e, const struct list_cells
 	if (load->currency_slot < 0)
 		return value;
 	if (load->currency_of_owner)
-		value.currency = slot_string(e, (uint32_t)load->currency_slot);
+		value.currency = slot_string(s, e, (uint32_t)load->currency_slot);
 	else if (list->present[row] >> load->currency_slot & 1)
 		value.currency =
 			(uint32_t)list
 				->cells[(size_t)row * list->columns + (size_t)load->currency_slot];
 	return value;
+}
+
+bool store_slot(const struct store *s, const struct entity *e, uint32_t slot, int64_t *ret_value)
+{
+	if (!slot_present(e, slot))
+		return false;
+	*ret_value = slot_cell(s, e, slot);
+	return true;
 }
 
 struct value store_load(const struct store *s, const struct entity *e,
@@ -53,9 +61,9 @@ struct value store_load(const struct store *s, const struct entity *e,
 	if (load->param)
 		return s->plan->params[load->param - 1].values[s->tenants[e->tenant].param_row];
 	if (load->element_field >= 0)
-		return load_element(e, list, row, load);
+		return load_element(s, e, list, row, load);
 	for (uint8_t hop = 0; hop < load->hop_count; hop++) {
-		uint32_t next = slot_ref(e, load->hops[hop]);
+		uint32_t next = slot_ref(s, e, load->hops[hop]);
 
 		if (next == ENTITY_NONE)
 			return null_of(load);
@@ -65,9 +73,9 @@ struct value store_load(const struct store *s, const struct entity *e,
 		return load_ext(e, load);
 	if (!slot_present(e, (uint32_t)load->slot))
 		return null_of(load);
-	value.i = e->slots[load->slot];
+	value.i = e->slots[s->layout[e->type].place[load->slot]];
 	if (load->currency_slot >= 0)
-		value.currency = slot_string(e, (uint32_t)load->currency_slot);
+		value.currency = slot_string(s, e, (uint32_t)load->currency_slot);
 	return value;
 }
 
@@ -89,7 +97,7 @@ static struct value load_overlaid(const struct fact_frame *frame, const struct p
 		return value;
 	currency = (uint32_t)load->currency_slot;
 	if (!bit_of(frame->overlay_set, currency))
-		value.currency = slot_string(frame->entity, currency);
+		value.currency = slot_string(frame->store, frame->entity, currency);
 	else if (bit_of(frame->overlay_present, currency))
 		value.currency = (uint32_t)frame->overlay[currency];
 	return value;

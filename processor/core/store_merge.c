@@ -16,15 +16,15 @@ static const struct registers *registers_of(const struct store *s, uint32_t inde
 /* The older of two edges, by key, then by the id of its source: one event cannot tie with itself. */
 static bool is_older(const struct store *s, uint32_t a, uint32_t b)
 {
-	int order =
-		merge_key_compare(&registers_of(s, a)->merge_key, &registers_of(s, b)->merge_key);
+	int order = merge_key_compare(
+		&registers_of(s, a)->more->merge_key, &registers_of(s, b)->more->merge_key);
 
 	return order ? order < 0 : store_compare_ids(s, a, b) < 0;
 }
 
 uint32_t store_resolve(struct store *s, uint32_t index, bool *ret_cycle)
 {
-	uint64_t mark = store_new_mark(s);
+	uint32_t mark = store_new_mark(s);
 	uint32_t oldest, next;
 
 	while (store_node(s, index)->merge_target != ENTITY_NONE) {
@@ -71,7 +71,7 @@ void store_merge_link(struct store *s, uint32_t loser, uint32_t target)
 /* All that reach the node by raw edges, itself first. */
 static void collect_reaching(struct store *s, uint32_t index, struct u32_list *out)
 {
-	uint64_t mark = store_new_mark(s);
+	uint32_t mark = store_new_mark(s);
 
 	out->count = 0;
 	store_node(s, index)->mark = mark;
@@ -111,6 +111,8 @@ static void set_roots(struct store *s, uint32_t index)
 bool store_merge(struct store *s, uint32_t loser, uint32_t target, const struct merge_key *key)
 {
 	struct registers *r = store_node(s, loser)->entity.registers;
+	uint32_t known;
+	size_t before;
 
 	if (loser == target)
 		return false;
@@ -119,15 +121,18 @@ bool store_merge(struct store *s, uint32_t loser, uint32_t target, const struct 
 		r = store_begin_registers(s, loser);
 		store_set_known(s, loser);
 	}
-	if (r->has_merge && !merge_key_compare(key, &r->merge_key) && r->merge_target != target) {
+	known = registers_merge_target(r);
+	if (r->has_merge && !merge_key_compare(key, &r->more->merge_key) && known != target) {
 		/* Equal keys of different events: the greater id wins, an UNDELETE over all. */
-		if (r->merge_target == ENTITY_NONE)
+		if (known == ENTITY_NONE)
 			return false;
-		if (target != ENTITY_NONE && store_compare_ids(s, target, r->merge_target) < 0)
+		if (target != ENTITY_NONE && store_compare_ids(s, target, known) < 0)
 			return false;
 	}
+	before = registers_bytes(r);
 	if (!registers_put_merge(r, key, target))
 		return false;
+	s->register_bytes += registers_bytes(r) - before;
 	store_mark_dirty(s, loser);
 	if (store_node(s, loser)->merge_target != target) {
 		store_merge_link(s, loser, target);

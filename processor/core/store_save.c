@@ -38,25 +38,29 @@ static void write_list(
 static void write_image(const struct store *s, const struct entity *e, struct buffer *out)
 {
 	const struct model_entity *model = &model_table[e->type];
+	const struct store_layout *layout = &s->layout[e->type];
 
 	buffer_put_varint(out, model->field_count);
 	buffer_put_varint(out, e->present[0] & ((UINT64_C(1) << model->field_count) - 1));
-	for (uint32_t i = 0; i < model->field_count; i++) {
-		if (!slot_present(e, i))
+	for (uint8_t i = 0; i < layout->field_count; i++) {
+		const struct model_field *field = &model->fields[layout->slot[i]];
+
+		if (!slot_present(e, layout->slot[i]))
 			continue;
-		if (model->fields[i].type == VALUE_LIST)
-			write_list((const struct list_cells *)(intptr_t)e->slots[i],
-				model->fields[i].list, out);
+		if (field->type == VALUE_LIST)
+			write_list(
+				(const struct list_cells *)(intptr_t)e->slots[i], field->list, out);
 		else
-			write_cell(model->fields[i].type, e->slots[i], out);
+			write_cell(field->type, e->slots[i], out);
 	}
 	if (e->type == ENTITY_DEAL)
-		buffer_put_varint(out, slot_string(e, s->slot.deal_customer_id));
+		buffer_put_varint(out, slot_string(s, e, s->slot.deal_customer_id));
 	buffer_put_varint(out, e->ext ? e->ext->count : 0);
 	for (uint32_t i = 0; e->ext && i < e->ext->count; i++) {
 		buffer_put_varint(out, e->ext->pairs[i].key);
 		buffer_put_varint(out, e->ext->pairs[i].value);
 	}
+	buffer_put_slice(out, store_cold_slice(e->cold));
 }
 
 void store_write_name(const struct entity *e, uint8_t kind, struct buffer *out)
@@ -75,9 +79,10 @@ static void write_entity(const struct store *s, uint32_t index, struct buffer *o
 	store_write_name(e, RECORD_ENTITY, out);
 	registers_write(r, out);
 	if (r->has_merge)
-		buffer_put_varint(out, r->merge_target == ENTITY_NONE
-					       ? 0
-					       : store_node(s, r->merge_target)->entity.id);
+		buffer_put_varint(
+			out, registers_merge_target(r) == ENTITY_NONE
+				     ? 0
+				     : store_node(s, registers_merge_target(r))->entity.id);
 	if (r->has_image)
 		write_image(s, e, out);
 }
@@ -151,123 +156,165 @@ void store_restore_strings(struct store *s, const uint32_t *map, uint32_t count)
 }
 
 /* What no valid event can have said is refused: everything behind relies on it. */
-static int64_t read_cell(const struct string_map *strings, enum value_type type, struct reader *in)
+static struct event_value read_value(const struct store *s, const struct string_map *strings,
+	enum value_type type, struct reader *in)
 {
-	int64_t cell = type == VALUE_STRING ? string_map_read(strings, in) : reader_zigzag(in);
+	struct event_value value = { .is_null = false };
 
-	if ((type == VALUE_STRING && !cell) || (type == VALUE_TIME && !event_time_is_sane(cell)) ||
-		(type == VALUE_BOOL && cell != 0 && cell != 1) || cell == INT64_MIN)
+	if (type == VALUE_STRING) {
+		value.i = string_map_read(strings, in);
+		value.text = intern_text(s->strings, (uint32_t)value.i);
+		if (!value.i)
+			reader_fail(in);
+		return value;
+	}
+	value.i = reader_zigzag(in);
+	if ((type == VALUE_TIME && !event_time_is_sane(value.i)) ||
+		(type == VALUE_BOOL && value.i != 0 && value.i != 1) || value.i == INT64_MIN)
 		reader_fail(in);
-	return cell;
+	return value;
 }
 
-/* Rows of the columns that there were when they were written; into `list`, or only over them when it is NULL. */
-static void read_rows(const struct string_map *strings, const struct model_list *model,
-	uint64_t rows, uint64_t columns, struct reader *in, struct list_cells *list)
+/* Rows of the columns that there were when they were written; into `cells`, or only over them when it is NULL. */
+static void read_rows(const struct store *s, const struct string_map *strings,
+	const struct model_list *model, uint64_t rows, uint64_t columns, struct reader *in,
+	struct event_value *cells)
 {
 	for (uint64_t row = 0; row < rows && !in->bad; row++) {
 		uint64_t present = reader_varint(in);
 
 		if (present >> columns)
 			reader_fail(in);
-		for (uint32_t column = 0; column < columns && !in->bad; column++) {
-			int64_t cell = 0;
+		for (uint32_t i = 0; i < model->field_count && !in->bad; i++) {
+			struct event_value value = { .is_null = true };
 
-			if (present >> column & 1)
-				cell = read_cell(strings, model->fields[column].type, in);
-			if (list)
-				list->cells[row * list->columns + column] = cell;
+			if (present >> i & 1)
+				value = read_value(s, strings, model->fields[i].type, in);
+			if (cells)
+				cells[row * model->field_count + i] = value;
 		}
-		if (list)
-			list->present[row] = present;
 	}
 }
 
 /* Walked over before it is allocated: a count costs a writer of false bytes at least as many bytes. */
-static struct list_cells *read_list(struct store *s, const struct string_map *strings,
+static struct event_list *read_list(struct store *s, const struct string_map *strings,
 	const struct model_list *model, struct reader *in)
 {
 	uint64_t rows = reader_varint(in), columns = reader_varint(in);
+	struct event_list *list;
 	struct reader ahead;
-	struct list_cells *list;
 
 	if (rows > reader_left(in) || columns > model->field_count)
 		reader_fail(in);
 	ahead = *in;
-	read_rows(strings, model, in->bad ? 0 : rows, columns, &ahead, NULL);
+	read_rows(s, strings, model, in->bad ? 0 : rows, columns, &ahead, NULL);
 	if (ahead.bad)
 		reader_fail(in);
 	if (in->bad)
 		return NULL;
-	list = store_list_new(s, (uint32_t)rows, (uint32_t)model->field_count);
-	read_rows(strings, model, rows, columns, in, list);
+	list = arena_alloc(&s->trail_memory, sizeof(*list));
+	list->count = (size_t)rows;
+	list->cells = arena_alloc(
+		&s->trail_memory, (size_t)rows * model->field_count * sizeof(*list->cells));
+	read_rows(s, strings, model, rows, columns, in, list->cells);
 	return list;
 }
 
+/* What was kept as slots when it was written. Its texts need not be searched for again. */
+static void read_fields(
+	struct store *s, const struct string_map *strings, struct event *event, struct reader *in)
+{
+	const struct model_entity *model = &model_table[event->type];
+	uint64_t count = reader_varint(in), present = reader_varint(in);
+
+	memset(s->text_ids, 0, sizeof(s->text_ids));
+	if (count > model->field_count || (count < 64 && present >> count))
+		reader_fail(in);
+	for (uint32_t i = 0; i < model->field_count && !in->bad; i++) {
+		const struct model_field *field = &model->fields[i];
+
+		if (!(present >> i & 1))
+			continue;
+		if (field->type == VALUE_LIST)
+			event->fields[i] = (struct event_value){ .list = read_list(s, strings,
+									 field->list, in) };
+		else
+			event->fields[i] = read_value(s, strings, field->type, in);
+		if (field->type == VALUE_STRING)
+			s->text_ids[i] = (uint32_t)event->fields[i].i;
+	}
+}
+
+/* Those that definitions read when it was written, and room for as many more as the bytes behind can hold. */
 static void read_ext(
-	struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
+	struct store *s, const struct string_map *strings, struct event *event, struct reader *in)
 {
 	uint64_t count = reader_varint(in);
-	struct event_ext *pairs;
-	struct event event = { .ext = NULL };
 
 	if (count > reader_left(in))
 		reader_fail(in);
 	if (in->bad)
 		return;
-	pairs = arena_alloc(&s->trail_memory, (size_t)count * sizeof(*pairs));
-	for (uint64_t i = 0; i < count; i++) {
-		pairs[i].key = intern_text(s->strings, string_map_read(strings, in));
-		pairs[i].value = intern_text(s->strings, string_map_read(strings, in));
-		if (!pairs[i].key.len || !pairs[i].value.len)
+	event->ext = arena_alloc(&s->trail_memory, (size_t)count * sizeof(*event->ext));
+	for (uint64_t i = 0; i < count && !in->bad; i++) {
+		event->ext[i].key = intern_text(s->strings, string_map_read(strings, in));
+		event->ext[i].value = intern_text(s->strings, string_map_read(strings, in));
+		if (!event->ext[i].key.len || !event->ext[i].value.len)
 			reader_fail(in);
 	}
-	event.ext = pairs;
-	event.ext_count = in->bad ? 0 : (size_t)count;
-	if (!store_set_ext(s, index, &event))
-		reader_fail(in);
-	arena_reset(&s->trail_memory);
+	event->ext_count = (size_t)count;
 }
 
+/* The bytes beside: other definitions may read what those of then did not. */
+static void read_cold(struct store *s, struct event *event, struct reader *in)
+{
+	struct slice bytes = reader_slice(in);
+	struct cold_reader r = store_cold_reader(event->type, bytes, NULL);
+	size_t count = event->ext_count;
+	struct event_ext *ext;
+
+	while (store_cold_next(&r))
+		count += r.field == MODEL_FIELDS_MAX;
+	if (r.in.bad)
+		reader_fail(in);
+	if (in->bad)
+		return;
+	ext = arena_alloc(&s->trail_memory, count * sizeof(*ext));
+	if (event->ext_count)
+		memcpy(ext, event->ext, event->ext_count * sizeof(*ext));
+	event->ext = ext;
+	for (r = store_cold_reader(event->type, bytes, &s->trail_memory); store_cold_next(&r);)
+		if (r.field == MODEL_FIELDS_MAX)
+			ext[event->ext_count++] = (struct event_ext){ r.key, r.value.text };
+		else if (event->fields[r.field].is_null)
+			event->fields[r.field] = r.value;
+		else
+			reader_fail(in); /* it can't be kept twice */
+}
+
+/* An image is taken as an event's is. What these definitions keep as slots, those of then may have kept as bytes, and the other way round. */
 static void read_image(
 	struct store *s, const struct string_map *strings, uint32_t index, struct reader *in)
 {
-	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
-	uint64_t count = reader_varint(in), present = reader_varint(in);
+	enum entity_type type = (enum entity_type)store_node(s, index)->entity.type;
+	uint32_t customer = 0;
+	struct event event;
 
-	if (count > model->field_count || (count < 64 && present >> count))
+	event_init(&event, type, &s->trail_memory);
+	read_fields(s, strings, &event, in);
+	if (type == ENTITY_DEAL)
+		customer = string_map_read(strings, in);
+	read_ext(s, strings, &event, in);
+	read_cold(s, &event, in);
+	if (!in->bad && !store_prepare_image(s, &event, false)) {
+		store_drop_image(s);
 		reader_fail(in);
-	for (uint32_t i = 0; i < model->field_count; i++) {
-		bool there = !in->bad && (present >> i & 1);
-
-		if (model->fields[i].type == VALUE_LIST)
-			store_set_list(s, index, i,
-				there ? read_list(s, strings, model->fields[i].list, in) : NULL);
-		else
-			store_set(s, index, i, there,
-				there ? read_cell(strings, model->fields[i].type, in) : 0);
 	}
-	if (store_node(s, index)->entity.type == ENTITY_DEAL) {
-		uint32_t customer = string_map_read(strings, in);
-
+	if (!in->bad)
+		store_take_image(s, index);
+	if (!in->bad && type == ENTITY_DEAL) /* it outlives an ERASE of what it was made from */
 		store_set(s, index, s->slot.deal_customer_id, customer != 0, customer);
-	}
-	read_ext(s, strings, index, in);
-}
-
-static void drop_image(struct store *s, uint32_t index)
-{
-	const struct model_entity *model = &model_table[store_node(s, index)->entity.type];
-	const struct event none = { .ext_count = 0 };
-
-	for (uint32_t i = 0; i < model->field_count; i++)
-		if (model->fields[i].type == VALUE_LIST)
-			store_set_list(s, index, i, NULL);
-		else
-			store_set(s, index, i, false, 0);
-	if (store_node(s, index)->entity.type == ENTITY_DEAL)
-		store_set(s, index, s->slot.deal_customer_id, false, 0);
-	store_set_ext(s, index, &none);
+	arena_reset(&s->trail_memory);
 }
 
 /* Limits do not stop a restore: what was too much shows as STORE_FULL at the next event. */
@@ -299,14 +346,14 @@ static void read_entity(struct store *s, const struct string_map *strings, struc
 	if (r->has_merge)
 		target = string_map_read(strings, in);
 	if (target)
-		r->merge_target =
-			store_find_or_add(s, e->tenant, (enum entity_type)e->type, target);
-	if (r->merge_target == index)
+		registers_set_merge_target(
+			r, store_find_or_add(s, e->tenant, (enum entity_type)e->type, target));
+	if (registers_merge_target(r) == index)
 		reader_fail(in);
 	if (r->has_image && !in->bad)
 		read_image(s, strings, index, in);
 	else
-		drop_image(s, index);
+		store_clear_image(s, index);
 }
 
 static void read_evicted(
@@ -363,7 +410,7 @@ static void restore_merges(struct store *s)
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct registers *r = store_node(s, i)->entity.registers;
 
-		store_merge_link(s, i, r ? r->merge_target : ENTITY_NONE);
+		store_merge_link(s, i, r ? registers_merge_target(r) : ENTITY_NONE);
 	}
 	for (uint32_t i = 0; i < s->count; i++) {
 		uint32_t root = store_resolve(s, i, &cycle);

@@ -241,11 +241,64 @@ static struct attribute_info describe(const struct world *w, const struct entity
 	return (struct attribute_info){ .name = NULL };
 }
 
-static void put_slot(const struct world *w, const struct entity *e, uint32_t slot,
+static void put_event_value(
+	const struct event_value *value, enum value_type type, struct buffer *out)
+{
+	if (type == VALUE_STRING)
+		buffer_put(out, value->text.at, value->text.len);
+	else
+		buffer_printf(out, "%lld", (long long)value->i);
+}
+
+/* As put_list. */
+static void put_event_list(
+	const struct event_list *list, const struct model_list *model, struct buffer *out)
+{
+	for (size_t row = 0; row < list->count; row++) {
+		buffer_put_text(out, "[");
+		for (size_t i = 0; i < model->field_count; i++) {
+			const struct event_value *cell = &list->cells[row * model->field_count + i];
+
+			buffer_put_text(out, i ? "|" : "");
+			if (cell->is_null)
+				buffer_put_text(out, "-");
+			else
+				put_event_value(cell, model->fields[i].type, out);
+		}
+		buffer_put_text(out, "]");
+	}
+}
+
+/* A field as the image has it, whether or not a definition reads it. False: it is null. */
+static bool put_field(const struct world *w, uint32_t index, uint32_t field, struct buffer *out)
+{
+	const struct entity *e = store_entity(w->store, index);
+	const struct model_field *model = &model_table[e->type].fields[field];
+	struct arena arena;
+	struct event image;
+	bool there;
+
+	arena_init(&arena, 0);
+	there = store_image(w->store, index, &arena, &image) && !image.fields[field].is_null;
+	if (there && model->type == VALUE_LIST)
+		put_event_list(image.fields[field].list, model->list, out);
+	else if (there)
+		put_event_value(&image.fields[field], model->type, out);
+	arena_deinit(&arena);
+	return there;
+}
+
+/* False: it is null. */
+static bool put_slot(const struct world *w, uint32_t index, uint32_t slot,
 	const struct attribute_info *info, struct buffer *out)
 {
-	int64_t value = e->slots[slot];
+	const struct entity *e = store_entity(w->store, index);
+	int64_t value;
 
+	if (slot < model_table[e->type].field_count)
+		return put_field(w, index, slot, out);
+	if (!store_slot(w->store, e, slot, &value))
+		return false;
 	if (info->type == VALUE_STRING)
 		put_string(w, (uint32_t)value, out);
 	else if (info->type == VALUE_REF)
@@ -254,18 +307,30 @@ static void put_slot(const struct world *w, const struct entity *e, uint32_t slo
 		put_list(w, (const struct list_cells *)(intptr_t)value, info->list, out);
 	else
 		buffer_printf(out, "%lld", (long long)value);
+	return true;
 }
 
-static bool is_present(const struct entity *e, uint32_t slot)
+static void put_ext(const struct world *w, uint32_t index, const char *prefix, struct buffer *out)
 {
-	return e->present[slot >> 6] >> (slot & 63) & 1;
+	struct arena arena;
+	struct event image;
+
+	arena_init(&arena, 0);
+	if (!store_image(w->store, index, &arena, &image))
+		image.ext_count = 0;
+	for (size_t i = 0; i < image.ext_count; i++)
+		buffer_printf(out, "%s ext.%.*s=%.*s\n", prefix, (int)image.ext[i].key.len,
+			image.ext[i].key.at, (int)image.ext[i].value.len, image.ext[i].value.at);
+	arena_deinit(&arena);
 }
 
-static void put_entity(const struct world *w, const struct entity *e, struct buffer *out)
+static void put_entity(const struct world *w, uint32_t index, struct buffer *out)
 {
-	_cleanup_buffer_ struct buffer prefix;
+	const struct entity *e = store_entity(w->store, index);
+	_cleanup_buffer_ struct buffer prefix, value;
 
 	buffer_init(&prefix);
+	buffer_init(&value);
 	put_string(w, store_tenant_id(w->store, e->tenant), &prefix);
 	buffer_printf(&prefix, " %s ", model_table[e->type].name);
 	put_string(w, e->id, &prefix);
@@ -280,26 +345,20 @@ static void put_entity(const struct world *w, const struct entity *e, struct buf
 	for (uint32_t slot = 0; slot < w->plan->slot_count[e->type]; slot++) {
 		struct attribute_info info = describe(w, e, slot);
 
-		if (!is_present(e, slot))
+		buffer_reset(&value);
+		if (!put_slot(w, index, slot, &info, &value))
 			continue;
-		buffer_printf(out, "%s %s=", buffer_text(&prefix), info.name);
-		put_slot(w, e, slot, &info, out);
-		buffer_put_text(out, "\n");
+		buffer_printf(
+			out, "%s %s=%s\n", buffer_text(&prefix), info.name, buffer_text(&value));
 	}
-	for (uint32_t i = 0; e->ext && i < e->ext->count; i++) {
-		buffer_printf(out, "%s ext.", buffer_text(&prefix));
-		put_string(w, e->ext->pairs[i].key, out);
-		buffer_put_text(out, "=");
-		put_string(w, e->ext->pairs[i].value, out);
-		buffer_put_text(out, "\n");
-	}
+	put_ext(w, index, buffer_text(&prefix), out);
 }
 
 void world_print(const struct world *w, struct buffer *out)
 {
 	for (uint32_t i = 0; i < store_count(w->store); i++)
 		if (store_entity(w->store, i)->known)
-			put_entity(w, store_entity(w->store, i), out);
+			put_entity(w, i, out);
 	text_sort_lines(out);
 }
 
@@ -318,11 +377,10 @@ const char *world_slot(struct world *w, enum entity_type type, const char *id, c
 
 		if (!slice_is(slice_of(info.name), slot))
 			continue;
-		if (!is_present(e, i))
-			return "null";
 		buffer_init(&text);
-		put_slot(w, e, i, &info, &text);
-		copy = arena_strndup(&w->arena, buffer_text(&text), text.len);
+		copy = "null";
+		if (put_slot(w, index, i, &info, &text))
+			copy = arena_strndup(&w->arena, buffer_text(&text), text.len);
 		buffer_deinit(&text);
 		return copy;
 	}

@@ -98,7 +98,7 @@ static void test_merges_have_an_order_of_their_own(void **state)
 	assert_false(registers_put_merge(r, &b, 5));
 	assert_true(registers_put_merge(r, &b, 7));
 	assert_true(registers_put_merge(r, &c, UINT32_MAX));
-	assert_int_equal(r->merge_target, UINT32_MAX);
+	assert_int_equal(registers_merge_target(r), UINT32_MAX);
 	registers_free(r);
 }
 
@@ -212,7 +212,7 @@ static void test_the_latest_closings_stay(void **state)
 
 		registers_put_closing(r, &c);
 	}
-	assert_int_equal(r->closing_count, REGISTERS_CLOSINGS_MAX);
+	assert_int_equal(r->sets->closing_count, REGISTERS_CLOSINGS_MAX);
 	assert_null(registers_closing_at(r, REGISTERS_CLOSINGS_MAX - 1));
 	for (int64_t at = REGISTERS_CLOSINGS_MAX; at < 2 * REGISTERS_CLOSINGS_MAX; at++)
 		assert_int_equal(registers_closing_at(r, at)->at_ms, at);
@@ -234,8 +234,8 @@ static void test_the_greatest_versions_stay(void **state)
 		folded_count += folded;
 	}
 	assert_int_equal(folded_count, 100 - REGISTERS_VERSIONS_MAX);
-	assert_int_equal(r->version_count, REGISTERS_VERSIONS_MAX);
-	assert_int_equal(r->versions[0].key.source_version, 100 - REGISTERS_VERSIONS_MAX + 1);
+	assert_int_equal(r->sets->version_count, REGISTERS_VERSIONS_MAX);
+	assert_int_equal(r->sets->versions[0].key.source_version, 100 - REGISTERS_VERSIONS_MAX + 1);
 	registers_free(r);
 }
 
@@ -255,14 +255,14 @@ static void test_the_latest_stages_stay(void **state)
 		registers_put_stage(r, &s, &in, &folded);
 		assert_int_equal(folded, i >= REGISTERS_STAGES_MAX);
 	}
-	assert_int_equal(r->stage_count, REGISTERS_STAGES_MAX);
-	for (uint16_t i = 0; i < r->stage_count; i++)
-		assert_true(r->stages[i].entered_at_ms >= REGISTERS_STAGES_MAX * 1000);
+	assert_int_equal(r->sets->stage_count, REGISTERS_STAGES_MAX);
+	for (uint16_t i = 0; i < r->sets->stage_count; i++)
+		assert_true(r->sets->stages[i].entered_at_ms >= REGISTERS_STAGES_MAX * 1000);
 	/* One that is there is joined, full or not. */
-	struct register_stage again = r->stages[0];
+	struct register_stage again = r->sets->stages[0];
 	again.least = again.greatest = key_of(0, 0, 0);
 	assert_true(registers_put_stage(r, &again, &in, &folded));
-	assert_int_equal(r->stage_count, REGISTERS_STAGES_MAX);
+	assert_int_equal(r->sets->stage_count, REGISTERS_STAGES_MAX);
 	registers_free(r);
 	intern_deinit(&in);
 }
@@ -328,11 +328,13 @@ static void test_bytes_there_and_back(void **state)
 		reader = reader_of(bytes.data, bytes.len);
 		assert_true(registers_read(b, &reader, &all));
 		assert_int_equal(reader_left(&reader), 0);
-		b->merge_target = a->merge_target; /* the store's to write */
+		if (a->has_merge)
+			registers_set_merge_target(
+				b, registers_merge_target(a)); /* the store's to write */
 		assert_registers_equal(a, b);
-		assert_true(registers_bytes(b) >= b->stage_count * sizeof(*b->stages) +
-						b->closing_count * sizeof(*b->closings) +
-						b->version_count * sizeof(*b->versions));
+		assert_true(registers_bytes(b) >= b->sets->stage_count * sizeof(*b->sets->stages) +
+						b->sets->closing_count * sizeof(*b->sets->closings) +
+						b->sets->version_count * sizeof(*b->sets->versions));
 		registers_free(a);
 		registers_free(b);
 		buffer_deinit(&bytes);
@@ -429,37 +431,40 @@ static void test_what_cannot_be_true_is_refused(void **state)
 	(void)state;
 	assert_refused(clean_registers(), &few); /* a string that was never given out */
 	r = clean_registers();
-	r->stages[1] = r->stages[0]; /* one entry twice */
+	r->sets->stages[1] = r->sets->stages[0]; /* one entry twice */
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->stages[2].greatest = r->stages[0].greatest; /* unsorted */
+	r->sets->stages[2].greatest = r->sets->stages[0].greatest; /* unsorted */
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->stages[0].stage_id = 0;
+	r->sets->stages[0].stage_id = 0;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->stages[0].least = r->stages[4].greatest;
+	r->sets->stages[0].least = r->sets->stages[4].greatest;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->closings[3].at_ms = r->closings[2].at_ms;
+	r->sets->closings[3].at_ms = r->sets->closings[2].at_ms;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->versions[3].key = r->versions[4].key;
+	r->sets->versions[3].key = r->sets->versions[4].key;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->versions[0].amount = INT64_MIN;
+	r->sets->versions[0].amount = INT64_MIN;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->image_key.op_rank = 3;
+	r->last_key.op_rank = 3; /* the image's too */
 	assert_refused(r, &all);
 	r = clean_registers();
 	r->last_key.occurred_at_ms = INT64_MAX;
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->has_image = r->excluded = false; /* stages of no image */
+	r->has_last = false; /* the image's key is that of nothing */
 	assert_refused(r, &all);
 	r = clean_registers();
-	r->has_last = false;
+	r->has_image = r->image_is_last = r->excluded = false; /* stages of no image */
+	assert_refused(r, &all);
+	r = clean_registers();
+	r->has_last = r->image_is_last = false;
 	r->last_is_delete = true;
 	assert_refused(r, &all);
 }
@@ -480,8 +485,8 @@ static void test_string_map(void **state)
 	buffer_init(&bytes);
 	registers_write(r, &bytes);
 	assert_true(read_back(&bytes, bytes.len, &map, &back));
-	assert_int_equal(back->closings[0].owner_id, 30);
-	assert_int_equal(back->closings[0].team_id, 20);
+	assert_int_equal(back->sets->closings[0].owner_id, 30);
+	assert_int_equal(back->sets->closings[0].team_id, 20);
 	registers_free(back);
 	registers_free(r);
 	buffer_deinit(&bytes);

@@ -58,12 +58,10 @@ static struct event *random_event(struct world *w, struct rng *rng, int64_t vers
 	return e;
 }
 
-static bool value_is(const struct entity *e, const char *slot, int64_t *ret)
+static bool value_is(const struct world *w, const struct entity *e, const char *slot, int64_t *ret)
 {
-	uint32_t i = (uint32_t)attribute_find(ENTITY_CALL, slice_of(slot));
-
-	*ret = e->slots[i];
-	return e->present[i / 64] >> (i % 64) & 1;
+	*ret = 0;
+	return store_slot(w->store, e, (uint32_t)attribute_find(ENTITY_CALL, slice_of(slot)), ret);
 }
 
 /* Whether b stands behind a, under the same key. */
@@ -71,10 +69,10 @@ static bool follows(const struct world *w, const struct entity *a, const struct 
 {
 	int64_t at[2], keys[2];
 
-	if (!value_is(a, key, &keys[0]) || !value_is(b, key, &keys[1]) || keys[0] != keys[1])
+	if (!value_is(w, a, key, &keys[0]) || !value_is(w, b, key, &keys[1]) || keys[0] != keys[1])
 		return false;
-	value_is(a, "initiated_at", &at[0]);
-	value_is(b, "initiated_at", &at[1]);
+	value_is(w, a, "initiated_at", &at[0]);
+	value_is(w, b, "initiated_at", &at[1]);
 	return at[1] > at[0] || (at[1] == at[0] && slice_compare(intern_text(&w->strings, b->id), intern_text(&w->strings, a->id)) > 0);
 }
 
@@ -82,7 +80,7 @@ static bool is_inbound(const struct world *w, const struct entity *e)
 {
 	int64_t direction;
 
-	return value_is(e, "direction", &direction) && slice_is(intern_text(&w->strings, (uint32_t)direction), "INBOUND");
+	return value_is(w, e, "direction", &direction) && slice_is(intern_text(&w->strings, (uint32_t)direction), "INBOUND");
 }
 
 static int64_t naive(const struct world *w, const struct entity *e, const char *key, bool inbound_only)
@@ -98,7 +96,7 @@ static int64_t naive(const struct world *w, const struct entity *e, const char *
 			continue;
 		if (inbound_only && !is_inbound(w, other))
 			continue;
-		value_is(other, "initiated_at", &at);
+		value_is(w, other, "initiated_at", &at);
 		best = at < best ? at : best;
 	}
 	return best;
@@ -107,10 +105,11 @@ static int64_t naive(const struct world *w, const struct entity *e, const char *
 static void check_one(const struct world *w, const struct entity *e, uint32_t derived, int64_t wanted)
 {
 	uint32_t slot = w->plan->derived[derived].slot;
-	bool present = e->present[slot / 64] >> (slot % 64) & 1;
+	int64_t value = 0;
+	bool present = store_slot(w->store, e, slot, &value);
 
 	assert_int_equal(present, wanted != INT64_MAX);
-	assert_true(!present || e->slots[slot] == wanted);
+	assert_true(!present || value == wanted);
 }
 
 static void check_all(const struct world *w)
