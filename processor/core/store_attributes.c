@@ -186,45 +186,66 @@ static void visit_end(const struct store *s, const struct entity *e, struct list
 }
 
 /*
- * The register is sorted by the greatest key, so the last visit is the newest image's. An entry that the same stage
- * follows directly was corrected by it. A visit that was entered after the next one (a mis-click undone) lasts 0 ms.
+ * «Closed Won» and «Lost» are how an opportunity ended, not where it was: a stage that it was never OPEN in, entered when it
+ * closed or later. Otherwise whoever lost would have advanced to «Lost».
  */
+static bool is_end(const struct registers_sets *r, const struct register_stage *stage)
+{
+	if (!r->closing_count || r->closings[0].at_ms > stage->entered_at_ms)
+		return false;
+	for (uint16_t i = 0; i < r->version_count; i++)
+		if (r->versions[i].stage_id == stage->stage_id &&
+			r->versions[i].pipeline_id == stage->pipeline_id)
+			return false;
+	return true;
+}
+
+/*
+ * The entries that are visits, in `ret`. The register is sorted by the greatest key, so the last one is the newest image's.
+ * An entry that the same stage follows directly was corrected by it.
+ */
+static uint16_t visited_of(
+	const struct registers_sets *r, const struct register_stage *ret[REGISTERS_STAGES_MAX])
+{
+	uint16_t count = 0;
+
+	for (uint16_t i = 0; i < r->stage_count && i < REGISTERS_STAGES_MAX; i++) {
+		if (is_end(r, &r->stages[i]))
+			continue;
+		if (count && is_same_stage(ret[count - 1], &r->stages[i]))
+			count--;
+		ret[count++] = &r->stages[i];
+	}
+	return count;
+}
+
+/* A visit that was entered after the next one (a mis-click undone) lasts 0 ms. */
 static struct list_cells *visits_of(struct store *s, const struct entity *e)
 {
-	const struct registers *r = e->registers;
+	const struct register_stage *visited[REGISTERS_STAGES_MAX], *next;
+	uint16_t count = visited_of(e->registers->sets, visited);
 	struct list_cells *list;
-	uint32_t rows = 0;
 
-	for (uint16_t i = 0; i < r->sets->stage_count; i++)
-		rows += i + 1 == r->sets->stage_count ||
-			!is_same_stage(&r->sets->stages[i], &r->sets->stages[i + 1]);
-	if (!rows)
+	if (!count)
 		return NULL;
-	list = store_list_draft(s, rows, VISIT_COLUMNS);
-	rows = 0;
-	for (uint16_t i = 0; i < r->sets->stage_count; i++) {
-		const struct register_stage *stage = &r->sets->stages[i], *next = stage + 1;
+	list = store_list_draft(s, count, VISIT_COLUMNS);
+	for (uint16_t row = 0; row < count; row++) {
+		const struct register_stage *stage = visited[row];
 
-		if (i + 1 < r->sets->stage_count && is_same_stage(stage, next))
+		cell_set_string(list, row, VISIT_STAGE_ID, stage->stage_id);
+		cell_set_string(list, row, VISIT_PIPELINE_ID, stage->pipeline_id);
+		cell_set_string(list, row, VISIT_OWNER_ID, stage->owner_id);
+		cell_set_string(list, row, VISIT_TEAM_ID, stage->team_id);
+		cell_set(list, row, VISIT_ENTERED_AT, true, stage->entered_at_ms);
+		if (row + 1 == count) {
+			visit_end(s, e, list, row, stage->entered_at_ms);
 			continue;
-		cell_set_string(list, rows, VISIT_STAGE_ID, stage->stage_id);
-		cell_set_string(list, rows, VISIT_PIPELINE_ID, stage->pipeline_id);
-		cell_set_string(list, rows, VISIT_OWNER_ID, stage->owner_id);
-		cell_set_string(list, rows, VISIT_TEAM_ID, stage->team_id);
-		cell_set(list, rows, VISIT_ENTERED_AT, true, stage->entered_at_ms);
-		if (i + 1 == r->sets->stage_count) {
-			visit_end(s, e, list, rows, stage->entered_at_ms);
-		} else {
-			/* The next visit is the last of its run of the same stage: its corrected entry. */
-			while (next + 1 < r->sets->stages + r->sets->stage_count &&
-				is_same_stage(next, next + 1))
-				next++;
-			cell_set(list, rows, VISIT_LEFT_AT, true,
-				next->entered_at_ms > stage->entered_at_ms ? next->entered_at_ms
-									   : stage->entered_at_ms);
-			cell_set_string(list, rows, VISIT_EXIT, exit_to(s, stage, next));
 		}
-		rows++;
+		next = visited[row + 1];
+		cell_set(list, row, VISIT_LEFT_AT, true,
+			next->entered_at_ms > stage->entered_at_ms ? next->entered_at_ms
+								   : stage->entered_at_ms);
+		cell_set_string(list, row, VISIT_EXIT, exit_to(s, stage, next));
 	}
 	return list;
 }

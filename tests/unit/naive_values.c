@@ -88,14 +88,39 @@ static struct slice exit_between(const struct event *from, const struct event *t
 	return !a.is_null && !b.is_null && b.i < a.i ? SLICE_LIT("BACK") : SLICE_LIT("ADVANCED");
 }
 
+/* A stage that no OPEN image was ever in, entered when some image closed or later: «Closed Won» is an end, no stage to be in. */
+static bool is_end(const struct naive *n, const struct naive_thing *t, const struct event *entry)
+{
+	bool has_closed = false;
+
+	for (size_t i = 0; i < n->event_count; i++) {
+		const struct event *e = n->events[i];
+		struct naive_thing image = { .image = e };
+		struct naive_number close;
+
+		if (!is_image_of(e, t))
+			continue;
+		if (slice_is(text_in(e, "status"), "OPEN") &&
+			slice_equal(text_in(e, "stage_id"), text_in(entry, "stage_id")) &&
+			slice_equal(text_in(e, "pipeline_id"), text_in(entry, "pipeline_id")))
+			return false;
+		close = naive_close_at(&image);
+		has_closed |= !close.is_null && close.i <= number_in(entry, "stage_entered_at").i;
+	}
+	return has_closed;
+}
+
 void naive_visits(struct naive *n, const struct naive_thing *t, struct naive_rows *rows)
 {
 	struct entry entries[256], kept[256];
-	size_t count = collect_entries(n, t, entries), kept_count = 0;
+	size_t all = collect_entries(n, t, entries), count = 0, kept_count = 0;
 	struct slice status = naive_text(t, "status");
 	struct naive_number close = naive_close_at(t);
 	bool closed = slice_is(status, "WON") || slice_is(status, "LOST");
 
+	for (size_t i = 0; i < all; i++)
+		if (!is_end(n, t, entries[i].greatest))
+			entries[count++] = entries[i];
 	for (size_t i = 0; i < count; i++) {
 		bool corrected = i + 1 < count &&
 				 slice_equal(text_in(entries[i].greatest, "stage_id"),

@@ -489,6 +489,56 @@ static void test_s2_a_stage_entered_twice_is_two_visits(void **state)
 	in_any_order(*state, check_back);
 }
 
+static void check_lost_from_demo(struct world *w)
+{
+	char wanted[200];
+	int length = snprintf(wanted, sizeof(wanted),
+		"[new|sales|ana|-|%lld|%lld|ADVANCED][demo|sales|ana|-|%lld|%lld|LOST]",
+		(long long)time_of(AT1), (long long)time_of(AT2), (long long)time_of(AT2),
+		(long long)time_of(AT3));
+
+	assert_true(length > 0);
+	SLOT(OPPORTUNITY, "O1", "visits", wanted);
+}
+
+static void end_in(struct story *s, int64_t version, const char *stage_id, const char *lost_at)
+{
+	struct event *e = update(s, ENTITY_OPPORTUNITY, "O1", version, AT4);
+
+	event_set_all(e, "status", "LOST", "pipeline_id", "sales", "stage_id", stage_id,
+		"stage_order", "9", "stage_entered_at", AT3, "owner_id", "ana", "lost_at", lost_at,
+		NULL);
+}
+
+/* «Closed Lost» is how it ended, not where it was: it did not advance from the demo. */
+static void test_s2_the_end_is_no_stage(void **state)
+{
+	stage(*state, 1, "new", "1", AT1);
+	stage(*state, 2, "demo", "2", AT2);
+	end_in(*state, 3, "closed_lost", AT3);
+	in_any_order(*state, check_lost_from_demo);
+}
+
+static void check_open_in_demo(struct world *w)
+{
+	char wanted[200];
+	int length = snprintf(wanted, sizeof(wanted),
+		"[new|sales|ana|-|%lld|%lld|ADVANCED][demo|sales|ana|-|%lld|-|OPEN]",
+		(long long)time_of(AT1), (long long)time_of(AT4), (long long)time_of(AT4));
+
+	assert_true(length > 0);
+	SLOT(OPPORTUNITY, "O1", "visits", wanted);
+}
+
+static void test_s2_a_reopened_end_leaves_no_visit(void **state)
+{
+	stage(*state, 1, "new", "1", AT1);
+	stage(*state, 2, "demo", "2", AT2);
+	end_in(*state, 3, "closed_lost", AT3);
+	stage(*state, 4, "demo", "2", AT4);
+	in_any_order(*state, check_open_in_demo);
+}
+
 /* ---- S3 ------------------------------------------------------------------------------------------------- */
 
 static void check_april(struct world *w)
@@ -791,6 +841,8 @@ int main(void)
 		cmocka_unit_test(test_kpis_an_open_opportunity_has_no_close),
 		cmocka_unit_test(test_s2_a_corrected_entry_is_skipped),
 		cmocka_unit_test(test_s2_a_stage_entered_twice_is_two_visits),
+		cmocka_unit_test(test_s2_the_end_is_no_stage),
+		cmocka_unit_test(test_s2_a_reopened_end_leaves_no_visit),
 		cmocka_unit_test(test_s3_a_corrected_date_does_not_pin),
 		cmocka_unit_test(test_s3_a_misclicked_win),
 		cmocka_unit_test(test_s3_reparenting),
