@@ -309,6 +309,9 @@ void store_next_deinit(struct store *);
 /* One touched record's place, and the values of its neighbours. */
 void store_next_change(struct store *, uint32_t derived, const struct store_touch *);
 void store_next_recompute(struct store *, uint32_t derived);
+/* S26: the first of its keys is nobody's successor, so that it can go without changing another. */
+bool store_next_is_first(const struct store *, uint32_t node);
+void store_next_leave(struct store *, uint32_t node);
 
 /* ---- store_evict.c ---- */
 void store_evict_init(struct store *);

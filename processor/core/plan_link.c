@@ -225,9 +225,14 @@ static void link_measures(struct compiler *c)
 	}
 }
 
-/* A minimum or maximum can be remembered without its children; what adds up or leads to a child can't be. */
+/*
+ * A minimum or maximum can be remembered without its children; what adds up or leads to a child can't be. Of those that follow each
+ * other the first goes first, and nobody has it as its successor.
+ */
 static bool can_be_remembered(const struct plan_derived *d)
 {
+	if (d->kind == DERIVE_NEXT)
+		return true;
 	return (d->kind == DERIVE_MIN || d->kind == DERIVE_MAX) && d->type != VALUE_MONEY &&
 	       d->type != VALUE_STRING && d->relation < RELATION_STORED_COUNT;
 }

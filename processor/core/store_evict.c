@@ -116,7 +116,7 @@ static void remember_all(struct store *s, uint32_t index)
 		uint32_t parent;
 		struct value value;
 
-		if (d->child != node->entity.type)
+		if (d->child != node->entity.type || d->kind == DERIVE_NEXT)
 			continue;
 		parent = node_links(s, node)[s->link_place[d->relation]].target;
 		if (parent != ENTITY_NONE && store_derive_gives(s, i, index, &value))
@@ -177,7 +177,8 @@ bool store_can_evict(const struct store *s, uint32_t index, int64_t before_ms)
 		return false;
 	return r->last_key.occurred_at_ms < before_ms &&
 	       registers_image_key(r)->occurred_at_ms < before_ms &&
-	       image_has_passed(s, e, before_ms) && parents_stay(s, node);
+	       image_has_passed(s, e, before_ms) && parents_stay(s, node) &&
+	       store_next_is_first(s, index);
 }
 
 static void empty_node(struct store *s, uint32_t index)
@@ -223,6 +224,7 @@ void store_evict(struct store *s, uint32_t index)
 
 	assert(!s->open);
 	remember_all(s, index);
+	store_next_leave(s, index);
 	for (enum relation r = 0; r < RELATION_STORED_COUNT; r++)
 		if (store_uses(s, r) && relation_table[r].child == type)
 			store_link_set(s, r, index, ENTITY_NONE);

@@ -208,6 +208,52 @@ void store_next_change(struct store *s, uint32_t derived, const struct store_tou
 		give_place(s, derived, &after, now->tenant, after_key);
 }
 
+/* ---- eviction (S26) ------------------------------------------------------------------------------------- */
+
+static bool place_of(const struct store *s, uint32_t derived, uint32_t node, struct next_entry *ret,
+	struct next_list **ret_list)
+{
+	const struct entity *e = &store_node(s, node)->entity;
+	uint32_t key = 0;
+
+	if (s->plan->derived[derived].kind != DERIVE_NEXT ||
+		s->plan->derived[derived].child != e->type ||
+		!entry_of(s, &s->plan->derived[derived], e, node, ret, &key))
+		return false;
+	*ret_list = list_of(&s->nexts[derived], e->tenant, key);
+	return true;
+}
+
+bool store_next_is_first(const struct store *s, uint32_t node)
+{
+	struct next_entry entry;
+	struct next_list *list;
+
+	for (uint32_t i = 0; i < s->plan->derived_count; i++)
+		if (place_of(s, i, node, &entry, &list) && list->entries[0].node != node)
+			return false;
+	return true;
+}
+
+void store_next_leave(struct store *s, uint32_t node)
+{
+	struct next_entry entry;
+	struct next_list *list;
+
+	for (uint32_t i = 0; i < s->plan->derived_count; i++) {
+		if (!place_of(s, i, node, &entry, &list))
+			continue;
+		assert(list->count && list->entries[0].node == node);
+		memmove(list->entries, list->entries + 1, --list->count * sizeof(*list->entries));
+		if (list->count)
+			continue;
+		s->next_bytes -= list->capacity * sizeof(*list->entries);
+		free(list->entries);
+		list->entries = NULL;
+		list->capacity = 0;
+	}
+}
+
 /* ---- from scratch --------------------------------------------------------------------------------------- */
 
 static int by_place(const void *a, const void *b, void *s)

@@ -20,13 +20,15 @@
 	"derive:\n"                                                                                                        \
 	"  lead.first_attempt_at: {min: call.initiated_at, over: call.lead}\n"                                             \
 	"  lead.last_attempt_at: {max: call.initiated_at, over: call.lead, where: 'call.direction == \"OUTBOUND\"'}\n"     \
-	"  rep.first_call_at: {min: call.initiated_at, over: call.rep}\n"
+	"  rep.first_call_at: {min: call.initiated_at, over: call.rep}\n"                                                 \
+	"  call.next_at: {next: call.initiated_at, key: call.customer_key, where: 'call.direction == \"INBOUND\"'}\n"
 #define KEEP "  rep.talk: {sum: call.talk_ms, over: call.rep}\n"
 #define REST                                                                                                               \
 	"measures:\n"                                                                                                      \
 	"  - {name: dials, on: call, at: call.initiated_at, agg: count, by: {rep: call.rep_id}}\n"                         \
 	"  - {name: talk, on: call, at: call.initiated_at, agg: sum, value: call.talk_ms, by: {rep: call.rep_id}}\n"       \
 	"  - {name: settled, on: call, at: call.ended_at + 9d, agg: count, by: {rep: call.rep_id}}\n"                      \
+	"  - {name: again, on: call, at: call.initiated_at, where: 'call.next_at - call.initiated_at <= 30d', agg: count, by: {rep: call.rep_id}}\n" \
 	"  - {name: running, on: call, at: call.initiated_at, until: call.ended_at, agg: count, by: {rep: call.rep_id}}\n" \
 	"  - {name: reach, on: lead, at: lead.last_attempt_at, agg: sum, value: lead.last_attempt_at - lead.first_attempt_at, by: {rep: lead.owner_id}}\n" \
 	"  - {name: reached, on: lead, at: lead.last_attempt_at, agg: count, by: {rep: lead.owner_id}}\n"                  \
@@ -34,12 +36,13 @@
 	"  - {name: dials, value: dials, windows: [today, month_to_date], group_by: [[], [rep]]}\n"                        \
 	"  - {name: talk, value: talk, windows: [month_to_date], group_by: [[], [rep]]}\n"                                  \
 	"  - {name: settled, value: settled, windows: [today], group_by: [[]]}\n"                                           \
+	"  - {name: again, value: again / dials, unit: percent, windows: [30d, month_to_date], group_by: [[], [rep]]}\n" \
 	"  - {name: running, value: running, group_by: [[], [rep]]}\n"                                                     \
 	"  - {name: reach, value: reach / reached, windows: [today, month_to_date], group_by: [[], [rep]]}\n"
 
 static const char passing[] = DERIVE REST, keeping[] = DERIVE KEEP REST;
 
-enum { LEADS = 12, REPS = 3, CALLS = 40, DAYS = 1100 };
+enum { LEADS = 12, KEYS = 40, REPS = 3, CALLS = 40, DAYS = 1100 };
 
 /* One call has a few versions in a row; its times lie on its day. */
 static struct event *call_event(struct sales_floor *f, struct rng *rng, int number, int64_t version, int64_t day_ms)
@@ -61,6 +64,8 @@ static struct event *call_event(struct sales_floor *f, struct rng *rng, int numb
 	event_set_int(e, "talk_ms", (int64_t)rng_below(rng, 100) * 1000);
 	snprintf(id, sizeof(id), "rep%d", (int)rng_below(rng, REPS));
 	event_set_text(e, "rep_id", arena_strndup(&f->arena, id, strlen(id)));
+	snprintf(id, sizeof(id), "K%d", (int)rng_below(rng, KEYS));
+	event_set_text(e, "customer_key", arena_strndup(&f->arena, id, strlen(id)));
 	snprintf(id, sizeof(id), "L%d", (int)rng_below(rng, LEADS));
 	event_set_text(e, "lead_id", arena_strndup(&f->arena, id, strlen(id)));
 	return e;
