@@ -6,12 +6,14 @@
 #define TESTS_SCENARIO_BOARD_H
 
 #include "base/arena.h"
+#include "base/index.h"
 #include "core/snapshot.h"
 
 struct board {
 	struct arena arena;
 	struct snapshot *records;
 	size_t count, capacity;
+	struct index index;
 	int64_t revision;
 };
 
