@@ -11,6 +11,7 @@ import collections
 import decimal
 import io
 import json
+import os
 import pathlib
 import sys
 import time
@@ -147,16 +148,26 @@ def read_outputs(arguments, schemas, comparison, topics):
     return latest, history
 
 
-def same(kind, want, got):
+def is_near(got, want):
+    """Percentiles are read off a histogram: at most 1 % beside."""
+    return got is not None and want is not None and abs(got - want) <= abs(want) * 0.0101 + 1
+
+
+def same(metric, want, got):
     """got: a record. want: (state, value, numerator, denominator, previous)."""
     state, value, num, den, previous = want
     if got["state"] != state:
         return f"state {got['state']} wanted {state}"
-    if units(got["value_decimal"]) != value and not (state == "LOW_SAMPLE"):
+    if metric.quantile and value is not None:
+        if not is_near(units(got["value_decimal"]), value):
+            return f"value {got['value_decimal']} wanted about {value}"
+    elif units(got["value_decimal"]) != value:
         return f"value {got['value_decimal']} wanted {value}"
     if num is not None and den is not None and (units(got["numerator"]), units(got["denominator"])) != (num, den):
         return f"parts {got['numerator']} / {got['denominator']} wanted {num} / {den}"
     published = got["previous_value"]
+    if metric.quantile:
+        return None if previous is None or is_near(published and published * UNIT, previous) else f"previous {published} wanted about {previous}"
     if previous is not None and (published is None or abs(published * UNIT - previous) > max(1, abs(previous)) * 1e-9 + 1):
         return f"previous {published} wanted {previous}"
     return None
@@ -164,14 +175,19 @@ def same(kind, want, got):
 
 def group_of(record):
     dims = tuple(d for d in record["group_by"].split(",") if d)
-    return dims, record["group_1"] or "" if dims else ""
+    values = tuple(record[f"group_{i + 1}"] or "" for i in range(len(dims)))
+    return dims, values if len(values) > 1 else values[0] if values else ""
+
+
+def is_money(metric):
+    return metric.kind == "money" or any(m in oracle.MONEY for m in metric.measures)
 
 
 def wanted(o, record, clock, own):
     metric = oracle.BY_NAME[record["metric"]]
     dims, key = group_of(record)
     currency = record["currency"] or ""
-    if metric.kind == "percent" and not currency and any(m in oracle.MONEY for _, m in metric.num):
+    if not currency and is_money(metric):
         currency = own
     want = o.value(metric, record["tenant_id"], record["window"], dims, key, clock, currency)
     if currency and currency != own and want[0] == "OK":
@@ -181,44 +197,61 @@ def wanted(o, record, clock, own):
 
 def compare_latest(o, latest, clocks, own, c):
     for key, record in latest.items():
-        if record["metric"] in oracle.NOT_COMPUTED or record["tenant_id"] not in clocks:
+        if record["metric"] in oracle.NOT_COMPUTED or record["metric"] in oracle.RANKS or record["tenant_id"] not in clocks:
             continue
         metric, want = wanted(o, record, clocks[record["tenant_id"]], own)
-        difference = same(metric.kind, want, record)
+        difference = same(metric, want, record)
         c.check(difference is None, f"latest {key}: {difference}; clock {clocks[record['tenant_id']]} as_of {record['as_of']}")
+
+
+def compare_ranks(o, latest, clocks, own, c):
+    """1, 2, 2, 4: one more than those of the board that have more."""
+    boards = collections.defaultdict(dict)
+    for key, record in latest.items():
+        if record["metric"] in oracle.RANKS.values() and record["group_1"] not in (None, oracle.NONE) and record["tenant_id"] in clocks:
+            value = wanted(o, record, clocks[record["tenant_id"]], own)[1][1]
+            if value is not None:
+                boards[key[:4] + key[5:]][key[4]] = value
+    for key, record in latest.items():
+        if record["metric"] not in oracle.RANKS or record["tenant_id"] not in clocks:
+            continue
+        board = boards[(key[0], oracle.RANKS[key[1]]) + key[2:4] + key[5:]]
+        mine = board.get(key[4])
+        rank = None if mine is None else 1 + sum(value > mine for value in board.values())
+        published = record["value_decimal"] and int(record["value_decimal"])
+        c.check(published == rank, f"rank {key}: {published} wanted {rank}")
 
 
 def compare_missing(o, latest, clocks, own, c):
     """Every key that is not zero must have been published."""
-    shown = {(k[0], k[1], k[2], k[3], (r["group_1"] or "") if k[3] else "") for k, r in latest.items()}
+    shown = {(k[0], k[1], k[2], k[3], group_of(r)[1]) for k, r in latest.items()}
     for tenant, clock in clocks.items():
         for metric in oracle.METRICS:
             for dims in metric.groups:
-                for group in o.groups[(tenant, dims)] | ({""} if not dims else set()):
+                for group in (o.groups[(tenant, dims)] if dims else {""}):
                     for window in metric.windows:
                         if (tenant, metric.name, window, ",".join(dims), group) in shown:
                             continue
-                        money = metric.kind == "money" or any(m in oracle.MONEY for _, m in metric.num)
-                        state, value = o.value(metric, tenant, window, dims, group, clock, own if money else "")[:2]
+                        state, value = o.value(metric, tenant, window, dims, group, clock, own if is_money(metric) else "")[:2]
                         c.check(not value, f"missing {(tenant, metric.name, window, dims, group)}: {state} {value}")
 
 
 def compare_history(o, history, clocks, own, c):
     names = {v: k for k, v in oracle.TO_DATE.items()}
     for key, record in history.items():
-        if record["metric"] in oracle.NOT_COMPUTED or record["tenant_id"] not in clocks:
+        if record["metric"] in oracle.NOT_COMPUTED or record["metric"] in oracle.RANKS or record["tenant_id"] not in clocks:
             continue
         metric = oracle.BY_NAME[record["metric"]]
         assert record["window"] in names, record["window"]
         dims, group = group_of(record)
         currency = record["currency"] or ""
-        if not currency and any(m in oracle.MONEY for _, m in metric.num):
+        if not currency and is_money(metric):
             currency = own
         want = o.closed(metric, record["tenant_id"], record["window"], record["window_start"], dims, group,
                         clocks[record["tenant_id"]], currency)
         if currency and currency != own and want[0] == "OK":
             want = ("FX_MISSING",) + want[1:]
-        difference = same(metric.kind, want[:4] + (None,), record)
+        difference = same(metric, want[:4] + (None,), record)
         c.check(difference is None, f"history {key}: {difference}")
 
 
@@ -251,10 +284,11 @@ def main():
     o = oracle.Oracle(events, lambda tenant: arguments.zone, lambda tenant: arguments.currency)
     for latest, history in outputs:
         compare_latest(o, latest, clocks, arguments.currency, c)
+        compare_ranks(o, latest, clocks, arguments.currency, c)
         compare_missing(o, latest, clocks, arguments.currency, c)
         compare_history(o, history, clocks, arguments.currency, c)
         compare_closed_days(o, history, clocks, arguments.currency, c)
-    for text in c.differences[:20]:
+    for text in c.differences[:int(os.environ.get("SHOWN", 20))]:
         print("  differs:", text)
     print(f"compare: {c.passed} passed, {len(c.differences)} failed")
     return 1 if c.differences or not c.passed else 0

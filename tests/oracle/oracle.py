@@ -15,16 +15,20 @@ import zoneinfo
 UTC = dt.timezone.utc
 DAY = 86_400_000
 UNIT = 10_000
-MATURITY = 30 * DAY
+MINUTE = 60_000
+MATURITY, QUALIFIED_MATURITY, FCR, CALL_EFFECT = 30 * DAY, 90 * DAY, 7 * DAY, 7 * DAY
+CONTACT_WITHIN, ANSWER_WITHIN = 5 * MINUTE, 20_000
+SECOND = UNIT // 1000  # a millisecond, of which a second is a unit
 NONE = "(none)"
 
-ROLLING = {"1h": 3_600_000, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY}
+ROLLING = {"1h": 3_600_000, "24h": DAY, "7d": 7 * DAY, "30d": 30 * DAY, "90d": 90 * DAY}
 TO_DATE = {"today": "day", "week_to_date": "week", "month_to_date": "month", "quarter_to_date": "quarter", "year_to_date": "year"}
 
 
 # ---- the last image of each record ------------------------------------------------------------------------
 
 RANK = {"DELETE": 1, "UNDELETE": 2}
+PERSONAL = {"lead": {"disqualify_reason": None}, "call": {"customer_key": None}}  # of what is read here: ERASE takes it
 
 
 def order(event):
@@ -53,6 +57,10 @@ class Record:
 
 def close_time(image):
     return image["won_at"] or image["lost_at"] or image["closed_at"]
+
+
+def closed_at(opportunity):
+    return None if opportunity["status"] == "OPEN" else close_time(opportunity)
 
 
 def records_of(events):
@@ -85,10 +93,41 @@ def records_of(events):
             if key[1] == "opportunity":
                 if close_time(e) is not None and e["status"] != "OPEN":
                     record.closings.setdefault(close_time(e), (e["owner_id"], e["team_id"]))
+        if record.image and any(e["op"] == "ERASE" for e in by_order.values()):
+            record.image = {**record.image, **PERSONAL.get(key[1], {})}
     for key, named in merges.items():
         if key in records:
             records[key].merged = max(named, key=lambda n: n[:2])[2]
     return records
+
+
+def visits(record):
+    """(stage, owner, entered, left, exit) of each stay in a stage. How it ended («Closed Lost») is no stage: one that it was never OPEN in,
+    entered when it closed or later. A stage that the same one follows was corrected by it."""
+    entries = {}
+    for v in record.versions:  # in the order of the versions
+        if v["stage_id"] and v["stage_entered_at"] is not None:
+            entry = entries.setdefault((v["stage_id"], v["stage_entered_at"]), [v, v, 0])
+            entry[1], entry[2] = v, order(v)
+    closed_at = [close_time(v) for v in record.versions if v["status"] != "OPEN" and close_time(v) is not None]
+    open_in = {(v["pipeline_id"], v["stage_id"]) for v in record.versions if v["status"] == "OPEN"}
+    stays = []
+    for begun, last, _ in sorted(entries.values(), key=lambda e: e[2]):
+        stage = (last["pipeline_id"], last["stage_id"])
+        if stage not in open_in and any(at <= last["stage_entered_at"] for at in closed_at):
+            continue
+        if stays and stays[-1][0] == stage:
+            stays.pop()
+        stays.append((stage, begun["owner_id"], last["stage_entered_at"], last["stage_order"]))
+    image = record.image
+    for i, (stage, owner, entered, rank) in enumerate(stays):
+        if i + 1 < len(stays):
+            (pipeline, _), _, left, rank_after = stays[i + 1]
+            how = "MOVED_PIPELINE" if pipeline != stage[0] else "BACK" if rank_after < rank else "ADVANCED"
+        else:
+            how = image["status"] if image["status"] in ("WON", "LOST") else "OPEN"
+            left = close_time(image) if how != "OPEN" else None
+        yield "/".join(stage), owner, entered, None if left is None else max(left, entered), how
 
 
 # ---- the world: records with their references -------------------------------------------------------------
@@ -212,20 +251,22 @@ def credit(deal, winner):
     total = sum(parts.values())
     if total < 100 * UNIT:
         parts[winner] = parts.get(winner, 0) + 100 * UNIT - total
-        total = 100 * UNIT
-    amount = deal["amount"]
-    size = abs(amount)
-    shares = [(rep, size * pct // total, size * pct % total) for rep, pct in parts.items()]
-    rest = size - sum(s for _, s, _ in shares)
-    order_of = sorted(range(len(shares)), key=lambda i: (-shares[i][2], i))
-    out = []
-    for i, (rep, share, _) in enumerate(shares):
-        extra = 1 if order_of.index(i) < rest else 0
-        out.append((rep, (share + extra) * (1 if amount >= 0 else -1)))
-    return out
+    refund = deal["amount"] if deal["refund_amount"] is None else deal["refund_amount"]
+    percents = list(parts.values())
+    return list(zip(parts, parts_of(deal["amount"], percents), parts_of(refund, percents)))
 
 
-Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage channel")
+Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage reason queue channel")
+
+
+def parts_of(whole, percents):
+    """Whole numbers in proportion to the percentages that add up to `whole`; the largest remainders get what rounding down leaves."""
+    total, size = sum(percents), abs(whole)
+    down = [size * p // total for p in percents]
+    order_of = sorted(range(len(percents)), key=lambda i: (-(size * percents[i] % total), i))
+    for i in order_of[:size - sum(down)]:
+        down[i] += 1
+    return [d if whole >= 0 else -d for d in down]
 
 
 def first(*values):
@@ -234,6 +275,16 @@ def first(*values):
 
 def is_won(deal):
     return deal["status"] in ("WON", "REFUNDED")
+
+
+def least(values, key, at):
+    if at is not None:
+        values[key] = min(values.get(key, at), at)
+
+
+def is_request(call):
+    """A customer's call, not a leg of one."""
+    return call["direction"] == "INBOUND" and call["parent_call_id"] is None
 
 
 class Facts:
@@ -248,16 +299,20 @@ class Facts:
         self.first_won = {}
         self.lead_won = {}
         self.lead_opportunity = {}
+        self.lead_paid, self.first_dial, self.first_inbound, self.first_talk = {}, {}, {}, {}
+        self.requests = collections.defaultdict(list)  # (tenant, customer's key) -> (initiated_at, id) of inbound root calls
         self.derive()
         for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket"):
             for key, record in world.live(kind):
                 getattr(self, kind)(key, record)
         self.unknown_leads()
+        self.customers()
 
-    def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, channel=None):
+    def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, reason=None, queue=None,
+            channel=None):
         if at is not None:
             self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE,
-                                   channel or NONE))
+                                   reason or NONE, queue or NONE, channel or NONE))
 
     def lasts(self, tenant, measure, at, until, **dims):
         """A stock: one from `at` to `until`."""
@@ -309,6 +364,22 @@ class Facts:
                 self.first_won[customer] = min(self.first_won.get(customer, deal["won_at"]), deal["won_at"])
             if lead:
                 self.lead_won[lead] = min(self.lead_won.get(lead, deal["won_at"]), deal["won_at"])
+        for key, record in self.w.live("deal"):
+            lead = self.lead_of_deal(key, record.image)
+            if lead and is_won(record.image):
+                least(self.lead_paid, lead, record.image["first_paid_at"])
+        for key, record in self.w.live("call"):
+            call = record.image
+            if is_request(call) and call["customer_key"]:
+                self.requests[key[0], call["customer_key"]].append((call["initiated_at"], key[2]))
+            if call["lead_id"]:
+                lead = self.w.root((key[0], "lead", call["lead_id"]))
+                if call["direction"] in ("OUTBOUND", "INBOUND"):
+                    least(self.first_dial if call["direction"] == "OUTBOUND" else self.first_inbound, lead, call["initiated_at"])
+                if call["disposition"] == "CONNECTED":
+                    least(self.first_talk, lead, call["initiated_at"])
+        for names in self.requests.values():
+            names.sort()
         for key, record in self.w.live("opportunity"):
             created = record.image["created_at"]
             for lead in self.leads_of.get(key, ()):
@@ -326,39 +397,87 @@ class Facts:
 
     def deal(self, key, record):
         deal, tenant = record.image, key[0]
+        opportunity = self.w.find(tenant, "opportunity", deal["opportunity_id"])
+        self.mismatch(tenant, deal, opportunity)
         if not is_won(deal) or deal["won_at"] is None:
             return
         at = deal["won_at"]
         owner, team = record.closings.get(at, (None, None))
         winner = deal["owner_at_win_id"] or owner
         team = self.team(tenant, deal["team_at_win_id"] or team, winner, at)
-        opportunity = self.w.find(tenant, "opportunity", deal["opportunity_id"])
         customer = self.customer(key, deal)
         account = self.w.records.get(customer) if customer else None
         account = account.image if account else None
+        lead = self.lead_of_deal(key, deal)
         source = first(deal["source_channel"], opportunity and opportunity["source_channel"],
-                       self.lead_source(self.lead_of_deal(key, deal)), account and account["source_channel"], "(unknown)")
-        zone = self.zone_of(tenant)
-        since = account and account["customer_since"]
-        new = customer is not None and zone.day(at) == zone.day(self.first_won[customer]) and (since is None or since >= zone.day(at))
-        for rep, amount in credit(deal, winner):
-            self.add(tenant, "won_revenue", at, amount, deal["currency"], rep, team, source)
-            if new:
-                self.add(tenant, "new_won_revenue", at, amount, deal["currency"], rep, team, source)
-        self.add(tenant, "won_deals", at, UNIT, "", winner, team, source)
-        self.add(tenant, "won_amount", at, deal["amount"], deal["currency"], winner, team, source)
+                       self.lead_source(lead), account and account["source_channel"], "(unknown)")
+        new = customer is not None and self.is_new(tenant, self.first_won[customer], at, account)
+        kinds = [""] + ["new_"] * new + {"UPSELL": ["upsell_"], "CROSS_SELL": ["cross_sell_"]}.get(deal["deal_type"], [])
+        refunded = deal["refunded_at"] if deal["status"] == "REFUNDED" else None
+        for rep, amount, refund in credit(deal, winner):
+            for kind in kinds:
+                self.add(tenant, kind + "won_revenue", at, amount, deal["currency"], rep, team, source)
+                self.add(tenant, kind + "refunds", refunded, refund, deal["currency"], rep, team, source)
+        mine = dict(rep=winner, team=team, source=source)
+        money = dict(mine, currency=deal["currency"])
+        self.add(tenant, "won_deals", at, **mine)
         if deal["amount"] is not None:
-            self.add(tenant, "deals_with_amount", at, UNIT, deal["currency"], winner, team, source)
+            self.add(tenant, "won_amount", at, deal["amount"], **money)
+            self.add(tenant, "deals_with_amount", at, **money)
+        self.add(tenant, "refunded_amount", refunded, first(deal["refund_amount"], deal["amount"]), **money)
+        if deal["list_amount"] is not None and deal["list_amount"] > 0:
+            self.add(tenant, "discount", at, deal["list_amount"] - deal["amount"], **money)
+            self.add(tenant, "list_price", at, deal["list_amount"], **money)
+        if deal["margin_amount"] is not None:
+            self.add(tenant, "margin", at, deal["margin_amount"], **money)
+            self.add(tenant, "margin_base", at, deal["amount"], **money)
         began = first(opportunity and opportunity["created_at"], deal["created_at"])
         if began is not None and at >= began:
-            self.add(tenant, "cycle_time", at, (at - began) * (UNIT // 1000), "", winner, team, source)
-            self.add(tenant, "cycle_deals", at, UNIT, "", winner, team, source)
+            self.add(tenant, "cycle_time", at, (at - began) * SECOND, **mine)
+            self.add(tenant, "cycle_deals", at, **mine)
+        lead = self.w.records.get(lead) if lead else None
+        if lead and lead.image and at >= lead.image["created_at"]:
+            self.add(tenant, "lead_cycle_time", at, (at - lead.image["created_at"]) * SECOND, **mine)
+            self.add(tenant, "lead_cycle_deals", at, **mine)
+        if customer:
+            self.add(tenant, "buyers", at, customer)
+            if not new:
+                self.add(tenant, "repeat_buyers", at, customer)
+            if deal["deal_type"] in ("UPSELL", "CROSS_SELL"):
+                self.add(tenant, "expanding_customers", at, customer)
+
+    def is_new(self, tenant, first_won, at, account):
+        """On the day of the first win ever, and the account is not said to have been a customer before."""
+        zone, since = self.zone_of(tenant), account and account["customer_since"]
+        return zone.day(at) == zone.day(first_won) and (since is None or since >= zone.day(at))
+
+    def mismatch(self, tenant, deal, opportunity):
+        """One says that it was won, or lost, and the other does not."""
+        says = {"WON": "WON", "REFUNDED": "WON", "LOST": "LOST", "CANCELLED": "LOST", "OPEN": "OPEN"}.get(deal["status"])
+        if says is None or not opportunity or opportunity["status"] not in ("WON", "LOST", "OPEN") or says == opportunity["status"]:
+            return
+        at = first(deal["won_at"], deal["lost_at"], deal["cancelled_at"], closed_at(opportunity))
+        self.add(tenant, "mismatches", at, rep=deal["owner_id"], team=self.team(tenant, deal["team_id"], deal["owner_id"], None))
+
+    def customers(self):
+        """Accounts, known or only referred to: when they first won, and since when they are customers."""
+        keys = set(self.first_won) | {key for key, _ in self.w.live("account")}
+        for key in keys:
+            record = self.w.records.get(key)
+            if record and (record.deleted or record.image and record.image["excluded"]):
+                continue
+            won, account, zone = self.first_won.get(key), record and record.image, self.zone_of(key[0])
+            since = account and account["customer_since"]
+            if won is not None and self.is_new(key[0], won, won, account):
+                self.add(key[0], "first_wins", won)
+            times = [t for t in (won, None if since is None else zone.start(since)) if t is not None]
+            self.add(key[0], "customers", min(times, default=None))
 
     def opportunity(self, key, record):
         o, tenant = record.image, key[0]
         source = first(o["source_channel"], self.lead_source(self.lead_of_opportunity(tenant, key[2])), "(unknown)")
         stage = o["pipeline_id"] + "/" + o["stage_id"]
-        closed = None if o["status"] == "OPEN" else close_time(o)
+        closed = closed_at(o)
         team = self.team(tenant, o["team_id"], o["owner_id"], None)
         mine = dict(rep=o["owner_id"], team=team, source=source, stage=stage)
         currency, amount = o["currency"] or "", o["amount"]
@@ -376,6 +495,15 @@ class Facts:
                 self.add(tenant, what, closed, **closer)
                 if amount is not None and amount > 0:
                     self.add(tenant, what + "_value", closed, amount, currency, **closer)
+        for place, owner, entered, left, how in visits(record):
+            where = dict(stage=place, rep=owner)
+            self.add(tenant, "stage_entries", entered, **where)
+            for measure, exits in (("stage_forward", ("ADVANCED", "WON")), ("stage_back", ("BACK",)), ("stage_still_in", ("OPEN",))):
+                if how in exits:
+                    self.add(tenant, measure, entered, **where)
+            if left is not None:
+                self.add(tenant, "stage_left", left, **where)
+                self.add(tenant, "stage_time", left, (left - entered) * SECOND, **where)
         if o["status"] == "OPEN" or closed is not None:
             begin = created if created is not None else -(1 << 60)
             end = closed if closed is not None else 1 << 60
@@ -391,7 +519,7 @@ class Facts:
 
     def hold(self, tenant, image, begin, end, team, source, stage):
         for measure, value, cur in self.worth(image):
-            fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage, NONE)
+            fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage, NONE, NONE, NONE)
             self.stocks.append((fact, end))
 
     @staticmethod
@@ -417,22 +545,58 @@ class Facts:
         mine = dict(rep=lead["owner_id"], team=self.team(tenant, lead["team_id"], lead["owner_id"], None),
                     source=first(lead["source_channel"], "(unknown)"))
         created, won, opportunity = lead["created_at"], self.lead_won.get(key), self.lead_opportunity.get(key)
+        paid = self.lead_paid.get(key)
         self.add(tenant, "leads_created", created, **mine)
         if opportunity is not None and opportunity - created <= MATURITY:
             self.add(tenant, "leads_created_with_opportunity", created, **mine)
         if won is not None and won - created <= MATURITY:
             self.add(tenant, "leads_created_won", created, **mine)
-        self.add(tenant, "leads_with_opportunity", opportunity, **mine)
-        self.add(tenant, "leads_won", won, **mine)
+        if paid is not None and paid - created <= MATURITY:
+            self.add(tenant, "leads_created_paid", created, **mine)
+        if lead["qualification"] == "GOOD" or opportunity is not None:
+            self.add(tenant, "good_leads", created, **mine)
+        elif lead["qualification"] == "BAD":
+            self.add(tenant, "bad_leads", created, reason=lead["disqualify_reason"], **mine)
+        if lead["qualification"] == "GOOD" and lead["qualified_at"] is not None:
+            self.add(tenant, "qualified_leads", lead["qualified_at"], **mine)
+            if won is not None and won - lead["qualified_at"] <= QUALIFIED_MATURITY:
+                self.add(tenant, "qualified_leads_won", lead["qualified_at"], **mine)
+        self.reached(key, mine)
+        self.first_calls(key, lead, mine)
+
+    def reached(self, key, mine):
+        """What a lead got to, and when first: also of one that only others name (S5)."""
+        opportunity, talk = self.lead_opportunity.get(key), self.first_talk.get(key)
+        self.add(key[0], "leads_with_opportunity", opportunity, **mine)
+        self.add(key[0], "leads_won", self.lead_won.get(key), **mine)
+        self.add(key[0], "leads_paid", self.lead_paid.get(key), **mine)
+        self.add(key[0], "leads_talked_to", talk, **mine)
+        if talk is not None and opportunity is not None and 0 <= opportunity - talk <= CALL_EFFECT:
+            self.add(key[0], "leads_talked_into_one", talk, **mine)
+
+    def first_calls(self, key, lead, mine):
+        """Speed to lead, for the company from the creation, for the rep from the assignment. Whoever came by calling waits for nobody."""
+        created, dial, inbound = lead["created_at"], self.first_dial.get(key), self.first_inbound.get(key)
+        if inbound is not None and inbound <= created:
+            return
+        for prefix, since in (("", created), ("rep_", lead["assigned_at"])):
+            self.add(key[0], prefix + "leads_to_call", since, **mine)
+            if since is None or dial is None or dial < since:
+                continue
+            self.add(key[0], prefix + "lead_wait", dial, (dial - since) * SECOND, **mine)
+            if dial - since <= CONTACT_WITHIN:
+                self.add(key[0], prefix + "leads_called_fast", since, **mine)
+        end = dial if dial is not None else 1 << 60
+        if end > created:
+            self.stocks.append((Fact(key[0], "untouched_leads", created, UNIT, "", mine["rep"] or NONE, mine["team"] or NONE,
+                                     mine["source"], NONE, NONE, NONE, NONE), end))
 
     def unknown_leads(self):
-        """S5: a lead that only opportunities or deals name exists, without attributes."""
-        for key in set(self.lead_won) | set(self.lead_opportunity):
+        """S5: a lead that only opportunities, deals or calls name exists, without attributes."""
+        for key in set(self.lead_won) | set(self.lead_opportunity) | set(self.lead_paid) | set(self.first_talk):
             record = self.w.records.get(key)
-            if record and (record.image or record.deleted):
-                continue
-            self.add(key[0], "leads_with_opportunity", self.lead_opportunity.get(key), source="(unknown)")
-            self.add(key[0], "leads_won", self.lead_won.get(key), source="(unknown)")
+            if not (record and (record.image or record.deleted)):
+                self.reached(key, dict(source="(unknown)"))
 
     def rep(self, key, record):
         rep, tenant = record.image, key[0]
@@ -458,8 +622,32 @@ class Facts:
         if call["answered_at"] is not None:
             talk = call["talk_ms"] or 0
             self.add(tenant, "handled_calls", at, **mine)
-            self.add(tenant, "call_talk_time", at, talk * (UNIT // 1000), **mine)
-            self.add(tenant, "call_handle_time", at, (talk + (call["hold_ms"] or 0) + (call["wrap_ms"] or 0)) * (UNIT // 1000), **mine)
+            self.add(tenant, "call_talk_time", at, talk * SECOND, **mine)
+            self.add(tenant, "call_handle_time", at, (talk + (call["hold_ms"] or 0) + (call["wrap_ms"] or 0)) * SECOND, **mine)
+        if is_request(call):
+            self.request(key, call, mine)
+
+    def request(self, key, call, mine):
+        """A customer's call: how long it waited, and whether that was the end of it."""
+        tenant, at, answered = key[0], call["initiated_at"], call["answered_at"]
+        queue = dict(team=mine["team"], queue=call["queue_id"])
+        if call["queued_at"] is not None:
+            self.add(tenant, "offered_calls", at, **queue)
+            if call["disposition"] in ("ABANDONED", "SHORT_ABANDON"):
+                self.add(tenant, call["disposition"], at, **queue)
+            if answered is not None and answered >= call["queued_at"]:
+                self.add(tenant, "answered_calls", at, **queue)
+                self.add(tenant, "wait_time", at, (answered - call["queued_at"]) * SECOND, **queue)
+                if answered - call["queued_at"] <= ANSWER_WITHIN:
+                    self.add(tenant, "answered_in_time", at, **queue)
+        if answered is None or (not call["customer_key"] and call["resolved"] is None):
+            return
+        self.add(tenant, "answered_requests", at, **mine)
+        others = self.requests.get((tenant, call["customer_key"]), [])
+        following = bisect.bisect_right(others, (at, key[2]))
+        again = others[following][0] if call["customer_key"] and following < len(others) else None
+        if call["resolved"] is not False and (again is None or again - first(call["ended_at"], answered) > FCR):
+            self.add(tenant, "solved_at_once", at, **mine)
 
     def interaction(self, key, record):
         i, tenant = record.image, key[0]
@@ -518,58 +706,119 @@ def half_even(num, den):
 SALES = ["24h", "7d", "30d", "today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date", "all"]
 REP = ["24h", "7d", "today", "week_to_date", "month_to_date", "quarter_to_date"]
 GROWTH = SALES[:-1]
+USUAL = ["7d", "30d", "today", "week_to_date", "month_to_date", "quarter_to_date"]
+CUSTOMERS = ["30d", "month_to_date", "quarter_to_date", "year_to_date"]
+SPREAD = ["30d", "month_to_date", "quarter_to_date", "all"]
 CALLS = ["1h", "24h", "7d", "today", "week_to_date", "month_to_date"]
 COHORT = ["30d", "month_to_date", "quarter_to_date"]
+SPEED, FAST = ["7d", "30d", "today", "month_to_date"], ["7d", "30d", "today", "week_to_date", "month_to_date"]
+C, T, R, S, G, Q, GR, WHY, H = (), ("team",), ("rep",), ("source",), ("stage",), ("queue",), ("stage", "rep"), ("reason",), ("channel",)
 DAYS = ["7d", "30d", "today", "week_to_date", "month_to_date"]
-C, T, R, S, G, H = (), ("team",), ("rep",), ("source",), ("stage",), ("channel",)
 
 
 class Metric:
-    """num and den are lists of (sign, measure); den None: the value is num. kind: percent, money, count, days, seconds."""
+    """num and den are lists of (sign, measure); den None: the value is num. "opening:m" is all of m before the window. kind: percent,
+    money, count, days, seconds. cohort: how old it must be, None for others. quantile: of num's values instead of their sum."""
 
     def __init__(self, name, kind, num, den, windows, groups, streams, **options):
         self.name, self.kind, self.num, self.den, self.windows, self.groups = name, kind, num, den, windows, groups
         self.streams = streams.split()
-        self.cohort = options.get("cohort", False)
-        self.roster = options.get("roster", False)
+        self.cohort = options.get("cohort")
         self.growth = options.get("growth", False)
         self.lost_value = options.get("lost_value", False)
+        self.min_sample = options.get("min_sample", 0)
+        self.quantile = options.get("quantile")
+        self.measures = {m.removeprefix("opening:") for _, m in num + (den or [])} | ({"opportunities_lost_value"} if self.lost_value else set())
 
 
 def plus(*names):
     return [(1, n) for n in names]
 
 
+def less(*names):
+    """The first, without the others."""
+    return [(1, names[0])] + [(-1, n) for n in names[1:]]
+
+
+NET, NEW = less("won_revenue", "refunds"), less("new_won_revenue", "new_refunds")
+EXISTING = NET + [(-sign, m) for sign, m in NEW]
 METRICS = [
-    Metric("won_revenue", "money", plus("won_revenue"), None, SALES, [C, T, S], "deal"),
-    Metric("rep_revenue", "money", plus("won_revenue"), None, REP, [R], "deal"),
-    Metric("revenue_per_rep", "money", plus("won_revenue"), [], SALES, [C, T], "deal rep", roster=True),
+    Metric("won_revenue", "money", NET, None, SALES, [C, T, S], "deal"),
+    Metric("refunds", "money", plus("refunds"), None, USUAL, [C, T, R], "deal"),
+    Metric("rep_revenue", "money", NET, None, REP, [R], "deal"),
+    Metric("revenue_per_rep", "money", NET, plus("opening:reps_active", "reps_started"), SALES, [C, T], "deal rep"),
     Metric("won_deals", "count", plus("won_deals"), None, SALES, [C, T, R, S], "deal"),
-    Metric("average_purchase_value", "money", plus("won_amount"), plus("deals_with_amount"), SALES, [C, T, R, S], "deal"),
-    Metric("sales_growth_amount", "money", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="amount"),
-    Metric("sales_growth", "percent", plus("won_revenue"), None, GROWTH, [C, T, S], "deal", growth="share"),
-    Metric("new_revenue", "money", plus("new_won_revenue"), None, SALES, [C, T, S], "deal"),
-    Metric("existing_revenue", "money", [(1, "won_revenue"), (-1, "new_won_revenue")], None, SALES, [C, T, S], "deal"),
-    Metric("new_revenue_share", "percent", plus("new_won_revenue"), plus("won_revenue"), SALES, [C, T, S], "deal"),
-    Metric("new_existing_gap", "money", [(2, "new_won_revenue"), (-1, "won_revenue")], None, SALES, [C, T], "deal"),
+    Metric("average_purchase_value", "money", less("won_amount", "refunded_amount"), plus("deals_with_amount"), SALES, [C, T, R, S], "deal"),
+    Metric("median_purchase_value", "money", plus("won_amount"), None, ["7d", "month_to_date"], [C], "deal", quantile=0.5),
+    Metric("sales_growth_amount", "money", NET, None, GROWTH, [C, T, S], "deal", growth="amount"),
+    Metric("sales_growth", "percent", NET, None, GROWTH, [C, T, S], "deal", growth="share"),
+    Metric("new_revenue", "money", NEW, None, SALES, [C, T, S], "deal"),
+    Metric("existing_revenue", "money", EXISTING, None, SALES, [C, T, S], "deal"),
+    Metric("new_revenue_share", "percent", NEW, NET, SALES, [C, T, S], "deal"),
+    Metric("existing_revenue_share", "percent", EXISTING, NET, USUAL, [C, T, S], "deal"),
+    Metric("new_existing_gap", "money", NEW + [(-sign, m) for sign, m in EXISTING], None, SALES, [C, T], "deal"),
+    Metric("discount_rate", "percent", plus("discount"), plus("list_price"), USUAL, [C, T, R], "deal"),
+    Metric("gross_margin", "percent", plus("margin"), plus("margin_base"), USUAL, [C, T, R], "deal"),
+    Metric("upsell_rate", "percent", less("upsell_won_revenue", "upsell_refunds"), NET, USUAL, [C, T, R], "deal"),
+    Metric("cross_sell_rate", "percent", less("cross_sell_won_revenue", "cross_sell_refunds"), NET, USUAL, [C, T, R], "deal"),
+    Metric("customers_new", "count", plus("first_wins"), None, USUAL, [C], "account"),
+    Metric("expansion_customer_share", "percent", plus("expanding_customers"), plus("opening:customers", "customers"), CUSTOMERS, [C],
+           "deal account"),
+    Metric("repeat_purchase_rate", "percent", plus("repeat_buyers"), plus("buyers"), CUSTOMERS, [C], "deal"),
+    Metric("clv_historic", "money", NET, plus("buyers"), ["all"], [C], "deal"),
     Metric("sales_cycle_days", "days", plus("cycle_time"), plus("cycle_deals"), SALES, [C, T, R, S], "deal"),
+    Metric("sales_cycle_days_p50", "days", plus("cycle_time"), None, SPREAD, [C, T, R], "deal", quantile=0.5),
+    Metric("sales_cycle_days_p90", "days", plus("cycle_time"), None, SPREAD, [C, T, R], "deal", quantile=0.9),
+    Metric("lead_cycle_days", "days", plus("lead_cycle_time"), plus("lead_cycle_deals"), USUAL, [C, T, R, S], "deal"),
     Metric("win_rate", "percent", plus("opportunities_won"), plus("opportunities_won", "opportunities_lost"), SALES, [C, T, R, S],
            "opportunity"),
     Metric("win_rate_value", "percent", plus("opportunities_won_value"), plus("opportunities_won_value", "opportunities_lost_value"),
            SALES, [C, T, R, S], "opportunity", lost_value=True),
-    Metric("win_rate_cohort", "percent", plus("created_won"), plus("opportunities_created"), COHORT, [C, T, S], "opportunity", cohort=True),
+    Metric("win_rate_cohort", "percent", plus("created_won"), plus("opportunities_created"), COHORT, [C, T, S], "opportunity",
+           cohort=MATURITY),
     Metric("opportunities_new", "count", plus("opportunities_created"), None, SALES, [C, T, R, S], "opportunity"),
     Metric("opportunities_new_value", "money", plus("opportunities_created_value"), None, SALES, [C, T, S], "opportunity"),
     Metric("opportunities_open", "count", plus("open_opportunities"), None, ["now"], [C, T, R, S, G], "opportunity"),
     Metric("pipeline_value", "money", plus("open_value"), None, ["now"], [C, T, R, S, G], "opportunity"),
     Metric("pipeline_weighted", "money", plus("open_weighted"), None, ["now"], [C, T, R, S, G], "opportunity"),
+    Metric("opp_deal_mismatch", "count", plus("mismatches"), None, ["7d", "30d", "month_to_date", "all"], [C, T, R], "deal"),
+    Metric("stage_conversion", "percent", plus("stage_forward"), less("stage_entries", "stage_still_in"), COHORT, [G, GR], "opportunity",
+           cohort=0),
+    Metric("stage_back_rate", "percent", plus("stage_back"), less("stage_entries", "stage_still_in"), COHORT, [G, GR], "opportunity",
+           cohort=0),
+    Metric("stage_days", "days", plus("stage_time"), plus("stage_left"), COHORT, [G, GR], "opportunity"),
+    Metric("stage_days_p50", "days", plus("stage_time"), None, COHORT, [G], "opportunity", quantile=0.5),
+    Metric("stage_days_p90", "days", plus("stage_time"), None, COHORT, [G], "opportunity", quantile=0.9),
     Metric("leads_new", "count", plus("leads_created"), None, SALES, [C, T, R, S], "lead"),
+    Metric("good_leads", "count", plus("good_leads"), None, USUAL, [C, T, R, S], "lead"),
+    Metric("bad_leads", "count", plus("bad_leads"), None, USUAL, [C, T, R, S, WHY], "lead"),
+    Metric("lead_quality", "percent", plus("good_leads"), plus("good_leads", "bad_leads"), USUAL, [C, T, R, S], "lead"),
     Metric("lead_to_opportunity", "percent", plus("leads_with_opportunity"), plus("leads_created"), SALES, [C, T, S], "lead"),
     Metric("lead_to_opportunity_cohort", "percent", plus("leads_created_with_opportunity"), plus("leads_created"), COHORT, [C, T, S],
-           "lead", cohort=True),
+           "lead", cohort=MATURITY),
+    Metric("lead_to_opportunity_good", "percent", plus("leads_with_opportunity"), plus("good_leads"), USUAL, [C, T, S], "lead"),
+    Metric("lead_to_opportunity_workable", "percent", plus("leads_with_opportunity"), less("leads_created", "bad_leads"), USUAL, [C, T, S],
+           "lead"),
+    Metric("lead_to_opportunity_good_cohort", "percent", plus("leads_created_with_opportunity"), plus("good_leads"), COHORT, [C, T, S],
+           "lead", cohort=MATURITY),
+    Metric("lead_to_opportunity_workable_cohort", "percent", plus("leads_created_with_opportunity"), less("leads_created", "bad_leads"),
+           COHORT, [C, T, S], "lead", cohort=MATURITY),
+    Metric("qualified_win_rate", "percent", plus("qualified_leads_won"), plus("qualified_leads"), ["30d", "90d"] + COHORT[1:], [C, T, S],
+           "lead", cohort=QUALIFIED_MATURITY, min_sample=30),
     Metric("lead_conversion", "percent", plus("leads_won"), plus("leads_created"), SALES, [C, T, S], "lead"),
     Metric("lead_conversion_cohort", "percent", plus("leads_created_won"), plus("leads_created"), COHORT, [C, T, S], "lead",
-           cohort=True),
+           cohort=MATURITY),
+    Metric("paid_conversion", "percent", plus("leads_paid"), plus("leads_created"), USUAL, [C, T, S], "lead"),
+    Metric("paid_conversion_cohort", "percent", plus("leads_created_paid"), plus("leads_created"), COHORT, [C, T, S], "lead",
+           cohort=MATURITY),
+    Metric("speed_to_lead_p50", "seconds", plus("lead_wait"), None, SPEED, [C, S], "lead", quantile=0.5),
+    Metric("speed_to_lead_p90", "seconds", plus("lead_wait"), None, SPEED, [C, S], "lead", quantile=0.9),
+    Metric("speed_to_lead_share", "percent", plus("leads_called_fast"), plus("leads_to_call"), FAST, [C, S], "lead", cohort=15 * MINUTE),
+    Metric("rep_speed_to_lead_p50", "seconds", plus("rep_lead_wait"), None, SPEED, [T, R], "lead", quantile=0.5),
+    Metric("rep_speed_to_lead_p90", "seconds", plus("rep_lead_wait"), None, SPEED, [T, R], "lead", quantile=0.9),
+    Metric("rep_speed_to_lead_share", "percent", plus("rep_leads_called_fast"), plus("rep_leads_to_call"), FAST, [T, R], "lead",
+           cohort=15 * MINUTE),
+    Metric("leads_untouched", "count", plus("untouched_leads"), None, ["now"], [C, T, R, S], "lead"),
     Metric("dials", "count", plus("outbound_calls"), None, CALLS, [C, T, R], "call"),
     Metric("connect_rate", "percent", plus("outbound_connected"), plus("outbound_calls"), CALLS, [C, T, R], "call"),
     Metric("talk_time", "seconds", plus("call_talk_time"), None, CALLS, [C, T, R], "call"),
@@ -584,10 +833,21 @@ METRICS = [
     Metric("reopen_rate", "percent", plus("tickets_reopened"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
     Metric("sla_met", "percent", plus("tickets_in_time"), plus("tickets_promised"), DAYS, [C, T], "ticket"),
     Metric("csat", "ratio", plus("satisfaction"), plus("answered_surveys"), DAYS, [C, T], "ticket"),
+    Metric("asa", "seconds", plus("wait_time"), plus("answered_calls"), CALLS, [C, T, Q], "call"),
+    Metric("service_level", "percent", plus("answered_in_time"), plus("answered_calls", "ABANDONED"), CALLS, [C, T, Q], "call"),
+    Metric("abandonment", "percent", plus("ABANDONED"), less("offered_calls", "SHORT_ABANDON"), CALLS, [C, T, Q], "call"),
+    Metric("fcr", "percent", plus("solved_at_once"), plus("answered_requests"), FAST, [C, T, R], "call", cohort=FCR),
+    Metric("call_to_opportunity", "percent", plus("leads_talked_into_one"), plus("leads_talked_to"), FAST, [C, T, R, S], "lead",
+           cohort=CALL_EFFECT),
 ]
 BY_NAME = {m.name: m for m in METRICS}
-PERCENTILES = {"sales_cycle_days_p50": 0.5, "sales_cycle_days_p90": 0.9, "median_purchase_value": 0.5, "resolution_time_p90": 0.9}
-NOT_COMPUTED = {"rep_rank", "heartbeat"} | set(PERCENTILES)
+RANKS = {"rep_rank": "rep_revenue", "upsell_rank": "upsell_rate", "cross_sell_rank": "cross_sell_rate"}
+NOT_COMPUTED = {"heartbeat"}
+GROUPS_OF = collections.defaultdict(set)
+for _metric in METRICS:
+    for _measure in _metric.measures:
+        GROUPS_OF[_measure].update(_metric.groups)
+DISTINCT = {"buyers", "repeat_buyers", "expanding_customers"}
 
 
 class Series:
@@ -608,9 +868,25 @@ class Series:
         a, b = bisect.bisect_left(self.times, start), bisect.bisect_left(self.times, end)
         return self.sums[b] - self.sums[a], b - a
 
+    def values(self, start, end):
+        return [v for _, v in self.items[bisect.bisect_left(self.times, start):bisect.bisect_left(self.times, end)]]
 
-MONEY = {"won_revenue", "new_won_revenue", "won_amount", "deals_with_amount", "opportunities_created_value", "opportunities_won_value",
-         "opportunities_lost_value", "open_value", "open_weighted"}
+
+class Names(Series):
+    """Who, instead of how much: what is between are the different ones."""
+
+    def seal(self):
+        self.items.sort()
+        self.times = [t for t, _ in self.items]
+
+    def between(self, start, end):
+        values = self.values(start, end)
+        return len(set(values)) * UNIT, len(values)
+
+
+MONEY = {"won_revenue", "new_won_revenue", "upsell_won_revenue", "cross_sell_won_revenue", "refunds", "new_refunds", "upsell_refunds",
+         "cross_sell_refunds", "won_amount", "refunded_amount", "deals_with_amount", "discount", "list_price", "margin", "margin_base",
+         "opportunities_created_value", "opportunities_won_value", "opportunities_lost_value", "open_value", "open_weighted"}
 
 
 class Oracle:
@@ -623,13 +899,15 @@ class Oracle:
         self.zone_of, self.currency_of = zone_of, currency_of
         self.world = World(events)
         facts = Facts(self.world, zone_of)
-        self.series = collections.defaultdict(Series)
+        self.series = {}
         self.stock = collections.defaultdict(list)
         self.groups = collections.defaultdict(set)
         for fact in facts.facts:
             for group, key in self.keys(fact):
-                self.series[(fact.tenant, fact.measure, fact.currency if fact.measure in MONEY else "", group, key)].items.append(
-                    (fact.at, fact.amount))
+                place = (fact.tenant, fact.measure, fact.currency if fact.measure in MONEY else "", group, key)
+                if place not in self.series:
+                    self.series[place] = Names() if fact.measure in DISTINCT else Series()
+                self.series[place].items.append((fact.at, fact.amount))
                 self.groups[(fact.tenant, group)].add(key)
         for fact, end in facts.stocks:
             for group, key in self.keys(fact):
@@ -641,12 +919,10 @@ class Oracle:
 
     @staticmethod
     def keys(fact):
-        yield C, ""
-        yield T, fact.team
-        yield R, fact.rep
-        yield S, fact.source
-        yield G, fact.stage
-        yield H, fact.channel
+        """The groups that a metric shows it in; a group of one dimension goes by its value, one of more by all of them."""
+        for group in GROUPS_OF[fact.measure]:
+            values = tuple(getattr(fact, dim) for dim in group)
+            yield group, values if len(values) > 1 else values[0] if values else ""
 
     # windows: edges of the main interval, of the current and of the previous one at the comparison's resolution
 
@@ -667,29 +943,35 @@ class Oracle:
         return (start, clock), (start, edge), (zone.start(zone.shift(unit, start_day, -1)), zone.like(unit, edge))
 
     def total(self, tenant, measure, currency, group, key, span, clock):
+        """sum, facts. An opening: of all before the span."""
         start, end = span
+        if measure.startswith("opening:"):
+            measure, start, end = measure.removeprefix("opening:"), None, -(1 << 61) if start is None else start
         series = self.series.get((tenant, measure, currency if measure in MONEY else "", group, key))
         if not series:
             return 0, 0
         return series.between(-(1 << 61) if start is None else start, min(end, clock))
 
-    def parts(self, metric, tenant, currency, group, key, span, clock):
-        """numerator, denominator (or None), facts of the lost value."""
-        num = sum(sign * self.total(tenant, m, currency, group, key, span, clock)[0] for sign, m in metric.num)
-        if metric.roster:
-            opening = self.total(tenant, "reps_active", "", group, key, (None, span[0]), clock)[0] if span[0] is not None else 0
-            return num, opening + self.total(tenant, "reps_started", "", group, key, span, clock)[0], 1
-        if metric.den is None:
-            return num, None, 1
-        den = sum(sign * self.total(tenant, m, currency, group, key, span, clock)[0] for sign, m in metric.den)
-        lost = self.total(tenant, "opportunities_lost_value", currency, group, key, span, clock)[1] if metric.lost_value else 1
-        return num, den, lost
+    def side(self, items, *place):
+        totals = [(sign, *self.total(place[0], m, *place[1:])) for sign, m in items]
+        return sum(sign * amount for sign, amount, _ in totals), sum(count for _, _, count in totals)
 
-    @staticmethod
-    def finish(metric, num, den, lost):
+    def parts(self, metric, *place):
+        """numerator, denominator (or None), facts of the denominator, facts of the lost value."""
+        num, count = self.side(metric.num, *place)
+        den = None
+        if metric.den is not None:
+            den, count = self.side(metric.den, *place)
+        lost = self.total(place[0], "opportunities_lost_value", *place[1:])[1] if metric.lost_value else 1
+        return num, den, count, lost
+
+    def finish(self, metric, *place):
         """state, value, numerator, denominator in 1/10,000 of the unit."""
         up = {"percent": 100}.get(metric.kind, 1)
         down = {"days": 86400}.get(metric.kind, 1)
+        if metric.quantile:
+            return self.quantile(metric, down, *place)
+        num, den, count, lost = self.parts(metric, *place)
         if metric.lost_value and not lost:
             return "NO_DATA", None, None, None
         if den is None:
@@ -697,7 +979,19 @@ class Oracle:
         shown = half_even(num, down)
         if den == 0:
             return "ZERO_DENOMINATOR", None, shown, 0
+        if count < metric.min_sample:
+            return "LOW_SAMPLE", None, shown, den
         return "OK", half_even(num * UNIT * up, den * down), shown, den
+
+    def quantile(self, metric, down, tenant, currency, group, key, span, clock):
+        """The nearest rank: the value of rank ceil(q n)."""
+        measure = metric.num[0][1]
+        series = self.series.get((tenant, measure, currency if measure in MONEY else "", group, key))
+        start, end = span
+        values = sorted(series.values(-(1 << 61) if start is None else start, min(end, clock))) if series else []
+        if not values:
+            return "NO_DATA", None, None, None
+        return "OK", half_even(values[max(0, -(-len(values) * round(metric.quantile * 10) // 10) - 1)], down), None, None
 
     def value(self, metric, tenant, window, group, key, clock, currency=""):
         """The metric as it should read at `clock`: state, value, numerator, denominator, previous value."""
@@ -709,7 +1003,7 @@ class Oracle:
             for begin, end, amount in self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ()):
                 total += amount if begin < clock <= end else 0
             return "OK", total, None, None, None
-        mature = MATURITY if metric.cohort else 0
+        mature = metric.cohort or 0
         main, current, previous = self.edges(tenant, window, clock, mature)
         if metric.growth:
             now = self.parts(metric, tenant, currency, group, key, current, clock)[0]
@@ -719,12 +1013,12 @@ class Oracle:
             if before == 0:
                 return "NO_BASE", None, now - before, 0, None
             return "OK", half_even((now - before) * UNIT * 100, abs(before)), now - before, abs(before), None
-        state, value, num, den = self.finish(metric, *self.parts(metric, tenant, currency, group, key, main, clock))
-        if metric.cohort and state == "OK" and window in TO_DATE:
+        state, value, num, den = self.finish(metric, tenant, currency, group, key, main, clock)
+        if metric.cohort is not None and state == "OK" and window in TO_DATE:
             state = "PARTIAL"
         before = None
         if previous:
-            before = self.finish(metric, *self.parts(metric, tenant, currency, group, key, previous, clock))[1]
+            before = self.finish(metric, tenant, currency, group, key, previous, clock)[1]
         return state, value, num, den, before
 
     def closed(self, metric, tenant, unit, start, group, key, clock, currency=""):
@@ -740,6 +1034,6 @@ class Oracle:
             if before == 0:
                 return "NO_BASE", None, now - before, 0, None
             return "OK", half_even((now - before) * UNIT * 100, abs(before)), now - before, abs(before), None
-        state, value, num, den = self.finish(metric, *self.parts(metric, tenant, currency, group, key, (start, end), clock))
-        before = self.finish(metric, *self.parts(metric, tenant, currency, group, key, (prev, start), clock))[1]
+        state, value, num, den = self.finish(metric, tenant, currency, group, key, (start, end), clock)
+        before = self.finish(metric, tenant, currency, group, key, (prev, start), clock)[1]
         return state, value, num, den, before
