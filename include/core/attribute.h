@@ -72,6 +72,7 @@ enum attribute_visit { VISIT_STAGE_ID, VISIT_PIPELINE_ID, VISIT_OWNER_ID, VISIT_
 	VISIT_EXIT, VISIT_COLUMNS };
 enum attribute_version { VERSION_FROM_AT, VERSION_AMOUNT, VERSION_PROBABILITY, VERSION_OWNER_ID, VERSION_TEAM_ID,
 	VERSION_STAGE_ID, VERSION_PIPELINE_ID, VERSION_CURRENCY, VERSION_COLUMNS };
+enum attribute_day { DAY_DAY, DAY_AMOUNT, DAY_VALUE, DAY_COLUMNS };
 enum attribute_credit { CREDIT_REP_ID, CREDIT_TEAM_ID, CREDIT_AMOUNT, CREDIT_SHARE, CREDIT_REFUND,
 	CREDIT_COLUMNS };
 
@@ -109,7 +110,9 @@ int relation_find(struct slice name);
  *  call:        lead opportunity account rep (REF)
  *  account:     owner (REF)
  *  interaction, visit: lead opportunity account rep (REF) · agent_state: rep (REF) · ticket: account rep (REF)
- *  rep, target, spend, fx_rate: none
+ *  target:      slices, spend: days (LIST: day amount value; one row a day of the period, adding up to the whole exactly; amount: the value
+ *               as money, null without a currency. store_days.c)
+ *  rep, fx_rate: none
  */
 
 #endif

@@ -23,6 +23,7 @@ struct fact {
 	uint32_t tenant;
 	uint16_t measure;
 	uint32_t currency;           /* intern id for money, else 0 */
+	uint32_t scope;              /* intern id: it enters the grouping of this scope_id alone; 0: all */
 	int64_t count;               /* how many facts: +1, or -1 at a stock's end and in a difference's old side */
 	uint32_t dims[PLAN_MEASURE_DIMS_MAX]; /* intern ids, "(none)" for null; in the order of the measure's dims */
 };

@@ -166,6 +166,7 @@ struct plan_measure {
 	struct expr_program *until;   /* TIME, stocks only */
 	struct expr_program *where;   /* BOOL or NULL */
 	struct expr_program *value;   /* NULL for count */
+	struct expr_program *scope;   /* STRING: the one grouping that a fact enters (COMPANY, TEAM, REP …); NULL: all */
 	bool at_is_null;              /* stock with a null `at`: since ever */
 	uint8_t dim_count;
 	uint8_t dims[PLAN_MEASURE_DIMS_MAX];              /* indexes in plan->dims */
@@ -178,6 +179,7 @@ struct plan_measure {
 
 struct plan_grouping {
 	const char *name;             /* "" for the company, "team", "team,rep" */
+	uint32_t scope_id;            /* in strings: how a measure's scope names it, "COMPANY", "TEAM"; 0: it has more dimensions */
 	uint8_t dim_count;
 	uint8_t dims[PLAN_GROUP_DIMS_MAX];
 	uint16_t measure_count;       /* measures with cells in this grouping */

@@ -43,8 +43,10 @@ struct register_closing {
 /* What an OPEN image of an opportunity says of its worth (S13). Ids are intern ids, 0 = null. */
 struct register_version {
 	struct order_key key;
-	int64_t amount, probability;  /* 1/10,000 */
+	int64_t amount, probability;  /* 1/10,000; of a target its value and ramp factor */
 	bool has_amount, has_probability;
+	bool has_from_day;
+	int32_t from_day;             /* of a target: the local day from which it is said to hold */
 	uint32_t currency, owner_id, team_id, stage_id, pipeline_id;
 };
 
@@ -62,7 +64,7 @@ struct registers_more {
 	uint32_t merge_target;        /* entity index; UINT32_MAX: an UNDELETE of its own is the greatest */
 };
 
-/* What only opportunities and deals have. Items grow exactly at first: most have one or two. */
+/* What only opportunities, deals and targets have. Items grow exactly at first: most have one or two. */
 struct registers_sets {
 	struct register_stage *stages;      /* sorted by greatest key */
 	struct register_closing *closings;  /* sorted by at_ms */

@@ -85,6 +85,8 @@ struct store_slots {
 	uint8_t deal_won_at, deal_owner_id, deal_team_id, deal_owner_at_win_id, deal_team_at_win_id, deal_amount, deal_refund_amount, deal_splits,
 		deal_account_id, deal_contact_id, deal_customer_id, deal_win_owner_id, deal_win_team_id, deal_credit, deal_opportunity,
 		deal_lead_by_id, deal_lead;
+	uint8_t target_value, target_currency, target_period_start, target_period_end, target_pacing_curve, target_effective_from,
+		target_ramp_factor, target_slices, spend_amount, spend_period_start, spend_period_end, spend_days;
 	uint8_t split_rep_id, split_role, split_credit_pct; /* columns of deal.splits */
 };
 
@@ -222,6 +224,12 @@ static inline const struct list_cells *slot_list(
 static inline bool store_keeps(const struct store *s, enum entity_type type, uint32_t slot)
 {
 	return s->layout[type].place[slot] != STORE_NO_PLACE;
+}
+
+/* Whose registers have stages, closings or versions. */
+static inline bool store_has_sets(enum entity_type type)
+{
+	return type == ENTITY_OPPORTUNITY || type == ENTITY_DEAL || type == ENTITY_TARGET;
 }
 
 /* Per relation of the type as child. */
@@ -377,6 +385,11 @@ void store_own_attributes(struct store *, uint32_t index);
 
 /* ---- store_credit.c ---- */
 struct list_cells *store_credit(struct store *, const struct entity *);
+
+/* ---- store_days.c ---- */
+/* A spend evenly over its days; a target over its days, as it was said for each. NULL: not all of it is known. */
+struct list_cells *store_spend_days(struct store *, const struct entity *);
+struct list_cells *store_target_slices(struct store *, const struct entity *);
 
 /* ---- store_links.c ---- */
 /* Raw links and references from the entity's own ids. May add entities. */

@@ -52,6 +52,8 @@ enum deal_slot {
 };
 enum call_slot { CALL_LEAD = CALL_FIELDS, CALL_OPPORTUNITY, CALL_ACCOUNT, CALL_REP, CALL_SLOTS };
 enum account_slot { ACCOUNT_OWNER = ACCOUNT_FIELDS, ACCOUNT_SLOTS };
+enum target_slot { TARGET_SLICES = TARGET_FIELDS, TARGET_SLOTS };
+enum spend_slot { SPEND_DAYS = SPEND_FIELDS, SPEND_SLOTS };
 enum interaction_slot {
 	INTERACTION_LEAD = INTERACTION_FIELDS,
 	INTERACTION_OPPORTUNITY,
@@ -121,6 +123,17 @@ static const struct model_field credit_fields[CREDIT_COLUMNS] = {
 };
 static const struct model_list credit = { "credit", credit_fields, CREDIT_COLUMNS };
 
+static const struct model_field day_fields[DAY_COLUMNS] = {
+	[DAY_DAY] = { .name = "day",
+		.type = VALUE_INT,
+		.reference = -1,
+		.required = true,
+		.is_date = true },
+	[DAY_AMOUNT] = { .name = "amount", .type = VALUE_MONEY, .reference = -1 },
+	[DAY_VALUE] = { .name = "value", .type = VALUE_DECIMAL, .reference = -1, .required = true },
+};
+static const struct model_list days = { "day", day_fields, DAY_COLUMNS };
+
 /* ---- attributes ----------------------------------------------------------------------------------------- */
 
 #define REFERENCE(text, to)               \
@@ -179,6 +192,14 @@ static const struct attribute_info account_attributes[] = {
 	[ACCOUNT_OWNER - ACCOUNT_FIELDS] = REFERENCE("owner", ENTITY_REP),
 };
 
+static const struct attribute_info target_attributes[] = {
+	[TARGET_SLICES - TARGET_FIELDS] = LIST("slices", days),
+};
+
+static const struct attribute_info spend_attributes[] = {
+	[SPEND_DAYS - SPEND_FIELDS] = LIST("days", days),
+};
+
 static const struct attribute_info interaction_attributes[] = {
 	[INTERACTION_LEAD - INTERACTION_FIELDS] = REFERENCE("lead", ENTITY_LEAD),
 	[INTERACTION_OPPORTUNITY - INTERACTION_FIELDS] =
@@ -213,8 +234,8 @@ static const struct {
 	[ENTITY_CALL] = { call_attributes, CALL_FIELDS, CALL_SLOTS },
 	[ENTITY_REP] = { NULL, REP_FIELDS, REP_FIELDS },
 	[ENTITY_ACCOUNT] = { account_attributes, ACCOUNT_FIELDS, ACCOUNT_SLOTS },
-	[ENTITY_TARGET] = { NULL, TARGET_FIELDS, TARGET_FIELDS },
-	[ENTITY_SPEND] = { NULL, SPEND_FIELDS, SPEND_FIELDS },
+	[ENTITY_TARGET] = { target_attributes, TARGET_FIELDS, TARGET_SLOTS },
+	[ENTITY_SPEND] = { spend_attributes, SPEND_FIELDS, SPEND_SLOTS },
 	[ENTITY_FX_RATE] = { NULL, FX_RATE_FIELDS, FX_RATE_FIELDS },
 	[ENTITY_INTERACTION] = { interaction_attributes, INTERACTION_FIELDS, INTERACTION_SLOTS },
 	[ENTITY_VISIT] = { visit_attributes, VISIT_FIELDS, VISIT_SLOTS },

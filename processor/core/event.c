@@ -23,7 +23,7 @@ const char *const event_op_names[EVENT_OP_COUNT + 1] = {
 	NULL,
 };
 
-enum { ID_TEXT_MAX = 512, PERIOD_DAYS_MAX = 3660 };
+enum { ID_TEXT_MAX = 512, PERIOD_DAYS_MAX = 1096 };
 static const int64_t PAST_TENSE_SLACK_MS = 48 * INT64_C(3600000);
 /* Years 1900 to 2300: what lies outside is a unit mistake (seconds, microseconds), not a time. */
 static const int64_t TIME_MIN_MS = -INT64_C(2208988800000), TIME_MAX_MS = INT64_C(10413792000000);

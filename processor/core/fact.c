@@ -182,7 +182,13 @@ static bool describe(struct making *k, struct fact *ret)
 
 		ret->dims[i] = by.is_null ? k->m->plan->none_id : (uint32_t)by.i;
 	}
-	return true;
+	if (!measure->scope)
+		return true;
+	value = run(k, measure->scope);
+	if (value.is_null)
+		k->m->counters.null_value += k->m->counting;
+	ret->scope = (uint32_t)value.i;
+	return !value.is_null;
 }
 
 static bool holds(struct making *k)
@@ -260,7 +266,7 @@ static int64_t version_from(const struct list_cells *versions, uint32_t row)
 
 static bool is_same_worth(const struct fact *a, const struct fact *b)
 {
-	return a->amount == b->amount && a->sub == b->sub && a->currency == b->currency &&
+	return a->amount == b->amount && a->sub == b->sub && a->currency == b->currency && a->scope == b->scope &&
 	       !memcmp(a->dims, b->dims, sizeof(a->dims));
 }
 

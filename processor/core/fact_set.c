@@ -35,6 +35,7 @@ static int compare_keys(const struct fact *a, const struct fact *b)
 	COMPARE(a->tenant, b->tenant);
 	COMPARE(a->currency, b->currency);
 	COMPARE(a->sub, b->sub);
+	COMPARE(a->scope, b->scope);
 	return memcmp(a->dims, b->dims, sizeof(a->dims));
 }
 

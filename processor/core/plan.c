@@ -102,6 +102,7 @@ static int compile_all(struct compiler *c)
 	plan->edge_count = 2;
 	plan->groupings[0].name = "";
 	plan->groupings[0].roster_dim = -1;
+	plan->groupings[0].scope_id = intern_add(&plan->strings, SLICE_LIT("COMPANY"));
 	plan->grouping_count = 1;
 	for (int t = 0; t < ENTITY_TYPE_COUNT; t++)
 		plan->slot_count[t] = (uint8_t)attribute_slot_count((enum entity_type)t);

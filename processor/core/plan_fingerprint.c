@@ -181,6 +181,7 @@ static void put_measure(struct printing *p, const struct plan_measure *m)
 	put_text(p, m->each_slot < 0 ? "" : attribute_describe(m->on, (uint32_t)m->each_slot).name);
 	put_program(p, m->on, m->at);
 	put_program(p, m->on, m->until);
+	put_program(p, m->on, m->scope);
 	put_program(p, m->on, m->where);
 	put_program(p, m->on, m->value);
 	for (uint8_t i = 0; i < m->dim_count; i++) {

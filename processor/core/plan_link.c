@@ -218,6 +218,7 @@ static void link_measures(struct compiler *c)
 			read_slot(plan, m->on, (int)attribute_slot(m->on, "versions"));
 		link_program(c, m->at, m->on);
 		link_program(c, m->until, m->on);
+		link_program(c, m->scope, m->on);
 		link_program(c, m->where, m->on);
 		link_program(c, m->value, m->on);
 		for (uint8_t k = 0; k < m->dim_count; k++)

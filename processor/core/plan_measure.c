@@ -7,7 +7,7 @@ enum { EXTENDS_MAX = 8 };
 
 struct effective {
 	const struct definition_measure *own;
-	struct definition_text on, at, until, each, agg, value;
+	struct definition_text on, at, until, each, agg, value, scope;
 	struct definition_pairs by;
 	const struct definition_text *wheres[EXTENDS_MAX]; /* the measure's own first */
 	uint32_t where_count;
@@ -55,6 +55,7 @@ static int resolve_extends(
 		inherit(&ret->each, &m->each);
 		inherit(&ret->agg, &m->agg);
 		inherit(&ret->value, &m->value);
+		inherit(&ret->scope, &m->scope);
 		if (!ret->by.count)
 			ret->by = m->by;
 		if (m->where.text.at)
@@ -292,8 +293,6 @@ static int compile_measure(
 	if (resolve_extends(c, d, &e))
 		return 1;
 	m->name = plan_strdup(c, d->name.text);
-	if (d->scope.text.at)
-		return plan_fail(c, &d->scope, "`scope` comes with targets, in a later version");
 	if (!e.on.text.at)
 		return plan_fail(c, &d->name,
 			"measure «%s» does not say `on`: which entity it counts", m->name);
@@ -308,6 +307,7 @@ static int compile_measure(
 		plan_compile_text(&scope, &e.at, VALUE_TIME, &m->at) ||
 		plan_compile_text(&scope, &e.until, VALUE_TIME, &m->until) ||
 		compile_where(&scope, &e, &m->where) || compile_value(&scope, &e, m) ||
+		plan_compile_text(&scope, &e.scope, VALUE_STRING, &m->scope) ||
 		compile_by(&scope, &e, m) || check_all_reads(c, &e, m))
 		return 1;
 	m->stock = m->at_is_null = m->until != NULL;

@@ -357,6 +357,19 @@ static int dim_find(const struct plan *plan, struct slice name)
 	return -1;
 }
 
+/* "team" is the scope TEAM. */
+static uint32_t scope_id_of(struct plan *plan, const char *dim)
+{
+	char name[64];
+	size_t length = strlen(dim);
+
+	if (length >= sizeof(name))
+		return 0;
+	for (size_t i = 0; i < length; i++)
+		name[i] = (char)(dim[i] >= 'a' && dim[i] <= 'z' ? dim[i] - 'a' + 'A' : dim[i]);
+	return intern_add(&plan->strings, (struct slice){ name, length });
+}
+
 static int grouping_get(struct compiler *c, const struct definition_list *list)
 {
 	struct plan *plan = c->plan;
@@ -399,6 +412,7 @@ static int grouping_get(struct compiler *c, const struct definition_list *list)
 		return plan_fail(c, &list->items[0], "more than %d groupings", PLAN_GROUPINGS_MAX),
 		       -1;
 	g.name = plan_strdup(c, buffer_slice(&name));
+	g.scope_id = g.dim_count == 1 ? scope_id_of(plan, plan->dims[g.dims[0]]) : 0;
 	plan->groupings[plan->grouping_count] = g;
 	return (int)plan->grouping_count++;
 }

@@ -50,14 +50,14 @@ static void print_load(const struct plan *plan, const struct plan_measure *m,
 
 static void print_fields(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
 {
-	const struct expr_program *programs[4 + PLAN_MEASURE_DIMS_MAX] = { m->at, m->until,
-		m->where, m->value };
+	const struct expr_program *programs[5 + PLAN_MEASURE_DIMS_MAX] = { m->at, m->until,
+		m->where, m->value, m->scope };
 	uint32_t seen[128], seen_count = 0;
 
 	for (uint8_t i = 0; i < m->dim_count; i++)
-		programs[4 + i] = m->by[i];
+		programs[5 + i] = m->by[i];
 	buffer_put_text(out, "    reads");
-	for (uint32_t p = 0; p < 4u + m->dim_count; p++) {
+	for (uint32_t p = 0; p < 5u + m->dim_count; p++) {
 		uint32_t count = 0;
 		const uint32_t *codes = programs[p] ? expr_loads(programs[p], &count) : NULL;
 

@@ -449,7 +449,8 @@ static void write_sets(const struct registers *r, struct buffer *out)
 		const struct register_version *v = &r->sets->versions[i];
 
 		write_key_beside(&v->key, image, out);
-		buffer_put_u8(out, (uint8_t)(v->has_amount | v->has_probability << 1));
+		buffer_put_u8(out,
+			(uint8_t)(v->has_amount | v->has_probability << 1 | v->has_from_day << 2));
 		buffer_put_zigzag(out, v->amount);
 		buffer_put_zigzag(out, v->probability);
 		buffer_put_varint(out, v->currency);
@@ -457,6 +458,8 @@ static void write_sets(const struct registers *r, struct buffer *out)
 		buffer_put_varint(out, v->team_id);
 		buffer_put_varint(out, v->stage_id);
 		buffer_put_varint(out, v->pipeline_id);
+		if (v->has_from_day)
+			buffer_put_zigzag(out, v->from_day);
 	}
 }
 
@@ -571,12 +574,14 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 
 	for (uint16_t i = 0; i < count && !in->bad; i++) {
 		struct register_version v = { .amount = 0 };
+		int64_t day;
 		uint8_t has;
 
 		read_key_beside(&v.key, registers_image_key(r), in);
 		has = reader_u8(in);
 		v.has_amount = has & 1;
 		v.has_probability = has & 2;
+		v.has_from_day = has & 4;
 		v.amount = reader_zigzag(in);
 		v.probability = reader_zigzag(in);
 		v.currency = string_map_read(strings, in);
@@ -584,7 +589,10 @@ static void read_versions(struct registers *r, struct reader *in, const struct s
 		v.team_id = string_map_read(strings, in);
 		v.stage_id = string_map_read(strings, in);
 		v.pipeline_id = string_map_read(strings, in);
-		if (has > 3 || v.amount == INT64_MIN || v.probability == INT64_MIN ||
+		day = v.has_from_day ? reader_zigzag(in) : 0;
+		v.from_day = (int32_t)day;
+		if (has > 7 || day != v.from_day || v.amount == INT64_MIN ||
+			v.probability == INT64_MIN ||
 			(i > 0 && order_compare(&r->sets->versions[i - 1].key, &v.key) >= 0))
 			reader_fail(in);
 		r->sets->versions = grow(r->sets->versions, r->sets->version_count,

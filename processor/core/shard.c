@@ -186,6 +186,15 @@ static struct snapshot_view view_of(const struct shard *s)
 
 /* ---- booking -------------------------------------------------------------------------------------------- */
 
+/* A target of a team is in no total of its company, and not the sum of its reps'. */
+static bool is_in_scope(const struct shard *s, const struct fact *fact, uint8_t n)
+{
+	const struct plan_measure *measure = &s->plan->measures[fact->measure];
+
+	return !fact->scope ||
+	       s->plan->groupings[measure->groupings[n]].scope_id == fact->scope;
+}
+
 uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
 {
 	const struct plan_measure *measure = &s->plan->measures[fact->measure];
@@ -241,8 +250,11 @@ bool shard_book(struct shard *s, const struct fact *fact)
 			.due_ms = due_ms,
 			.sum = fact->amount,
 			.count = fact->count };
-		uint32_t group = shard_group_of(s, fact, n);
+		uint32_t group;
 
+		if (!is_in_scope(s, fact, n))
+			continue;
+		group = shard_group_of(s, fact, n);
 		if (group == GROUP_NONE)
 			continue;
 		p.cell = cell_get(s->groups, group, fact->measure, fact->currency, fact->sub);

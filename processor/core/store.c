@@ -203,6 +203,18 @@ static void find_slots(struct store_slots *slot)
 		{ &slot->deal_opportunity, ENTITY_DEAL, "opportunity" },
 		{ &slot->deal_lead_by_id, ENTITY_DEAL, "lead_by_id" },
 		{ &slot->deal_lead, ENTITY_DEAL, "lead" },
+		{ &slot->target_value, ENTITY_TARGET, "value" },
+		{ &slot->target_currency, ENTITY_TARGET, "currency" },
+		{ &slot->target_period_start, ENTITY_TARGET, "period_start" },
+		{ &slot->target_period_end, ENTITY_TARGET, "period_end" },
+		{ &slot->target_pacing_curve, ENTITY_TARGET, "pacing_curve" },
+		{ &slot->target_effective_from, ENTITY_TARGET, "effective_from" },
+		{ &slot->target_ramp_factor, ENTITY_TARGET, "ramp_factor" },
+		{ &slot->target_slices, ENTITY_TARGET, "slices" },
+		{ &slot->spend_amount, ENTITY_SPEND, "amount" },
+		{ &slot->spend_period_start, ENTITY_SPEND, "period_start" },
+		{ &slot->spend_period_end, ENTITY_SPEND, "period_end" },
+		{ &slot->spend_days, ENTITY_SPEND, "days" },
 	};
 	const struct model_list *splits;
 

@@ -121,6 +121,23 @@ static bool feed_closing(struct store *s, struct registers *r, const struct orde
 	return registers_put_closing(r, &closing);
 }
 
+/* What was said of a target, and from which day on. */
+static bool feed_target(struct store *s, struct registers *r, const struct order_key *key)
+{
+	struct register_version v = { .key = *key };
+	bool folded = false, changed;
+
+	v.has_amount = image_has(s, s->slot.target_value);
+	v.has_probability = image_has(s, s->slot.target_ramp_factor);
+	v.has_from_day = image_has(s, s->slot.target_effective_from);
+	v.amount = s->image_slots[s->slot.target_value];
+	v.probability = s->image_slots[s->slot.target_ramp_factor];
+	v.from_day = (int32_t)s->image_slots[s->slot.target_effective_from];
+	changed = registers_put_version(r, &v, &folded);
+	s->counters.versions_folded += folded;
+	return changed;
+}
+
 bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *key)
 {
 	struct registers *r = store_node(s, index)->entity.registers;
@@ -136,6 +153,8 @@ bool store_feed_sets(struct store *s, uint32_t index, const struct order_key *ke
 	} else if (s->image_type == ENTITY_DEAL && image_has(s, s->slot.deal_won_at)) {
 		changed |= feed_closing(s, r, key, s->image_slots[s->slot.deal_won_at],
 			s->slot.deal_owner_id, s->slot.deal_team_id);
+	} else if (s->image_type == ENTITY_TARGET) {
+		changed |= feed_target(s, r, key);
 	}
 	return changed;
 }
@@ -358,4 +377,8 @@ void store_own_attributes(struct store *s, uint32_t index)
 		attributes_of_opportunity(s, index);
 	else if (e->type == ENTITY_DEAL)
 		attributes_of_deal(s, index);
+	else if (e->type == ENTITY_SPEND && is_read(s, e, s->slot.spend_days))
+		store_set_list_draft(s, index, s->slot.spend_days, store_spend_days(s, e));
+	else if (e->type == ENTITY_TARGET && is_read(s, e, s->slot.target_slices))
+		store_set_list_draft(s, index, s->slot.target_slices, store_target_slices(s, e));
 }

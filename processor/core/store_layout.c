@@ -73,6 +73,12 @@ static void keep_what_it_is_made_from(struct store *s)
 			slot->deal_owner_id);
 	if (is_kept(s, ENTITY_DEAL, slot->deal_win_team_id))
 		KEEP(s, ENTITY_DEAL, slot->deal_won_at, slot->deal_team_at_win_id);
+	if (is_kept(s, ENTITY_SPEND, slot->spend_days))
+		KEEP(s, ENTITY_SPEND, slot->spend_amount, slot->spend_period_start,
+			slot->spend_period_end);
+	if (is_kept(s, ENTITY_TARGET, slot->target_slices))
+		KEEP(s, ENTITY_TARGET, slot->target_currency, slot->target_period_start,
+			slot->target_period_end, slot->target_pacing_curve);
 	/* Not to be had from an image that was erased. */
 	KEEP(s, ENTITY_DEAL, slot->deal_customer_id);
 }
@@ -91,10 +97,13 @@ static void prepare_what_is_fed(struct store *s)
 		slot->opp_owner_id, slot->opp_team_id, slot->opp_pipeline_id, slot->opp_stage_order,
 		slot->opp_status, slot->opp_amount, slot->opp_probability, slot->opp_currency,
 		slot->opp_won_at, slot->opp_lost_at, slot->opp_closed_at };
+	const uint8_t target[] = { slot->target_value, slot->target_effective_from,
+		slot->target_ramp_factor };
 	const uint8_t deal[] = { slot->deal_won_at, slot->deal_owner_id, slot->deal_team_id };
 
 	prepare(s, ENTITY_OPPORTUNITY, opportunity, sizeof(opportunity));
 	prepare(s, ENTITY_DEAL, deal, sizeof(deal));
+	prepare(s, ENTITY_TARGET, target, sizeof(target));
 }
 
 static void give_places(struct store *s, enum entity_type type)
@@ -114,7 +123,7 @@ static void give_places(struct store *s, enum entity_type type)
 	}
 	layout->prepared |= layout->kept[0] & ((UINT64_C(1) << fields) - 1);
 	layout->sets_at = (uint16_t)at;
-	if (type == ENTITY_OPPORTUNITY || type == ENTITY_DEAL)
+	if (store_has_sets(type))
 		at += sizeof(struct registers_sets);
 	layout->slots_at = (uint16_t)at;
 	at += layout->count * sizeof(int64_t);
