@@ -51,6 +51,7 @@ struct model_entity {
 	size_t field_count;
 	const char *passing_field, *passing_symbol; /* S26: it can go once this field says so (no symbol: says anything) and its times are long past; NULL: never */
 	int8_t currency_at;          /* the field that all its money is in; -1: it has none */
+	bool is_optional;            /* a company may not have this stream; its records may be known by reference only */
 	int8_t first_day_at, last_day_at; /* dates, the last one inclusive, that can't be in the wrong order; -1: it has none */
 };
 

@@ -164,19 +164,19 @@ static const struct model_field ticket_fields[] = {
 #define STAYS NULL, NULL
 #define NO_PERIOD -1, -1
 const struct model_entity model_table[ENTITY_TYPE_COUNT] = {
-	[ENTITY_LEAD] = { "lead", "crm.lead", FIELDS(lead_fields), STAYS, -1, NO_PERIOD },
-	[ENTITY_OPPORTUNITY] = { "opportunity", "crm.opportunity", FIELDS(opportunity_fields), STAYS, 11, NO_PERIOD },
-	[ENTITY_DEAL] = { "deal", "crm.deal", FIELDS(deal_fields), STAYS, 8, NO_PERIOD },
-	[ENTITY_CALL] = { "call", "crm.call", FIELDS(call_fields), "state", "ENDED", -1, NO_PERIOD },
-	[ENTITY_REP] = { "rep", "crm.rep", FIELDS(rep_fields), STAYS, -1, NO_PERIOD },
-	[ENTITY_ACCOUNT] = { "account", "crm.account", FIELDS(account_fields), STAYS, -1, NO_PERIOD },
-	[ENTITY_TARGET] = { "target", "crm.target", FIELDS(target_fields), STAYS, 7, 4, 5 },
-	[ENTITY_SPEND] = { "spend", "fin.spend", FIELDS(spend_fields), STAYS, 5, 6, 7 },
-	[ENTITY_FX_RATE] = { "fx_rate", "fin.fx_rate", FIELDS(fx_rate_fields), STAYS, -1, NO_PERIOD },
-	[ENTITY_INTERACTION] = { "interaction", "crm.interaction", FIELDS(interaction_fields), "completed_at", NULL, -1, NO_PERIOD },
-	[ENTITY_VISIT] = { "visit", "field.visit", FIELDS(field_visit_fields), "captured_at", NULL, -1, NO_PERIOD },
-	[ENTITY_AGENT_STATE] = { "agent_state", "crm.agent_state", FIELDS(agent_state_fields), "to", NULL, -1, NO_PERIOD },
-	[ENTITY_TICKET] = { "ticket", "crm.ticket", FIELDS(ticket_fields), STAYS, -1, NO_PERIOD },
+	[ENTITY_LEAD] = { "lead", "crm.lead", FIELDS(lead_fields), STAYS, -1, false, NO_PERIOD },
+	[ENTITY_OPPORTUNITY] = { "opportunity", "crm.opportunity", FIELDS(opportunity_fields), STAYS, 11, false, NO_PERIOD },
+	[ENTITY_DEAL] = { "deal", "crm.deal", FIELDS(deal_fields), STAYS, 8, false, NO_PERIOD },
+	[ENTITY_CALL] = { "call", "crm.call", FIELDS(call_fields), "state", "ENDED", -1, false, NO_PERIOD },
+	[ENTITY_REP] = { "rep", "crm.rep", FIELDS(rep_fields), STAYS, -1, false, NO_PERIOD },
+	[ENTITY_ACCOUNT] = { "account", "crm.account", FIELDS(account_fields), STAYS, -1, true, NO_PERIOD },
+	[ENTITY_TARGET] = { "target", "crm.target", FIELDS(target_fields), STAYS, 7, true, 4, 5 },
+	[ENTITY_SPEND] = { "spend", "fin.spend", FIELDS(spend_fields), STAYS, 5, true, 6, 7 },
+	[ENTITY_FX_RATE] = { "fx_rate", "fin.fx_rate", FIELDS(fx_rate_fields), STAYS, -1, true, NO_PERIOD },
+	[ENTITY_INTERACTION] = { "interaction", "crm.interaction", FIELDS(interaction_fields), "completed_at", NULL, -1, true, NO_PERIOD },
+	[ENTITY_VISIT] = { "visit", "field.visit", FIELDS(field_visit_fields), "captured_at", NULL, -1, true, NO_PERIOD },
+	[ENTITY_AGENT_STATE] = { "agent_state", "crm.agent_state", FIELDS(agent_state_fields), "to", NULL, -1, true, NO_PERIOD },
+	[ENTITY_TICKET] = { "ticket", "crm.ticket", FIELDS(ticket_fields), STAYS, -1, true, NO_PERIOD },
 };
 
 int model_entity_find(struct slice name)

@@ -18,6 +18,33 @@ struct building {
 	int64_t *least;	  /* `min_share` by the tenant's row; NULL: none */
 };
 
+/* The child that a derived value of this type is made from, or -1. */
+static int child_behind(const struct plan *plan, enum entity_type type, const struct plan_load *load)
+{
+	for (uint32_t i = 0; load->hop_count == 0 && i < plan->derived_count; i++)
+		if (plan->derived[i].parent == type && plan->derived[i].slot == load->slot)
+			return (int)plan->derived[i].child;
+	return -1;
+}
+
+/*
+ * The stream without which a measure has no data. Records of an optional stream exist by reference too (S5): when they are counted at
+ * a time that comes from their children, it is the children's stream that must have delivered.
+ */
+static enum entity_type stream_of(const struct plan *plan, const struct plan_measure *m)
+{
+	uint32_t count;
+	const uint32_t *codes = expr_loads(m->at, &count);
+
+	for (uint32_t i = 0; model_table[m->on].is_optional && i < count; i++) {
+		int child = child_behind(plan, m->on, &plan->loads[codes[i]]);
+
+		if (child >= 0)
+			return (enum entity_type)child;
+	}
+	return m->on;
+}
+
 /* ---- the formula ---------------------------------------------------------------------------------------- */
 
 static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp,
@@ -37,7 +64,7 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 		*ret_type = VALUE_NULL;
 	b->m->reads_previous |= read == INPUT_PREVIOUS;
 	b->m->money |= *ret_type == VALUE_MONEY;
-	b->m->streams |= (uint64_t)1 << m->on;
+	b->m->streams |= (uint64_t)1 << stream_of(b->c->plan, m);
 	for (uint16_t i = 0; i < b->m->input_count; i++)
 		if (b->inputs[i].measure == measure && b->inputs[i].read == read &&
 			b->inputs[i].quantile_bp == quantile_bp)

@@ -40,8 +40,7 @@ const char *codec_fault_text(enum codec_fault fault)
 		[CODEC_FAULT_MEMORY] = "no room left in the batch",
 		[CODEC_FAULT_NULL] = "null",
 		[CODEC_FAULT_TEXTS] = "more text than limits.text_bytes allows",
-		[CODEC_FAULT_FOREIGN] = "too many values that no stream of ours has "
-					"(limits.foreign_values)",
+		[CODEC_FAULT_FOREIGN] = "more values that we do not read than limits.foreign_values",
 	};
 
 	return texts[fault];

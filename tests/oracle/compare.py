@@ -87,9 +87,11 @@ def consume(brokers, topics, idle=2.0, ignore=lambda message: False, limit=600):
 def read_event(schemas, kind, message):
     event = schemas.read(kind, message.value())
     event["type"] = kind
-    for field in ("amount", "list_amount", "margin_amount", "refund_amount", "probability", "score", "csat"):
+    for field in ("amount", "list_amount", "margin_amount", "refund_amount", "probability", "score", "csat", "value", "ramp_factor"):
         if field in event:
             event[field] = units(event[field])
+    for pacing in event.get("pacing_curve", ()):
+        pacing["share"] = units(pacing["share"])
     for split in event.get("splits", ()):
         split["credit_pct"] = units(split["credit_pct"])
     return event

@@ -256,7 +256,7 @@ def credit(deal, winner):
     return list(zip(parts, parts_of(deal["amount"], percents), parts_of(refund, percents)))
 
 
-Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage reason queue channel")
+Fact = collections.namedtuple("Fact", "tenant measure at amount currency rep team source stage reason queue channel scope", defaults=(None,))
 
 
 def parts_of(whole, percents):
@@ -302,7 +302,7 @@ class Facts:
         self.lead_paid, self.first_dial, self.first_inbound, self.first_talk = {}, {}, {}, {}
         self.requests = collections.defaultdict(list)  # (tenant, customer's key) -> (initiated_at, id) of inbound root calls
         self.derive()
-        for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket"):
+        for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket", "spend", "target"):
             for key, record in world.live(kind):
                 getattr(self, kind)(key, record)
         self.unknown_leads()
@@ -649,6 +649,34 @@ class Facts:
         if call["resolved"] is not False and (again is None or again - first(call["ended_at"], answered) > FCR):
             self.add(tenant, "solved_at_once", at, **mine)
 
+    def spend(self, key, record):
+        s, tenant = record.image, key[0]
+        if s["category"] not in ("sales", "marketing"):
+            return
+        days = range(s["period_start"], s["period_end"] + 1)
+        for i, day in enumerate(days):
+            part = s["amount"] // len(days) + (i < s["amount"] % len(days))
+            self.add(tenant, "acquisition_spend", self.zone_of(tenant).start(day), part, s["currency"],
+                     channel=s["channel"] or "(unallocated)")
+
+    def target(self, key, record):
+        t, tenant = record.image, key[0]
+        if t["metric"] != "won_revenue" or t["period"] != "MONTH" or not t["currency"]:
+            return
+        days, reached = range(t["period_start"], t["period_end"] + 1), 0
+        for i, day in enumerate(days):
+            said = [v for v in record.versions if v["effective_from"] is None or v["effective_from"] <= day]
+            whole = half_even(said[-1]["value"] * (UNIT if said[-1]["ramp_factor"] is None else said[-1]["ramp_factor"]), UNIT) if said else 0
+            if t["pacing_curve"]:
+                before, shares = reached, [p["share"] for p in t["pacing_curve"][:i + 1]]
+                reached = UNIT if i + 1 == len(days) else max([before] + shares)
+                part = half_even(whole * reached, UNIT) - half_even(whole * before, UNIT)
+            else:
+                part = whole // len(days) + (i < whole % len(days))
+            at = self.zone_of(tenant).start(day)
+            self.facts.append(Fact(tenant, "target_revenue", at, part, t["currency"], t["scope_id"] or NONE, t["scope_id"] or NONE,
+                                   NONE, NONE, NONE, NONE, NONE, {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere")))
+
     def interaction(self, key, record):
         i, tenant = record.image, key[0]
         at = i["completed_at"]
@@ -728,7 +756,9 @@ class Metric:
         self.lost_value = options.get("lost_value", False)
         self.min_sample = options.get("min_sample", 0)
         self.quantile = options.get("quantile")
-        self.measures = {m.removeprefix("opening:") for _, m in num + (den or [])} | ({"opportunities_lost_value"} if self.lost_value else set())
+        self.empty = options.get("empty")
+        self.min_share = options.get("min_share")
+        self.measures = {m.removeprefix("opening:").removeprefix("full:") for _, m in num + (den or [])} | ({"opportunities_lost_value"} if self.lost_value else set())
 
 
 def plus(*names):
@@ -740,6 +770,7 @@ def less(*names):
     return [(1, names[0])] + [(-1, n) for n in names[1:]]
 
 
+PERIODS = ["today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date"]
 NET, NEW = less("won_revenue", "refunds"), less("new_won_revenue", "new_refunds")
 EXISTING = NET + [(-sign, m) for sign, m in NEW]
 METRICS = [
@@ -761,7 +792,7 @@ METRICS = [
     Metric("gross_margin", "percent", plus("margin"), plus("margin_base"), USUAL, [C, T, R], "deal"),
     Metric("upsell_rate", "percent", less("upsell_won_revenue", "upsell_refunds"), NET, USUAL, [C, T, R], "deal"),
     Metric("cross_sell_rate", "percent", less("cross_sell_won_revenue", "cross_sell_refunds"), NET, USUAL, [C, T, R], "deal"),
-    Metric("customers_new", "count", plus("first_wins"), None, USUAL, [C], "account"),
+    Metric("customers_new", "count", plus("first_wins"), None, USUAL, [C], "deal"),
     Metric("expansion_customer_share", "percent", plus("expanding_customers"), plus("opening:customers", "customers"), CUSTOMERS, [C],
            "deal account"),
     Metric("repeat_purchase_rate", "percent", plus("repeat_buyers"), plus("buyers"), CUSTOMERS, [C], "deal"),
@@ -823,6 +854,11 @@ METRICS = [
     Metric("connect_rate", "percent", plus("outbound_connected"), plus("outbound_calls"), CALLS, [C, T, R], "call"),
     Metric("talk_time", "seconds", plus("call_talk_time"), None, CALLS, [C, T, R], "call"),
     Metric("aht", "seconds", plus("call_handle_time"), plus("handled_calls"), CALLS, [C, T, R], "call"),
+    Metric("sales_target", "money", plus("full:target_revenue"), None, PERIODS, [C, T, R], "target"),
+    Metric("target_attainment", "percent", NET, plus("full:target_revenue"), PERIODS, [C, T, R], "deal target"),
+    Metric("target_pace", "percent", NET, plus("target_revenue"), PERIODS[1:], [C, T, R], "deal target", min_share=20),
+    Metric("marketing_spend", "money", plus("acquisition_spend"), None, USUAL, [C, H], "spend"),
+    Metric("cac", "money", plus("acquisition_spend"), plus("first_wins"), USUAL, [C], "spend deal", empty="acquisition_spend"),
     Metric("interactions", "count", plus("messages"), None, DAYS, [C, T, R, H], "interaction"),
     Metric("follow_ups_done", "count", plus("promises_kept"), None, DAYS, [C, T, R], "interaction"),
     Metric("follow_ups_overdue", "count", plus("promises_overdue"), None, ["now"], [C, T, R], "interaction"),
@@ -842,7 +878,7 @@ METRICS = [
 ]
 BY_NAME = {m.name: m for m in METRICS}
 RANKS = {"rep_rank": "rep_revenue", "upsell_rank": "upsell_rate", "cross_sell_rank": "cross_sell_rate"}
-NOT_COMPUTED = {"heartbeat"}
+NOT_COMPUTED = {"heartbeat", "target_projection"}
 GROUPS_OF = collections.defaultdict(set)
 for _metric in METRICS:
     for _measure in _metric.measures:
@@ -884,7 +920,7 @@ class Names(Series):
         return len(set(values)) * UNIT, len(values)
 
 
-MONEY = {"won_revenue", "new_won_revenue", "upsell_won_revenue", "cross_sell_won_revenue", "refunds", "new_refunds", "upsell_refunds",
+MONEY = {"target_revenue", "full:target_revenue", "acquisition_spend", "won_revenue", "new_won_revenue", "upsell_won_revenue", "cross_sell_won_revenue", "refunds", "new_refunds", "upsell_refunds",
          "cross_sell_refunds", "won_amount", "refunded_amount", "deals_with_amount", "discount", "list_price", "margin", "margin_base",
          "opportunities_created_value", "opportunities_won_value", "opportunities_lost_value", "open_value", "open_weighted"}
 
@@ -921,6 +957,8 @@ class Oracle:
     def keys(fact):
         """The groups that a metric shows it in; a group of one dimension goes by its value, one of more by all of them."""
         for group in GROUPS_OF[fact.measure]:
+            if fact.scope not in (None, group):
+                continue
             values = tuple(getattr(fact, dim) for dim in group)
             yield group, values if len(values) > 1 else values[0] if values else ""
 
@@ -945,6 +983,10 @@ class Oracle:
     def total(self, tenant, measure, currency, group, key, span, clock):
         """sum, facts. An opening: of all before the span."""
         start, end = span
+        if measure.startswith("full:"):
+            measure, zone = measure.removeprefix("full:"), self.zone_of(tenant)
+            first_day = zone.first_day(self.unit, zone.day(start))
+            end = clock = zone.start(zone.shift(self.unit, first_day, 1))
         if measure.startswith("opening:"):
             measure, start, end = measure.removeprefix("opening:"), None, -(1 << 61) if start is None else start
         series = self.series.get((tenant, measure, currency if measure in MONEY else "", group, key))
@@ -972,7 +1014,7 @@ class Oracle:
         if metric.quantile:
             return self.quantile(metric, down, *place)
         num, den, count, lost = self.parts(metric, *place)
-        if metric.lost_value and not lost:
+        if metric.lost_value and not lost or metric.empty and not self.total(place[0], metric.empty, *place[1:])[1]:
             return "NO_DATA", None, None, None
         if den is None:
             return "OK", half_even(num * up, down), None, None
@@ -1003,7 +1045,7 @@ class Oracle:
             for begin, end, amount in self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ()):
                 total += amount if begin < clock <= end else 0
             return "OK", total, None, None, None
-        mature = metric.cohort or 0
+        mature, self.unit = metric.cohort or 0, TO_DATE.get(window)
         main, current, previous = self.edges(tenant, window, clock, mature)
         if metric.growth:
             now = self.parts(metric, tenant, currency, group, key, current, clock)[0]
@@ -1016,6 +1058,10 @@ class Oracle:
         state, value, num, den = self.finish(metric, tenant, currency, group, key, main, clock)
         if metric.cohort is not None and state == "OK" and window in TO_DATE:
             state = "PARTIAL"
+        if metric.min_share and state == "OK":
+            length = self.zone_of(tenant).start(self.zone_of(tenant).shift(self.unit, self.zone_of(tenant).day(main[0]), 1)) - main[0]
+            if (clock - main[0]) * metric.min_share < length:
+                return "LOW_SAMPLE", None, num, den, None
         before = None
         if previous:
             before = self.finish(metric, tenant, currency, group, key, previous, clock)[1]
@@ -1023,6 +1069,7 @@ class Oracle:
 
     def closed(self, metric, tenant, unit, start, group, key, clock, currency=""):
         """The same of a whole closed period that begins at `start`."""
+        self.unit = unit
         zone = self.zone_of(tenant)
         first_day = zone.day(start)
         end, prev = zone.start(zone.shift(unit, first_day, 1)), zone.start(zone.shift(unit, first_day, -1))

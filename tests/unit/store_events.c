@@ -271,7 +271,7 @@ struct event *random_event(struct arena *arena, struct rng *r)
 		ENTITY_ACCOUNT };
 	enum entity_type type =
 		rng_below(r, 8) ? PICK(r, types)
-				: ENTITY_TARGET + rng_below(r, ENTITY_TYPE_COUNT - ENTITY_TARGET);
+				: (enum entity_type)(ENTITY_TARGET + rng_below(r, ENTITY_TYPE_COUNT - ENTITY_TARGET));
 	enum event_op op = any_op(r);
 	struct event *e =
 		event_make_op(arena, type, op, kinds[type].ids[rng_below(r, kinds[type].id_count)],
