@@ -794,7 +794,7 @@ METRICS = [
     Metric("cross_sell_rate", "percent", less("cross_sell_won_revenue", "cross_sell_refunds"), NET, USUAL, [C, T, R], "deal"),
     Metric("customers_new", "count", plus("first_wins"), None, USUAL, [C], "deal"),
     Metric("expansion_customer_share", "percent", plus("expanding_customers"), plus("opening:customers", "customers"), CUSTOMERS, [C],
-           "deal account"),
+           "deal"),
     Metric("repeat_purchase_rate", "percent", plus("repeat_buyers"), plus("buyers"), CUSTOMERS, [C], "deal"),
     Metric("clv_historic", "money", NET, plus("buyers"), ["all"], [C], "deal"),
     Metric("sales_cycle_days", "days", plus("cycle_time"), plus("cycle_deals"), SALES, [C, T, R, S], "deal"),

@@ -292,7 +292,7 @@ static void what_is_passed_over_is_limited(void **state)
 	assert_int_equal(decode(f, ENTITY_LEAD), CODEC_OK);
 	put_foreign(f, 1100, 0);
 	expect_refused(f, ENTITY_LEAD,
-		"notes: too many values that no stream of ours has (limits.foreign_values)");
+		"notes: more values that we do not read than limits.foreign_values");
 	/* Not even nothing, if there is enough of it. */
 	put_foreign(f, 0, 1100);
 	expect_refused(f, ENTITY_LEAD, "nothings: too many values");
