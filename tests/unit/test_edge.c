@@ -108,13 +108,16 @@ static void check_edge(
 	assert_int_equal(at_ms, naive_position(edge, c, clock_ms));
 	if (edge->kind == EDGE_NEG_INF || edge->kind == EDGE_NOW)
 		return;
-	assert_true(at_ms <= clock_ms && due_ms > clock_ms && due_ms <= clock_ms + 26 * HOUR);
+	/* A day may have 25 hours, and that of a change up to 49. */
+	assert_true(at_ms <= clock_ms && due_ms > clock_ms &&
+		    due_ms <= clock_ms + (c->weeks.count ? 50 : 26) * HOUR);
 	assert_true(is_on_grid(c, tier_res_ms(edge_tier(edge)), at_ms));
 	assert_int_equal(plan_edge_position(plan, e, c, due_ms - 1), at_ms);
 	assert_true(plan_edge_position(plan, e, c, due_ms) >= at_ms);
 }
 
-static void check_walk(struct rng *rng, const struct plan *plan, const struct calendar *c)
+static void check_walk(
+	struct rng *rng, const struct plan *plan, const struct calendar *c, int64_t near_ms)
 {
 	int64_t clock_ms =
 		ms_of("1968-01-01T00:00:00Z") + (int64_t)rng_below(rng, (uint64_t)(60 * 365 * DAY));
@@ -122,6 +125,8 @@ static void check_walk(struct rng *rng, const struct plan *plan, const struct ca
 
 	if (c->zone->count && rng_chance(rng, 0.7))
 		clock_ms = c->zone->transitions[rng_below(rng, c->zone->count)].at_ms - 30 * HOUR;
+	if (near_ms != INT64_MIN)
+		clock_ms = near_ms - 30 * HOUR - (int64_t)rng_below(rng, (uint64_t)(40 * DAY));
 	for (uint32_t e = 0; e < plan->edge_count; e++)
 		before_ms[e] = INT64_MIN;
 	for (int i = 0; i < 60; i++) {
@@ -152,13 +157,45 @@ static void test_edges_walk(void **state)
 		struct zone zone = zone_of(zones[i]);
 
 		for (int k = 0; k < 12; k++) {
-			struct calendar c = { .zone = &zone, .week_start = 1 + (int)rng_below(&rng, 7),
+			struct calendar c = { .zone = &zone,
+				.week_start = 1 + (int)rng_below(&rng, 7),
 				.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
 
-			check_walk(&rng, plan, &c);
+			check_walk(&rng, plan, &c, INT64_MIN);
 		}
 		zone_deinit(&zone);
 	}
+	plan_free(plan);
+}
+
+/* S12: over a change of the zone and of the week's start the grids, edges and due times are sound all the same. */
+static void test_edges_walk_over_changes(void **state)
+{
+	struct plan *plan = plan_of(definitions);
+	struct zone loaded[ZONE_COUNT];
+	struct rng rng;
+
+	(void)state;
+	rng_init(&rng, 32);
+	for (int i = 0; i < ZONE_COUNT; i++)
+		loaded[i] = zone_of(zones[i]);
+	for (int k = 0; k < 150; k++) {
+		struct calendar before = { .zone = &loaded[rng_below(&rng, ZONE_COUNT)],
+			.week_start = 1 + (int)rng_below(&rng, 6),
+			.fiscal_start_month = 1 + (int)rng_below(&rng, 12) },
+				c;
+		struct calendar_change change = { .from_day = (int32_t)rng_below(&rng, 25000),
+			.zone = &loaded[rng_below(&rng, ZONE_COUNT)],
+			.week_start = 7,
+			.fiscal_start_month = 1 + (int)rng_below(&rng, 12) };
+		struct zone spliced;
+
+		assert_int_equal(calendar_change(&before, &change, &spliced, &c), 0);
+		check_walk(&rng, plan, &c, calendar_day_start(&c, change.from_day));
+		zone_deinit(&spliced);
+	}
+	for (int i = 0; i < ZONE_COUNT; i++)
+		zone_deinit(&loaded[i]);
 	plan_free(plan);
 }
 
@@ -211,6 +248,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_edges_walk),
+		cmocka_unit_test(test_edges_walk_over_changes),
 		cmocka_unit_test(test_windows_written_out),
 	};
 

@@ -358,16 +358,35 @@ static void advance(struct model *m)
 	book_waiting(m);
 }
 
-static void walk(uint64_t seed, const char *zone_name, const char *start)
+/* S12: within the walk, which takes weeks, two changes of zone and of the week's start. */
+static int64_t change_calendar(struct model *m, const struct zone to[2], struct zone spliced[2], int64_t start_ms)
+{
+	int32_t day = (int32_t)calendar_local_day(&m->calendar, start_ms);
+
+	for (int i = 0; i < 2; i++) {
+		struct calendar before = m->calendar;
+		struct calendar_change change = { .from_day = day += 1 + (int32_t)rng_below(&m->rng, 6),
+			.zone = &to[i], .week_start = 1 + (int)rng_below(&m->rng, 7) };
+
+		assert_int_equal(calendar_change(&before, &change, &spliced[i], &m->calendar), 0);
+	}
+	return calendar_day_start(&m->calendar, day);
+}
+
+static void walk(uint64_t seed, const char *zone_name, const char *start, bool has_changes)
 {
 	struct model *m = x_calloc(1, sizeof(*m));
 	struct plan *plan = plan_of(definitions);
-	struct zone zone = zone_of(zone_name);
+	struct zone zone = zone_of(zone_name), spliced[2];
+	const struct zone to[2] = { zone_of("America/St_Johns"), zone_of("Asia/Makassar") };
+	int64_t changed_ms = INT64_MIN;
 	size_t budget = 1;
 
 	rng_init(&m->rng, seed);
 	m->plan = plan;
 	m->calendar = (struct calendar){ .zone = &zone, .week_start = 1 + (int)rng_below(&m->rng, 7), .fiscal_start_month = 1 };
+	if (has_changes)
+		changed_ms = change_calendar(m, to, spliced, ms_of(start));
 	m->groups = group_table_new(plan, (struct group_limits){ 100, CELLS_MAX });
 	m->ledger = ledger_new(plan, m->groups, &m->calendar);
 	assert_int_equal(ledger_clock(m->ledger), INT64_MIN);
@@ -385,9 +404,17 @@ static void walk(uint64_t seed, const char *zone_name, const char *start)
 	}
 	advance(m);
 	check_totals(m);
+	assert_true(m->clock_ms > changed_ms + 86400000);
 	drop_log(m);
 	ledger_free(m->ledger);
 	group_table_free(m->groups);
+	for (int i = 0; i < 2; i++) {
+		struct zone other = to[i];
+
+		zone_deinit(&other);
+		if (has_changes)
+			zone_deinit(&spliced[i]);
+	}
 	zone_deinit(&zone);
 	plan_free(plan);
 	free(m);
@@ -406,9 +433,9 @@ static void test_model(void **state)
 		{ "Africa/Monrovia", "1971-12-30T00:00:00Z" } };
 
 	(void)state;
-	for (uint64_t seed = 1; seed <= 21; seed++) {
+	for (uint64_t seed = 1; seed <= 28; seed++) {
 		print_message("seed %u %s\n", (unsigned)seed, places[seed % 7].zone);
-		walk(seed, places[seed % 7].zone, places[seed % 7].start);
+		walk(seed, places[seed % 7].zone, places[seed % 7].start, seed > 14);
 	}
 }
 
