@@ -284,11 +284,17 @@ int calendar_change(const struct calendar *before, const struct calendar_change 
 /* How many of the zone's transitions, and of the turns, are before t. */
 static size_t transitions_until(const struct zone *zone, int64_t until_ms)
 {
-	size_t count = 0;
+	size_t low = 0, high = zone->count;
 
-	while (count < zone->count && zone->transitions[count].at_ms < until_ms)
-		count++;
-	return count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (zone->transitions[middle].at_ms < until_ms)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
 }
 
 static uint32_t turns_until(
@@ -306,6 +312,8 @@ static bool zones_agree(const struct zone *a, const struct zone *b, int64_t unti
 {
 	size_t count = transitions_until(a, until_ms);
 
+	if (a == b)
+		return true;
 	if (count != transitions_until(b, until_ms) || a->first_offset_ms != b->first_offset_ms)
 		return false;
 	for (size_t i = 0; i < count; i++)
