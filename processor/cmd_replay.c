@@ -29,12 +29,13 @@ enum {
 	WORK_MAX = 1 << 20,
 	OUT_BYTES = 1 << 16,
 	AT_MAX = 1000,
+	CHANGES_MAX = 16, /* of the calendar */
 	SHOWN_REASONS = 3
 };
 
 struct flags {
 	const char *kpis, *mapping, *zone, *currency, *format, *rejects;
-	struct option_list at, metrics, windows, groupings;
+	struct option_list changes, at, metrics, windows, groupings;
 	int64_t week_start, fiscal_start, memory_mib;
 	bool history, all;
 };
@@ -44,6 +45,9 @@ struct replay {
 	struct plan *plan;
 	struct mapping *mapping;
 	struct zone zone;
+	struct zone other_zones[CHANGES_MAX],
+		spliced[CHANGES_MAX]; /* of changes: theirs, and all up to theirs in one */
+	size_t zone_count;
 	struct calendar calendar;
 	struct tenant_book tenants;
 	struct source_file *source;
@@ -77,6 +81,10 @@ static int take_flags(struct flags *f, int *argc, char **argv)
 			&f->week_start, 1, 7 },
 		{ "fiscal-start", "N", "First month of the fiscal year (1).", OPTION_INT,
 			&f->fiscal_start, 1, 12 },
+		{ "calendar-change", "DATE,NAME=VALUE…",
+			"From this local date on another zone, week_start or fiscal_start: "
+			"2026-07-01,zone=Asia/Makassar; may be repeated, in the order of dates.",
+			OPTION_LIST, &f->changes, 0, 0 },
 		{ "at", "TIME",
 			"As of when: 2026-03-28T16:59:00Z, or a local date (its start) or "
 			"date-time; may be repeated. Without it: right behind the last event.",
@@ -201,7 +209,7 @@ static int take_times(struct replay *r)
 	if (r->flags.at.count > AT_MAX)
 		return wrong("--at may be given %d times", AT_MAX);
 	for (size_t i = 0; i < r->flags.at.count; i++)
-		if (!parse_at(&r->zone, r->flags.at.items[i], &r->at_ms[r->at_count++]))
+		if (!parse_at(r->calendar.zone, r->flags.at.items[i], &r->at_ms[r->at_count++]))
 			return wrong("--at %s: not a time like 2026-03-28T16:59:00Z, "
 				     "2026-03-28T16:59 or 2026-03-28",
 				r->flags.at.items[i]);
@@ -225,6 +233,86 @@ static int load_definitions(struct replay *r)
 	return check_filters(r);
 }
 
+/* NAME=VALUE of a change. */
+static int take_value(struct replay *r, const char *said, struct slice name, char *value,
+	struct calendar_change *ret)
+{
+	static const char *const names[] = { "zone", "week_start", "fiscal_start" };
+	bool is_week = slice_is(name, "week_start");
+	char message[256], *end = value;
+	const char *near;
+	long number;
+
+	if (slice_is(name, "zone")) {
+		if (ret->zone)
+			return wrong("--calendar-change %s: zone is said twice", said);
+		if (zone_file_load(value, &r->other_zones[r->zone_count], message, sizeof(message)))
+			return wrong("--calendar-change %s: %s", said, message);
+		ret->zone = &r->other_zones[r->zone_count];
+		return 0;
+	}
+	if (!is_week && !slice_is(name, "fiscal_start")) {
+		near = nearest_name(name, names, sizeof(names) / sizeof(names[0]));
+		return wrong(
+			"--calendar-change %s: zone, week_start or fiscal_start is wanted, not "
+			"«" SLICE_FMT "»%s%s%s",
+			said, SLICE_ARG(name), near ? "; the nearest is «" : "", near ? near : "",
+			near ? "»" : "");
+	}
+	number = strtol(value, &end, 10);
+	if (end == value || *end || number < 1 || number > (is_week ? 7 : 12))
+		return wrong("--calendar-change %s: " SLICE_FMT
+			     " wants a whole number from 1 to %d, not «%s»",
+			said, SLICE_ARG(name), is_week ? 7 : 12, value);
+	*(is_week ? &ret->week_start : &ret->fiscal_start_month) = (int)number;
+	return 0;
+}
+
+/* *from_day: of the change before. */
+static int take_change(struct replay *r, const char *said, int32_t *from_day)
+{
+	_cleanup_free_ char *text = x_strdup(said);
+	struct calendar_change change = { 0 };
+	struct calendar before = r->calendar;
+	char *rest = NULL, *word = strtok_r(text, ",", &rest);
+
+	if (!word || !date_parse(slice_of(word), &change.from_day))
+		return wrong("--calendar-change %s: a date like 2026-07-01 is wanted first", said);
+	if (change.from_day <= *from_day)
+		return wrong(
+			"--calendar-change %s: changes stand in the order of their dates", said);
+	*from_day = change.from_day;
+	while ((word = strtok_r(NULL, ",", &rest)) != NULL) {
+		size_t length = strcspn(word, "=");
+		char *value = word + length + (word[length] == '=');
+		int code = take_value(r, said, (struct slice){ word, length }, value, &change);
+
+		if (code) {
+			if (change.zone)
+				zone_deinit(&r->other_zones[r->zone_count]);
+			return code;
+		}
+	}
+	if (!change.zone && !change.week_start && !change.fiscal_start_month)
+		return wrong(
+			"--calendar-change %s: zone, week_start or fiscal_start is wanted", said);
+	calendar_change(&before, &change, &r->spliced[r->zone_count], &r->calendar);
+	r->zone_count += change.zone != NULL;
+	return 0;
+}
+
+static int take_changes(struct replay *r)
+{
+	int32_t from_day = INT32_MIN;
+	int code = 0;
+
+	if (r->flags.changes.count > CHANGES_MAX)
+		return wrong("--calendar-change may be given %d times", CHANGES_MAX);
+	for (size_t i = 0; i < r->flags.changes.count && !code; i++)
+		code = take_change(r, r->flags.changes.items[i], &from_day);
+	return code;
+}
+
 static int load_zone(struct replay *r)
 {
 	const char *of_mapping = r->mapping ? mapping_zone(r->mapping) : NULL;
@@ -244,7 +332,7 @@ static int load_zone(struct replay *r)
 			: r->mapping	  ? mapping_currency(r->mapping)
 					  : NULL },
 	};
-	return take_times(r);
+	return take_changes(r) || take_times(r) ? 2 : 0;
 }
 
 static void make_shard(struct replay *r)
@@ -372,10 +460,10 @@ static bool emit_all(void *ctx, enum snapshot_topic topic, const struct snapshot
 static void show_table(struct replay *r, int64_t at_ms)
 {
 	char local[TIME_TEXT_MAX];
-	int32_t offset_minutes = zone_offset_at(&r->zone, at_ms) / 60000;
+	int32_t offset_minutes = zone_offset_at(r->calendar.zone, at_ms) / 60000;
 
 	/* Local time is shown as if it were UTC, with its true offset behind. */
-	time_format(zone_to_local(&r->zone, at_ms), local);
+	time_format(zone_to_local(r->calendar.zone, at_ms), local);
 	local[strlen(local) - 1] = '\0';
 	buffer_printf(&r->out, "As of %.10s %s%c%02d:%02d\n", local, local + 11,
 		offset_minutes < 0 ? '-' : '+', abs(offset_minutes) / 60, abs(offset_minutes) % 60);
@@ -578,10 +666,15 @@ static void replay_deinit(struct replay *r)
 	source_file_free(r->source);
 	mapping_free(r->mapping);
 	zone_deinit(&r->zone);
+	for (size_t i = 0; i < r->zone_count; i++) {
+		zone_deinit(&r->other_zones[i]);
+		zone_deinit(&r->spliced[i]);
+	}
 	if (r->plan)
 		plan_free(r->plan);
 	snapshot_table_deinit(&r->table);
 	buffer_deinit(&r->out);
+	free(r->flags.changes.items);
 	free(r->flags.at.items);
 	free(r->flags.metrics.items);
 	free(r->flags.windows.items);

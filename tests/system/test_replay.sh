@@ -78,6 +78,15 @@ check "table" "  company  350.50" "$(grep -m 1 company out | sed -E 's/(company)
 check "closed days" "1 1 1" "$(awk -F, '$3 == "day" && $7 > 0 { print $7 }' out | paste -sd ' ')"
 check "closed weeks" "1 2" "$(awk -F, '$3 == "week" && $7 > 0 { print $7 }' out | paste -sd ' ')"
 
+# S12: from Sunday the 29th on weeks begin on Sunday: the one before has six days, and D2 is in the next.
+"$program" replay --currency IDR --history --at 2026-04-06 --format csv --metric won_deals --window week --group-by '' \
+	--calendar-change 2026-03-29,week_start=7 events.jsonl >out 2>/dev/null
+check "weeks from a date on" "1 1 1" "$(awk -F, '$3 == "week" && $7 > 0 { print $7 }' out | paste -sd ' ')"
+# The 29th begins in Greenwich and ends at Kiritimati's midnight, ten hours later.
+"$program" replay --currency IDR --format csv --calendar-change 2026-03-29,zone=Pacific/Kiritimati --at 2026-03-30 --metric won_revenue \
+	--window all --group-by '' events.jsonl >out 2>/dev/null
+check "a zone from a date on" 150.5 "$(value won_revenue all out)"
+
 says "rejects over the input" 2 "would overwrite" --rejects events.jsonl events.jsonl
 says "no files" 2 "which files?"
 says "no such file" 2 "No such file" absent.jsonl
@@ -85,6 +94,12 @@ says "no such metric" 2 "the nearest is «won_revenue»" --metric won_revenu eve
 says "no such window" 2 "--window: there is no «9y»" --window 9y events.jsonl
 says "no such grouping" 2 "the nearest is «team»" --group-by teem events.jsonl
 says "no such zone" 2 'did you mean "Asia/Jakarta"?' --zone Asia/Jakrta events.jsonl
+says "a change without a date" 2 "a date like 2026-07-01 is wanted first" --calendar-change zone=UTC events.jsonl
+says "a change of nothing" 2 "zone, week_start or fiscal_start is wanted" --calendar-change 2026-07-01 events.jsonl
+says "a change of what is not" 2 "the nearest is «zone»" --calendar-change 2026-07-01,zon=UTC events.jsonl
+says "a change to no zone" 2 'did you mean "Asia/Makassar"?' --calendar-change 2026-07-01,week_start=7,zone=Asia/Makasar events.jsonl
+says "a change to no day" 2 "week_start wants a whole number from 1 to 7, not «8»" --calendar-change 2026-07-01,week_start=8 events.jsonl
+says "changes out of order" 2 "in the order of their dates" --calendar-change 2026-07-01,zone=UTC --calendar-change 2026-07-01,week_start=7 events.jsonl
 says "no such time" 2 "--at yesterday: not a time" --at yesterday events.jsonl
 says "no such format" 2 "table|csv|jsonl" --format xml events.jsonl
 says "no such flag" 2 "--mapping" --maping x events.jsonl
