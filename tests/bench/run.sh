@@ -2,7 +2,8 @@
 # run.sh: the bench: ratios between two things that are done in turn in one run, and figures with what they stand beside. PARTS says which:
 #   run         how much of raw librdkafka consumption `run` keeps while it does the whole job, on one broker, the same topics, after a warm-up: the
 #               comparison job (tests/bench/kpis.yaml on the funnel's events, published each second), then the shipped definitions on the same
-#   latency     from an event to its snapshot, open loop, at half of the rate that `run` keeps up (measured before, in the same session)
+#   latency     from an event to its snapshot, open loop, at half of the rate that `run` keeps up (measured before, in the same session), at the
+#               default and at the least publish.interval, and once with no checkpoint after the first
 #   start       from the start of `run` until /readyz says so, empty and from a checkpoint of a million entities; `check`; the program's size
 #   core        decode, apply, windows alone, at few and many groups, at small and great steps of the clock
 #   memory      resident bytes of an idle entity and of a ledger entry
@@ -110,13 +111,14 @@ run_part() {
 
 # ---- latency --------------------------------------------------------------------------------------------------------
 
-latency() { # PUBLISH_INTERVAL
-	local inputs
-	inputs=$(input_topics "l$1")
-	start_run "latency$1" --job="latency$1" --definitions="$kpis" --publish.interval="$1" --topics.latest="l$1.latest" --topics.history="l$1.history" $inputs
-	wait_for 60 is_ready "latency$1" || { tail -n 5 "$work/latency$1.log" >&2; exit 1; }
-	say "latency, publish.interval=$1" "$(quietly "$built/latency" "$((sustained / 2))" "${LATENCY_SECONDS:-30}" --kafka.brokers="$brokers" --topics.latest="l$1.latest" $inputs)"
-	say "" "records published $(metric_of "latency$1" salespulse_records_total), clock behind $(metric_of "latency$1" salespulse_clock_lag_milliseconds) ms at the end"
+latency() { # NAME FLAG…
+	local inputs title=$1
+	shift
+	inputs=$(input_topics "l$title")
+	start_run "latency$title" --job="latency$title" --definitions="$kpis" --topics.latest="l$title.latest" --topics.history="l$title.history" $inputs "$@"
+	wait_for 60 is_ready "latency$title" || { tail -n 5 "$work/latency$title.log" >&2; exit 1; }
+	say "latency, $title" "$(quietly "$built/latency" "$((sustained / 2))" "${LATENCY_SECONDS:-30}" --kafka.brokers="$brokers" --topics.latest="l$title.latest" $inputs)"
+	say "" "records published $(metric_of "latency$title" salespulse_records_total), clock behind $(metric_of "latency$title" salespulse_clock_lag_milliseconds) ms at the end"
 	kill -KILL "$run_pid"
 	wait "$run_pid" 2>/dev/null
 }
@@ -127,8 +129,9 @@ latency_part() {
 		sustained=$(pass latency --definitions="$kpis" | awk -v n="$events" '{ printf "%d", n / $1 }')
 	fi
 	say "latency" "half of $sustained events/s"
-	latency 250ms
-	latency 10ms
+	latency 250ms --publish.interval=250ms
+	latency 10ms --publish.interval=10ms
+	latency 250ms.no-checkpoints --publish.interval=250ms --checkpoint.interval=1h
 }
 
 # ---- start ----------------------------------------------------------------------------------------------------------
@@ -172,6 +175,7 @@ start_part() {
 	flags="--job=full --definitions=$kpis --clock=event --topics.latest=s.latest --topics.history=s.history $inputs"
 	quietly "$built/feed" "$count" 200 10 20 --kafka.brokers="$brokers" $inputs
 	start_run full0 $flags
+	wait_for 10 http_of full0
 	until [ "$(metric_of full0 salespulse_messages_total)" = "$count" ]; do
 		kill -0 "$run_pid" || exit 1
 		sleep 0.1
