@@ -317,7 +317,7 @@ class Facts:
     def lasts(self, tenant, measure, at, until, **dims):
         """A stock: one from `at` to `until`."""
         if at is not None:
-            fact = Fact(tenant, measure, at, UNIT, "", *(dims.get(d) or NONE for d in Fact._fields[5:]))
+            fact = Fact(tenant, measure, at, UNIT, "", *(dims.get(d) or NONE for d in Fact._fields[5:-1]))
             self.stocks.append((fact, 1 << 60 if until is None else until))
 
     # links: the union of lead.opportunity_id and opportunity.lead_id; the primary lead is the earliest created, then id
@@ -863,9 +863,10 @@ METRICS = [
     Metric("follow_ups_done", "count", plus("promises_kept"), None, DAYS, [C, T, R], "interaction"),
     Metric("follow_ups_overdue", "count", plus("promises_overdue"), None, ["now"], [C, T, R], "interaction"),
     Metric("visits", "count", plus("field_visits"), None, DAYS, [C, T, R], "visit"),
-    Metric("visit_to_opportunity", "percent", plus("visits_that_led_on"), plus("sales_visits"), COHORT, [C, T], "visit", cohort=True),
+    Metric("visit_to_opportunity", "percent", plus("visits_that_led_on"), plus("sales_visits"), COHORT, [C, T], "visit", cohort=MATURITY),
     Metric("tickets_open", "count", plus("open_tickets"), None, ["now"], [C, T, H], "ticket"),
     Metric("resolution_time", "seconds", plus("ticket_time"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
+    Metric("resolution_time_p90", "seconds", plus("ticket_time"), None, ["30d", "month_to_date"], [C, T], "ticket", quantile=0.9),
     Metric("reopen_rate", "percent", plus("tickets_reopened"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
     Metric("sla_met", "percent", plus("tickets_in_time"), plus("tickets_promised"), DAYS, [C, T], "ticket"),
     Metric("csat", "ratio", plus("satisfaction"), plus("answered_surveys"), DAYS, [C, T], "ticket"),
