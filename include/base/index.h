@@ -65,6 +65,28 @@ static inline bool index_find(const struct index *ix, uint64_t hash, index_equal
 	return false;
 }
 
+/*
+ * For a search that is known some time before it is made: first brings the item's home nearer, then, when that has arrived, names the first
+ * value of this tag, whose item is most likely the one; 0: none.
+ */
+static inline void index_expect(const struct index *ix, uint64_t hash)
+{
+	if (ix->count)
+		__builtin_prefetch(&ix->places[index_tag(hash) >> ix->shift]);
+}
+
+static inline uint32_t index_guess(const struct index *ix, uint64_t hash)
+{
+	uint32_t tag = index_tag(hash);
+	size_t at = tag >> ix->shift;
+
+	if (!ix->count)
+		return 0;
+	while (ix->places[at].tag && ix->places[at].tag != tag)
+		at = (at + 1) & (ix->capacity - 1);
+	return ix->places[at].tag ? ix->places[at].value : 0;
+}
+
 /* The caller knows that the item is absent. */
 void index_insert(struct index *ix, uint64_t hash, uint32_t value);
 /* False: this pair of hash and value is not there. */

@@ -49,6 +49,16 @@ void intern_deinit(struct intern *in);
 uint32_t intern_add(struct intern *in, struct slice text);
 /* 0 = absent. */
 uint32_t intern_find(const struct intern *in, struct slice text);
+/* The same in two steps, for who adds the text if it is absent: intern_add_absent only right after a search that did not find it. */
+uint64_t intern_hash(const struct intern *in, struct slice text);
+uint32_t intern_find_hashed(const struct intern *in, struct slice text, uint64_t hash);
+uint32_t intern_add_absent(struct intern *in, struct slice text, uint64_t hash);
+/*
+ * Of texts that will be searched for soon: brings what these searches look at nearer, for all of them at once, and guesses their ids: most
+ * likely right, 0 surely absent. ret_ids: [count].
+ */
+enum { INTERN_EXPECT_MAX = 32 };
+void intern_expect(const struct intern *in, const struct slice *texts, size_t count, uint32_t *ret_ids);
 /*
  * A word beside the text that the table's owner may use to remember where it keeps what the text names, 0 at first. Not a promise:
  * who reads it looks whether it is so.

@@ -53,6 +53,8 @@ struct shard;
 struct shard *shard_new(const struct shard_settings *);
 void shard_free(struct shard *);
 
+/* Of events that will be applied soon, at most STORE_EXPECT_MAX: store_expect. They need not be valid. */
+void shard_expect(const struct shard *, const struct event *const *events, size_t count);
 /* Validates and applies one event. ret_reason: at least 160 bytes. */
 enum shard_answer shard_apply(struct shard *, const struct event *, char *ret_reason);
 

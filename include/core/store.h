@@ -99,6 +99,12 @@ uint32_t store_tenant_count(const struct store *);
 uint32_t store_param_row(const struct store *, uint32_t tenant);
 uint32_t store_tenant_id(const struct store *, uint32_t tenant);   /* intern id */
 
+/*
+ * Of events that will be applied soon: brings what that looks at nearer, for all of them at once. Nothing changes, and nothing depends on
+ * it; the waits for memory of one event after the other become one.
+ */
+enum { STORE_EXPECT_MAX = INTERN_EXPECT_MAX };
+void store_expect(const struct store *, const struct event *const *events, size_t count);
 /* Merges one valid event. The change, if any, shows the new side at first. */
 enum store_answer store_apply(struct store *, uint32_t tenant, const struct event *, struct store_change *ret_change);
 /* Shows the other side: swaps old and new slots of all touched entities. Called an even number of times before close. */

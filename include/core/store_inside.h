@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/index.h"
+#include "base/slab.h"
 #include "core/registers.h"
 #include "core/store.h"
 
@@ -147,7 +148,10 @@ struct store {
 	struct store_touch *touched;
 	uint32_t touched_count, touched_cap;
 	struct u32_list affected;
-	void **graveyard;                 /* lists and ext that were replaced: freed at close */
+	struct store_grave {              /* lists, ext and cold that were replaced: freed at close */
+		void *block;
+		size_t bytes;             /* of a piece of the slab; 0: malloc's */
+	} *graveyard;
 	uint32_t graveyard_count, graveyard_cap;
 
 	/* scratch, kept for its memory */
@@ -183,7 +187,8 @@ struct store {
 	struct u32_list dirty, saving;
 	struct string_map restore_map;
 	struct store_counters counters;
-	size_t list_bytes, ext_bytes, register_bytes, cold_bytes;
+	size_t list_bytes, ext_bytes, register_bytes;
+	struct slab cold;
 };
 
 static inline struct store_node *store_node(const struct store *s, uint32_t index)
@@ -271,6 +276,7 @@ void store_show_registers(struct store *, uint32_t index);
 void store_mark_dirty(struct store *, uint32_t index);
 /* Throws a replaced list or ext away when the change closes. NULL is taken. */
 void store_bury(struct store *, const void *);
+void store_bury_piece(struct store *, const void *, size_t bytes);
 
 /* ---- store_layout.c ---- */
 /* After the slots, relations and derived values are known. */

@@ -77,7 +77,7 @@ enum settings_type {
 	X(INT, int64_t, entities_max, "limits.entities", "20000000", 1000, 4000000000, "", false, "Entities a shard may hold; at the limit it stops and is not ready.") \
 	X(INT, int64_t, groups_max, "limits.groups", "2000000", 100, 100000000, "", false, "Groups a shard may hold.") \
 	X(INT, int64_t, cells_max, "limits.cells", "10000000", 1000, 1000000000, "", false, "Cells a shard may hold.") \
-	X(BYTES, int64_t, strings_bytes_max, "limits.strings", "2GiB", 1048576, 68719476736, "bytes", false, "Distinct texts a shard may hold.") \
+	X(BYTES, int64_t, strings_bytes_max, "limits.strings", "4GiB", 1048576, 68719476736, "bytes", false, "Texts a shard may hold: distinct ones that definitions read, and all that they do not.") \
 	X(BYTES, int64_t, ledger_bytes_max, "limits.ledger", "4GiB", 1048576, 274877906944, "bytes", false, "Ledger bytes a shard may hold.") \
 	X(INT, int64_t, pending_max, "limits.pending", "5000000", 100, 100000000, "", false, "Facts that may wait for their time.") \
 	X(INT, int64_t, splits_max, "limits.splits", "64", 1, 4096, "", false, "Splits of a deal; with more of them an event is a dead letter, as with the lists below.") \

@@ -6,22 +6,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/poison.h"
 #include "base/xalloc.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define ARENA_POISON 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISON 1
-#endif
-#endif
-
-#ifdef ARENA_POISON
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
-#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
-#endif
 
 enum { BLOCK_BYTES_MIN = 4096, BLOCK_BYTES_MAX = 1 << 20, PIECE_ALIGN = 16 };
 

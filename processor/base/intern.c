@@ -91,13 +91,21 @@ static struct intern_entry *add_entry(struct intern *in)
 	return entry_at(in, ++in->count);
 }
 
+uint64_t intern_hash(const struct intern *in, struct slice text)
+{
+	return hash_text(text.at, text.len, in->seed);
+}
+
 uint32_t intern_add(struct intern *in, struct slice text)
 {
-	uint64_t hash = hash_text(text.at, text.len, in->seed);
-	uint32_t id;
+	uint64_t hash = intern_hash(in, text);
+	uint32_t id = intern_find_hashed(in, text, hash);
 
-	if (index_find(&in->index, hash, text_equals, &text, in, &id))
-		return id;
+	return id ? id : intern_add_absent(in, text, hash);
+}
+
+uint32_t intern_add_absent(struct intern *in, struct slice text, uint64_t hash)
+{
 	if (text.len > UINT32_MAX / 4 || in->count == UINT32_MAX)
 		return 0;
 	size_t cost = text.len + 1 + INTERN_ENTRY_BYTES;
@@ -120,11 +128,32 @@ uint32_t intern_add(struct intern *in, struct slice text)
 
 uint32_t intern_find(const struct intern *in, struct slice text)
 {
-	uint64_t hash = hash_text(text.at, text.len, in->seed);
+	return intern_find_hashed(in, text, intern_hash(in, text));
+}
+
+uint32_t intern_find_hashed(const struct intern *in, struct slice text, uint64_t hash)
+{
 	uint32_t id = 0;
 
 	index_find(&in->index, hash, text_equals, &text, in, &id);
 	return id;
+}
+
+void intern_expect(
+	const struct intern *in, const struct slice *texts, size_t count, uint32_t *ret_ids)
+{
+	uint64_t hashes[INTERN_EXPECT_MAX];
+
+	assert(count <= INTERN_EXPECT_MAX);
+	for (size_t i = 0; i < count; i++) {
+		hashes[i] = intern_hash(in, texts[i]);
+		index_expect(&in->index, hashes[i]);
+	}
+	for (size_t i = 0; i < count; i++) {
+		ret_ids[i] = index_guess(&in->index, hashes[i]);
+		if (ret_ids[i])
+			__builtin_prefetch(entry_at(in, ret_ids[i]));
+	}
 }
 
 uint32_t intern_hint(const struct intern *in, uint32_t id)

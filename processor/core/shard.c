@@ -326,6 +326,11 @@ static bool book_deltas(struct shard *s)
 	return late;
 }
 
+void shard_expect(const struct shard *s, const struct event *const *events, size_t count)
+{
+	store_expect(s->store, events, count);
+}
+
 enum shard_answer shard_apply(struct shard *s, const struct event *event, char *ret_reason)
 {
 	struct store_change change;

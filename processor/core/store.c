@@ -306,6 +306,7 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	index_init(&s->index);
 	arena_init(&s->memory, 0);
 	arena_init(&s->trail_memory, 0);
+	slab_init(&s->cold);
 	buffer_init(&s->scratch);
 	buffer_init(&s->image_cold);
 	find_slots(&s->slot);
@@ -366,6 +367,7 @@ void store_free(struct store *s)
 	index_deinit(&s->index);
 	arena_deinit(&s->memory);
 	arena_deinit(&s->trail_memory);
+	slab_deinit(&s->cold);
 	free_scratch(s);
 	store_evict_deinit(s);
 	store_next_deinit(s);
@@ -430,6 +432,42 @@ static bool find_node(const struct store *s, uint32_t tenant, enum entity_type t
 	return id && find_key(s, &key, ret_index);
 }
 
+static void expect_lines(const void *at, size_t bytes)
+{
+	for (size_t i = 0; i < bytes; i += 64)
+		__builtin_prefetch((const char *)at + i);
+}
+
+static void expect_block(const struct store *s, const struct store_node *node)
+{
+	if (node->block)
+		expect_lines(node->block, s->layout[node->entity.type].bytes);
+	if (node->entity.cold)
+		expect_lines(node->entity.cold, 128);
+}
+
+void store_expect(const struct store *s, const struct event *const *events, size_t count)
+{
+	struct slice texts[STORE_EXPECT_MAX];
+	uint32_t ids[STORE_EXPECT_MAX], hint;
+
+	assert(count <= STORE_EXPECT_MAX);
+	if (!count)
+		return;
+	for (size_t i = 0; i < count; i++)
+		texts[i] = events[i]->entity_id;
+	intern_expect(s->strings, texts, count, ids);
+	for (size_t i = 0; i < count; i++) {
+		hint = ids[i] ? intern_hint(s->strings, ids[i]) : 0;
+		ids[i] = hint <= s->count ? hint : 0;
+		if (ids[i])
+			expect_lines(store_node(s, ids[i] - 1), sizeof(struct store_node));
+	}
+	for (size_t i = 0; i < count; i++)
+		if (ids[i])
+			expect_block(s, store_node(s, ids[i] - 1));
+}
+
 /* The greatest event once more: every register of its own entity has taken it in already. */
 static bool is_duplicate(const struct store *s, uint32_t index, const struct order_key *key)
 {
@@ -444,18 +482,18 @@ static bool has_room(const struct store *s, const struct event *event)
 	size_t new_max = 1 + (size_t)s->link_count[event->type] + event->merged_count;
 
 	if (s->limits.strings_bytes_max &&
-		intern_bytes(s->strings) + s->cold_bytes > s->limits.strings_bytes_max)
+		intern_bytes(s->strings) + slab_used_bytes(&s->cold) > s->limits.strings_bytes_max)
 		return false;
 	return s->limits.entities_max >= store_live_count(s) &&
 	       s->limits.entities_max - store_live_count(s) >= new_max;
 }
 
 /* All texts that the event may add, before anything changes. False: the limit. */
-static bool prepare(
-	struct store *s, const struct event *event, bool body, bool erased, uint32_t *id)
+static bool prepare(struct store *s, const struct event *event, bool body, bool erased,
+	uint64_t id_hash, uint32_t *id)
 {
 	if (!*id)
-		*id = intern_add(s->strings, event->entity_id);
+		*id = intern_add_absent(s->strings, event->entity_id, id_hash);
 	if (!*id)
 		return false;
 	for (size_t i = 0; i < event->merged_count; i++)
@@ -547,7 +585,8 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 	struct store_change *ret_change)
 {
 	bool body = event_has_body(event), erased = false, seen = false, changed;
-	uint32_t index = ENTITY_NONE, id = intern_find(s->strings, event->entity_id);
+	uint64_t hash = intern_hash(s->strings, event->entity_id);
+	uint32_t index = ENTITY_NONE, id = intern_find_hashed(s->strings, event->entity_id, hash);
 	const struct order_key key = event_order(event);
 
 	assert(!s->open && tenant < s->tenant_count);
@@ -560,7 +599,7 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 		}
 		erased = store_node(s, index)->entity.erased;
 	}
-	if (!has_room(s, event) || !prepare(s, event, body, erased, &id)) {
+	if (!has_room(s, event) || !prepare(s, event, body, erased, hash, &id)) {
 		arena_reset(&s->trail_memory);
 		return STORE_FULL;
 	}
@@ -621,5 +660,5 @@ size_t store_bytes(const struct store *s)
 {
 	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) +
 	       arena_used_bytes(&s->memory) + index_bytes(&s->index) + s->list_bytes +
-	       s->ext_bytes + s->cold_bytes + s->register_bytes + s->next_bytes;
+	       s->ext_bytes + slab_used_bytes(&s->cold) + s->register_bytes + s->next_bytes;
 }

@@ -293,23 +293,38 @@ bool store_change_shows_old(const struct store *s)
 	return s->old_side;
 }
 
-void store_bury(struct store *s, const void *block)
+static void free_grave(struct store *s, const struct store_grave *grave)
 {
+	if (grave->bytes)
+		slab_free(&s->cold, grave->block, grave->bytes);
+	else
+		free(grave->block);
+}
+
+void store_bury_piece(struct store *s, const void *block, size_t bytes)
+{
+	const struct store_grave grave = { (void *)(uintptr_t)block, bytes };
+
 	if (!block)
 		return;
 	if (!s->open) {
-		free((void *)(uintptr_t)block);
+		free_grave(s, &grave);
 		return;
 	}
 	X_GROW(s->graveyard, s->graveyard_count, s->graveyard_cap);
-	s->graveyard[s->graveyard_count++] = (void *)(uintptr_t)block;
+	s->graveyard[s->graveyard_count++] = grave;
+}
+
+void store_bury(struct store *s, const void *block)
+{
+	store_bury_piece(s, block, 0);
 }
 
 void store_change_close(struct store *s)
 {
 	assert(s->open && !s->old_side);
 	for (uint32_t i = 0; i < s->graveyard_count; i++)
-		free(s->graveyard[i]);
+		free_grave(s, &s->graveyard[i]);
 	s->graveyard_count = 0;
 	s->touched_count = 0;
 	arena_reset(&s->trail_memory);

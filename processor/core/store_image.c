@@ -320,27 +320,38 @@ static bool prepare_customer(struct store *s, const struct event *event)
 	return s->image_customer != 0;
 }
 
+static void forget_fields(struct store *s, uint64_t prepared)
+{
+	for (; prepared; prepared &= prepared - 1)
+		s->image_slots[__builtin_ctzll(prepared)] = 0;
+}
+
 bool store_prepare_image(struct store *s, const struct event *event, bool erased)
 {
 	const struct model_entity *model = &model_table[event->type];
 	const struct store_layout *layout = &s->layout[event->type];
+	const struct event_value *values = event->fields;
+	size_t count = model->field_count;
 
+	forget_fields(s, layout->prepared);
 	s->image_present = 0;
 	s->image_ext = NULL;
 	s->image_type = event->type;
 	buffer_reset(&s->image_cold);
-	for (uint32_t i = 0; i < model->field_count; i++) {
-		s->image_slots[i] = 0;
-		if (event->fields[i].is_null || (erased && model->fields[i].personal))
+	for (uint32_t i = 0; i < count; i++) {
+		const struct model_field *field;
+
+		if (values[i].is_null)
+			continue;
+		field = &model->fields[i];
+		if (erased && field->personal)
 			continue;
 		if (!(layout->kept[0] >> i & 1))
-			store_cold_put_field(
-				&s->image_cold, &model->fields[i], i, &event->fields[i]);
-		if ((layout->prepared >> i & 1) &&
-			!prepare_field(s, &model->fields[i], &event->fields[i], i))
+			store_cold_put_field(&s->image_cold, field, i, &values[i]);
+		if ((layout->prepared >> i & 1) && !prepare_field(s, field, &values[i], i))
 			return false;
 	}
-	if (!prepare_ext(s, event, erased))
+	if (event->ext_count && !prepare_ext(s, event, erased))
 		return false;
 	return event->type != ENTITY_DEAL || prepare_customer(s, event);
 }

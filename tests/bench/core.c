@@ -1,5 +1,5 @@
 /*
- * core DEFINITIONS EVENTS TENANTS TEAMS REPS STEP_MS: decode, apply, windows, alone: the funnel's events out of memory through
+ * core DEFINITIONS EVENTS TENANTS TEAMS REPS STEP_MS [AHEAD]: decode, apply, windows, alone: the funnel's events out of memory through
  * codec and one shard, whose clock follows in steps of STEP_MS of event time. One line of figures; what the making of
  * the bytes costs is outside of them. For instructions:
  * valgrind --tool=callgrind --toggle-collect=work.
@@ -14,6 +14,8 @@
 #include "edge/codec.h"
 #include "funnel.h"
 #include "rig.h"
+
+enum { AHEAD_MAX = STORE_EXPECT_MAX };
 
 /* Many messages behind each other; rows: type, length. */
 struct batch {
@@ -31,6 +33,7 @@ struct work {
 	struct codec *codec;
 	struct arena arena;
 	int64_t step_ms, clock_ms;
+	uint32_t ahead; /* events that are decoded before the first of them is applied */
 	uint64_t refused;
 };
 
@@ -50,27 +53,44 @@ static void fill(struct batch *b, struct funnel *f)
 	}
 }
 
+static void apply(struct work *w, const struct event *e, int64_t at_ms)
+{
+	char reason[EVENT_REASON_MAX];
+
+	if (shard_apply(w->shard, e, reason) != SHARD_APPLIED)
+		w->refused++;
+	if (at_ms < w->clock_ms + w->step_ms)
+		return;
+	w->clock_ms = at_ms;
+	while (shard_advance(w->shard, w->clock_ms, 400000))
+		;
+}
+
 void work(struct work *w, const struct batch *b);
 __attribute__((noinline)) void work(struct work *w, const struct batch *b)
 {
 	const char *at = (const char *)b->bytes.data;
 	char reason[EVENT_REASON_MAX];
-	struct event e;
+	struct event events[AHEAD_MAX];
+	const struct event *places[AHEAD_MAX];
 
-	for (uint32_t i = 0; i < b->count; i++) {
-		const struct row *row = &b->rows[i];
-
+	for (uint32_t from = 0, count; from < b->count; from += count) {
+		count = b->count - from < w->ahead ? b->count - from : w->ahead;
 		arena_reset(&w->arena);
-		if (codec_decode_event(w->codec, (enum entity_type)row->type,
-			    (struct slice){ at, row->length }, &w->arena, &e, reason) != CODEC_OK ||
-			shard_apply(w->shard, &e, reason) != SHARD_APPLIED)
-			w->refused++;
-		at += row->length;
-		if (row->at_ms < w->clock_ms + w->step_ms)
-			continue;
-		w->clock_ms = row->at_ms;
-		while (shard_advance(w->shard, w->clock_ms, 400000))
-			;
+		for (uint32_t i = 0; i < count; i++) {
+			const struct row *row = &b->rows[from + i];
+
+			places[i] = &events[i];
+			if (codec_decode_event(w->codec, (enum entity_type)row->type,
+				    (struct slice){ at, row->length }, &w->arena, &events[i],
+				    reason) != CODEC_OK)
+				exit(1);
+			at += row->length;
+		}
+		if (count > 1)
+			shard_expect(w->shard, places, count);
+		for (uint32_t i = 0; i < count; i++)
+			apply(w, &events[i], b->rows[from + i].at_ms);
 	}
 }
 
@@ -120,7 +140,8 @@ int main(int argc, char **argv)
 	struct schema_store *schemas = schema_store_new(NULL);
 	struct work w = { .shard = shard_new(&rig.settings),
 		.codec = codec_new(schemas, CODEC_BARE, 1 << 20),
-		.step_ms = strtoll(argv[6], NULL, 10) };
+		.step_ms = strtoll(argv[6], NULL, 10),
+		.ahead = argc > 7 ? (uint32_t)strtoul(argv[7], NULL, 10) : AHEAD_MAX };
 
 	arena_init(&w.arena, 0);
 	funnel_init(&f, strtoull(argv[2], NULL, 10), (uint32_t)strtoul(argv[3], NULL, 10),

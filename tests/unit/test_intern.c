@@ -138,6 +138,55 @@ static void test_short_long_and_hints(void **state)
 	intern_deinit(&in);
 }
 
+/* What is guessed of texts that will be searched for: the id of each that is there; what is absent gets none, or another's. */
+static void test_what_is_expected(void **state)
+{
+	char texts[2 * INTERN_EXPECT_MAX][8];
+	struct slice expected[INTERN_EXPECT_MAX];
+	uint32_t ids[INTERN_EXPECT_MAX];
+	struct intern in;
+
+	(void)state;
+	intern_init(&in, 1, 0);
+	intern_expect(&in, expected, 0, ids);
+	for (uint32_t i = 0; i < 2 * INTERN_EXPECT_MAX; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "x%u", i);
+		if (i % 2)
+			intern_add(&in, slice_of(texts[i]));
+	}
+	for (uint32_t half = 0; half < 2; half++) {
+		for (uint32_t i = 0; i < INTERN_EXPECT_MAX; i++)
+			expected[i] = slice_of(texts[half * INTERN_EXPECT_MAX + i]);
+		intern_expect(&in, expected, INTERN_EXPECT_MAX, ids);
+		for (uint32_t i = 0; i < INTERN_EXPECT_MAX; i++)
+			if (i % 2)
+				assert_int_equal(ids[i], intern_find(&in, expected[i]));
+			else
+				assert_true(!ids[i] || !slice_equal(intern_text(&in, ids[i]),
+							       expected[i]));
+	}
+	intern_deinit(&in);
+}
+
+/* In two steps, as in one. */
+static void test_find_then_add(void **state)
+{
+	struct slice text = slice_of("abc");
+	struct intern in;
+	uint64_t hash;
+
+	(void)state;
+	intern_init(&in, 7, 60);
+	hash = intern_hash(&in, text);
+	assert_int_equal(intern_find_hashed(&in, text, hash), 0);
+	assert_int_equal(intern_add_absent(&in, text, hash), 1);
+	assert_int_equal(intern_find_hashed(&in, text, hash), 1);
+	assert_int_equal(intern_add(&in, text), 1);
+	assert_int_equal(intern_add_absent(&in, slice_of("def"), intern_hash(&in, slice_of("def"))),
+		0); /* the limit */
+	intern_deinit(&in);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +195,8 @@ int main(void)
 		cmocka_unit_test(test_limit_depends_on_contents_only),
 		cmocka_unit_test(test_large_texts),
 		cmocka_unit_test(test_short_long_and_hints),
+		cmocka_unit_test(test_what_is_expected),
+		cmocka_unit_test(test_find_then_add),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
