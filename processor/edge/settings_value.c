@@ -278,48 +278,45 @@ void settings_print_value(const struct setting_row *row, const void *from, struc
 
 /* ---- file: and env: ------------------------------------------------------------------------- */
 
-static int read_secret(struct settings_loader *l, const struct settings_where *where,
-	const char *path, const char **ret)
+/* NULL: it cannot be, and why is said. */
+static const char *read_secret(
+	struct settings_loader *l, const struct settings_where *where, const char *path)
 {
 	char *bytes = arena_alloc(&l->kept->arena, SECRET_BYTES_MAX + 1);
 	FILE _cleanup_fclose_ *file = fopen(path, "rb");
-	size_t length;
+	size_t length = file ? fread(bytes, 1, SECRET_BYTES_MAX + 1, file) : 0;
 
-	if (!file)
-		return settings_complain(l, where, "%s: %s", path, strerror(errno));
-	length = fread(bytes, 1, SECRET_BYTES_MAX + 1, file);
-	if (ferror(file))
-		return settings_complain(l, where, "%s: %s", path, strerror(errno));
-	if (length > SECRET_BYTES_MAX || memchr(bytes, '\0', length))
-		return settings_complain(l, where, "%s: is no text of at most 64 KiB", path);
+	if (!file || ferror(file)) {
+		settings_complain(l, where, "%s: %s", path, strerror(errno));
+		return NULL;
+	}
+	if (length > SECRET_BYTES_MAX || memchr(bytes, '\0', length)) {
+		settings_complain(l, where, "%s: is no text of at most 64 KiB", path);
+		return NULL;
+	}
 	while (length && (bytes[length - 1] == '\n' || bytes[length - 1] == '\r'))
 		length--;
 	bytes[length] = '\0';
-	*ret = bytes;
-	return 0;
+	return bytes;
 }
 
-/* The text that is meant: what stands there, or what the file or variable that it names holds. */
-static int follow(struct settings_loader *l, struct settings_where *where, const char **ret)
+/* The text that is meant: what stands there, or what the file or variable that it names holds. NULL: there is none, and why is said. */
+static const char *follow(struct settings_loader *l, struct settings_where *where)
 {
-	const char *value = where->value;
+	const char *value = where->value, *found;
 
 	if (strncmp(value, "file:", 5) == 0) {
 		where->hidden = true;
-		return read_secret(l, where, value + 5, ret);
+		return read_secret(l, where, value + 5);
 	}
-	if (strncmp(value, "env:", 4) == 0) {
-		const char *found = getenv(value + 4);
-
-		where->hidden = true;
-		if (!found)
-			return settings_complain(
-				l, where, "the environment has no variable «%s»", value + 4);
-		*ret = settings_keep(l, slice_of(found));
-		return 0;
-	}
-	*ret = value;
-	return 0;
+	if (strncmp(value, "env:", 4) != 0)
+		return value;
+	where->hidden = true;
+	found = getenv(value + 4);
+	if (found)
+		return settings_keep(l, slice_of(found));
+	settings_complain(l, where, "the environment has no variable «%s»", value + 4);
+	return NULL;
 }
 
 int settings_put(struct settings_loader *l, enum settings_id id, const struct settings_where *said)
@@ -327,10 +324,10 @@ int settings_put(struct settings_loader *l, enum settings_id id, const struct se
 	const struct setting_row *row = &settings_rows[id];
 	struct settings_where where = *said;
 	struct buffer _cleanup_buffer_ reason;
-	const char *text;
+	const char *text = follow(l, &where);
 
 	buffer_init(&reason);
-	if (follow(l, &where, &text))
+	if (!text)
 		return 1;
 	where.hidden = where.hidden || row->secret || settings_name_is_secret(slice_of(row->name));
 	if (settings_parse_value(row, text, (char *)l->settings + row->offset, &reason)) {
@@ -375,7 +372,8 @@ int settings_put_property(
 
 	buffer_init(&reason);
 	where.hidden = where.hidden || settings_name_is_secret(property);
-	if (follow(l, &where, &text))
+	text = follow(l, &where);
+	if (!text)
 		return 1;
 	if (settings_property_check(name, text, where.hidden, &reason))
 		return settings_complain(l, &where, "%s", buffer_text(&reason));
