@@ -212,7 +212,7 @@ mutants: | $(DEPS) ## planted faults that tests must notice; M=name for one (lon
 	$(Q)tests/mutants/run.py $(M)
 
 # Left out: what takes more than half a minute there, by its many random cases (source_kafka: by a broker's time-outs).
-VALGRIND_LONG := avro_file calendar codec_differential expr ledger shard_evict source_kafka store_model store_save
+VALGRIND_LONG := avro_file calendar codec_differential expr ledger shard_evict source_kafka store_model store_save zone
 VALGRIND_UNITS ?= $(filter-out $(addprefix %/test_,$(VALGRIND_LONG)),$(call units,obj))
 check-valgrind: $(VALGRIND_UNITS) $(BUILD)/obj/sim $(BUILD)/salespulse $(KAFKA_LIBS) ## unit tests, seeds, and the real program under valgrind (long)
 	$(Q)SEEDS=$(or $(VALGRIND_SEEDS),20) tests/valgrind.sh $(BUILD)/obj/sim $(VALGRIND_UNITS)
