@@ -39,7 +39,7 @@ struct simulator_settings {
 
 struct simulator_counts {
 	uint64_t events, leads, won, corrected, late, duplicates;
-	uint64_t planned;             /* events that come however many leads there are: targets, spend, rates, shifts */
+	uint64_t planned, shifts;     /* events that come however many leads there are: targets, spend, rates; agents' shifts */
 	uint64_t not_begun;           /* leads that were not begun because of open_max */
 };
 

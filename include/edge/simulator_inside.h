@@ -274,6 +274,10 @@ void sim_roster_change(struct simulator *, uint16_t tenant);
 void sim_call_out(struct simulator *, const struct sim_funnel *, bool reaches);
 void sim_call_in(struct simulator *, uint16_t tenant);
 
+/* Leads of a rep and day from which an office plans (targets, spend, rates), and has agents with shifts. */
+#define SIM_PLANS_FROM 0.2
+#define SIM_SHIFTS_FROM 1.0
+
 /* simulator_reference.c: the reference streams. */
 void sim_reference_open(struct simulator *, uint32_t tenant);
 void sim_reference_step(struct simulator *, uint32_t tenant, enum sim_step);

@@ -296,6 +296,11 @@ bool simulator_is_open(const struct simulator *sim, int64_t at_ms)
 	return sim_is_office_time(sim->tenants[0].zone, at_ms);
 }
 
+static double lesser(double a, double b)
+{
+	return a < b ? a : b;
+}
+
 double simulator_density_for(const struct simulator_settings *settings, uint64_t events)
 {
 	struct simulator_settings trial = *settings;
@@ -310,11 +315,20 @@ double simulator_density_for(const struct simulator_settings *settings, uint64_t
 	arena_init(&arena, 0);
 	while (simulator_next(sim, &arena, &event))
 		arena_reset(&arena);
-	/* Rosters, targets, shifts do not grow with the density. */
-	double fixed = (double)settings->reps + (double)sim->counts.planned,
-	       per_density = ((double)sim->counts.events - fixed) / trial.leads_per_rep_day;
+	/* Rosters do not grow with the density; plans and shifts begin with one, and then don't either. */
+	double roster = (double)settings->reps, plans = (double)sim->counts.planned,
+	       shifts = (double)sim->counts.shifts;
+	double per_density =
+		((double)sim->counts.events - roster - plans - shifts) / trial.leads_per_rep_day;
 	simulator_free(sim);
 	arena_deinit(&arena);
-	double wanted = (double)events - fixed * settings->tenants;
-	return wanted <= 0 || per_density <= 0 ? 0 : wanted / (per_density * settings->tenants);
+	double wanted = (double)events / settings->tenants - roster;
+	if (wanted <= 0 || per_density <= 0)
+		return 0;
+	if ((wanted - plans - shifts) / per_density >= SIM_SHIFTS_FROM)
+		return (wanted - plans - shifts) / per_density;
+	/* Between the two there are gaps, in which the lesser density is answered. */
+	if ((wanted - plans) / per_density >= SIM_PLANS_FROM)
+		return lesser((wanted - plans) / per_density, SIM_SHIFTS_FROM * 0.999);
+	return lesser(wanted / per_density, SIM_PLANS_FROM * 0.999);
 }

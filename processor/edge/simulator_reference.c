@@ -160,11 +160,13 @@ static void post_shifts(struct simulator *sim, uint32_t number)
 	}
 }
 
-static void begin_day(struct simulator *sim, uint32_t number)
+static void plan_for(struct simulator *sim, uint32_t number, int64_t day)
 {
-	int64_t day = local_day(&sim->tenants[number], sim->now_ms), first, last;
 	uint64_t before = sim->event_number;
+	int64_t first, last;
 
+	if (sim->settings.leads_per_rep_day < SIM_PLANS_FROM)
+		return;
 	month_of(day, &first, &last);
 	if (day == first)
 		post_targets(sim, number, day);
@@ -172,9 +174,19 @@ static void begin_day(struct simulator *sim, uint32_t number)
 		post_spend(sim, number, day);
 	if (weekday_of(day) == MONDAY || weekday_of(day) == THURSDAY)
 		post_rate(sim, number, day);
-	if (weekday_of(day) != SUNDAY)
-		post_shifts(sim, number);
 	sim->counts.planned += sim->event_number - before;
+}
+
+static void begin_day(struct simulator *sim, uint32_t number)
+{
+	int64_t day = local_day(&sim->tenants[number], sim->now_ms);
+	uint64_t before;
+
+	plan_for(sim, number, day);
+	before = sim->event_number;
+	if (weekday_of(day) != SUNDAY && sim->settings.leads_per_rep_day >= SIM_SHIFTS_FROM)
+		post_shifts(sim, number);
+	sim->counts.shifts += sim->event_number - before;
 	plan_day(sim, number, day + 1);
 }
 
@@ -182,14 +194,17 @@ void sim_reference_open(struct simulator *sim, uint32_t number)
 {
 	struct sim_tenant *tenant = &sim->tenants[number];
 	int64_t day = local_day(tenant, sim->now_ms), first, last;
+	bool is_late = opening_of(tenant, day) <= sim->now_ms;
 	uint64_t before = sim->event_number;
 
 	month_of(day, &first, &last);
-	post_rate(sim, number, day);
-	if (day != first || opening_of(tenant, day) <= sim->now_ms)
-		post_targets(sim, number, day);
+	if (sim->settings.leads_per_rep_day >= SIM_PLANS_FROM) {
+		post_rate(sim, number, day);
+		if (day != first || is_late)
+			post_targets(sim, number, day);
+	}
 	sim->counts.planned += sim->event_number - before;
-	plan_day(sim, number, opening_of(tenant, day) > sim->now_ms ? day : day + 1);
+	plan_day(sim, number, is_late ? day + 1 : day);
 	for (enum sim_step step = SIM_MESSAGE; step <= SIM_TICKET; step++)
 		sim_plan(sim, number, step,
 			sim_next_arrival(sim, tenant, tenant->leads_per_ms / 2, sim->now_ms));
