@@ -299,7 +299,7 @@ class Facts:
         self.first_won = {}
         self.lead_won = {}
         self.lead_opportunity = {}
-        self.lead_paid, self.first_dial, self.first_inbound, self.first_talk = {}, {}, {}, {}
+        self.lead_paid, self.first_touch, self.first_inbound, self.first_talk = {}, {}, {}, {}
         self.requests = collections.defaultdict(list)  # (tenant, customer's key) -> (initiated_at, id) of inbound root calls
         self.derive()
         for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket", "spend", "target"):
@@ -375,9 +375,13 @@ class Facts:
             if call["lead_id"]:
                 lead = self.w.root((key[0], "lead", call["lead_id"]))
                 if call["direction"] in ("OUTBOUND", "INBOUND"):
-                    least(self.first_dial if call["direction"] == "OUTBOUND" else self.first_inbound, lead, call["initiated_at"])
+                    least(self.first_touch if call["direction"] == "OUTBOUND" else self.first_inbound, lead, call["initiated_at"])
                 if call["disposition"] == "CONNECTED":
                     least(self.first_talk, lead, call["initiated_at"])
+        for key, record in self.w.live("interaction"):
+            i = record.image
+            if i["lead_id"] and i["direction"] == "OUTBOUND" and not i["automated"] and i["channel"] != "NOTE":
+                least(self.first_touch, self.w.root((key[0], "lead", i["lead_id"])), i["completed_at"])
         for names in self.requests.values():
             names.sort()
         for key, record in self.w.live("opportunity"):
@@ -562,7 +566,7 @@ class Facts:
             if won is not None and won - lead["qualified_at"] <= QUALIFIED_MATURITY:
                 self.add(tenant, "qualified_leads_won", lead["qualified_at"], **mine)
         self.reached(key, mine)
-        self.first_calls(key, lead, mine)
+        self.first_touches(key, lead, mine)
 
     def reached(self, key, mine):
         """What a lead got to, and when first: also of one that only others name (S5)."""
@@ -574,19 +578,19 @@ class Facts:
         if talk is not None and opportunity is not None and 0 <= opportunity - talk <= CALL_EFFECT:
             self.add(key[0], "leads_talked_into_one", talk, **mine)
 
-    def first_calls(self, key, lead, mine):
+    def first_touches(self, key, lead, mine):
         """Speed to lead, for the company from the creation, for the rep from the assignment. Whoever came by calling waits for nobody."""
-        created, dial, inbound = lead["created_at"], self.first_dial.get(key), self.first_inbound.get(key)
+        created, touch, inbound = lead["created_at"], self.first_touch.get(key), self.first_inbound.get(key)
         if inbound is not None and inbound <= created:
             return
         for prefix, since in (("", created), ("rep_", lead["assigned_at"])):
-            self.add(key[0], prefix + "leads_to_call", since, **mine)
-            if since is None or dial is None or dial < since:
+            self.add(key[0], prefix + "leads_to_touch", since, **mine)
+            if since is None or touch is None or touch < since:
                 continue
-            self.add(key[0], prefix + "lead_wait", dial, (dial - since) * SECOND, **mine)
-            if dial - since <= CONTACT_WITHIN:
-                self.add(key[0], prefix + "leads_called_fast", since, **mine)
-        end = dial if dial is not None else 1 << 60
+            self.add(key[0], prefix + "lead_wait", touch, (touch - since) * SECOND, **mine)
+            if touch - since <= CONTACT_WITHIN:
+                self.add(key[0], prefix + "leads_touched_fast", since, **mine)
+        end = touch if touch is not None else 1 << 60
         if end > created:
             self.stocks.append((Fact(key[0], "untouched_leads", created, UNIT, "", mine["rep"] or NONE, mine["team"] or NONE,
                                      mine["source"], NONE, NONE, NONE, NONE), end))
@@ -844,10 +848,10 @@ METRICS = [
            cohort=MATURITY),
     Metric("speed_to_lead_p50", "seconds", plus("lead_wait"), None, SPEED, [C, S], "lead", quantile=0.5),
     Metric("speed_to_lead_p90", "seconds", plus("lead_wait"), None, SPEED, [C, S], "lead", quantile=0.9),
-    Metric("speed_to_lead_share", "percent", plus("leads_called_fast"), plus("leads_to_call"), FAST, [C, S], "lead", cohort=15 * MINUTE),
+    Metric("speed_to_lead_share", "percent", plus("leads_touched_fast"), plus("leads_to_touch"), FAST, [C, S], "lead", cohort=15 * MINUTE),
     Metric("rep_speed_to_lead_p50", "seconds", plus("rep_lead_wait"), None, SPEED, [T, R], "lead", quantile=0.5),
     Metric("rep_speed_to_lead_p90", "seconds", plus("rep_lead_wait"), None, SPEED, [T, R], "lead", quantile=0.9),
-    Metric("rep_speed_to_lead_share", "percent", plus("rep_leads_called_fast"), plus("rep_leads_to_call"), FAST, [T, R], "lead",
+    Metric("rep_speed_to_lead_share", "percent", plus("rep_leads_touched_fast"), plus("rep_leads_to_touch"), FAST, [T, R], "lead",
            cohort=15 * MINUTE),
     Metric("leads_untouched", "count", plus("untouched_leads"), None, ["now"], [C, T, R, S], "lead"),
     Metric("dials", "count", plus("outbound_calls"), None, CALLS, [C, T, R], "call"),
