@@ -18,6 +18,7 @@ static const struct command {
 	{ "catalogue", cmd_catalogue, "describe the KPIs of the definitions, for people (Markdown, HTML)" },
 	{ "top", cmd_top, "live board in the terminal" },
 	{ "demo", cmd_demo, "all of it on this machine, with nothing to set up" },
+	{ "explain", cmd_explain, "why is this number what it is: its parts and the records behind them" },
 	{ "audit", cmd_audit, "recompute every total of a checkpoint and compare" },
 };
 

@@ -167,7 +167,7 @@ struct slice shard_tenant(const struct shard *s, uint32_t index)
 }
 
 /* What the snapshots read. */
-static struct snapshot_view view_of(const struct shard *s)
+struct snapshot_view shard_view(const struct shard *s)
 {
 	return (struct snapshot_view){
 		.plan = s->plan,
@@ -187,7 +187,7 @@ static struct snapshot_view view_of(const struct shard *s)
 /* ---- booking -------------------------------------------------------------------------------------------- */
 
 /* A target of a team is in no total of its company, and not the sum of its reps'. */
-static bool is_in_scope(const struct shard *s, const struct fact *fact, uint8_t n)
+bool shard_is_in_scope(const struct shard *s, const struct fact *fact, uint8_t n)
 {
 	const struct plan_measure *measure = &s->plan->measures[fact->measure];
 
@@ -210,7 +210,7 @@ uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
 static void note_booked(struct shard *s, uint32_t class, uint32_t cell, int64_t at_ms)
 {
 	if (at_ms < s->day_start_ms[class] || snapshots_is_in_doubt(s->snapshots)) {
-		const struct snapshot_view view = view_of(s);
+		const struct snapshot_view view = shard_view(s);
 
 		snapshots_booked(s->snapshots, &view, cell, at_ms);
 	}
@@ -252,7 +252,7 @@ bool shard_book(struct shard *s, const struct fact *fact)
 			.count = fact->count };
 		uint32_t group;
 
-		if (!is_in_scope(s, fact, n))
+		if (!shard_is_in_scope(s, fact, n))
 			continue;
 		group = shard_group_of(s, fact, n);
 		if (group == GROUP_NONE)
@@ -411,7 +411,7 @@ int shard_advance(struct shard *s, int64_t clock_ms, size_t work_max)
 	if (clock_ms == s->clock_ms && !s->is_advancing)
 		return 0;
 	if (s->clock_ms == INT64_MIN) {
-		const struct snapshot_view view = view_of(s);
+		const struct snapshot_view view = shard_view(s);
 
 		snapshots_begin(s->snapshots, &view, clock_ms);
 	}
@@ -436,7 +436,7 @@ int64_t shard_clock(const struct shard *s)
 uint32_t shard_collect(struct shard *s, int64_t now_ms, bool everything, uint32_t budget,
 	snapshot_emit_fn emit, void *ctx)
 {
-	const struct snapshot_view view = view_of(s);
+	const struct snapshot_view view = shard_view(s);
 	uint32_t count;
 
 	if (s->clock_ms == INT64_MIN || s->is_advancing)
@@ -452,7 +452,7 @@ uint32_t shard_collect(struct shard *s, int64_t now_ms, bool everything, uint32_
 
 bool shard_is_idle(const struct shard *s)
 {
-	const struct snapshot_view view = view_of(s);
+	const struct snapshot_view view = shard_view(s);
 
 	return s->clock_ms == INT64_MIN ||
 	       (!s->is_advancing && snapshots_is_idle(s->snapshots, &view, s->clock_ms));

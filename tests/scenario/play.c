@@ -10,6 +10,7 @@
 #include "board.h"
 #include "core/calendar.h"
 #include "core/shard.h"
+#include "core/shard_explain.h"
 #include "edge/definition_file.h"
 #include "scenario.h"
 
@@ -292,6 +293,32 @@ static void compare(struct stage *g, const struct step *step, const struct snaps
 		say(g, step, "final", e->final, s);
 }
 
+/* Whatever a number is, its explanation says the same, and the records behind it add up to it. */
+static void explain(struct stage *g, const struct step *step, const char *group_by, const struct snapshot *s)
+{
+	const struct expectation *e = &step->expect;
+	struct explain_question q = { slice_of(e->tenant), slice_of(e->metric), slice_of(e->window), slice_of(group_by),
+		.value_count = e->dim_count, .currency = slice_of(e->currency ? e->currency : "") };
+	struct explanation x;
+	char message[EXPLAIN_MESSAGE_MAX];
+
+	for (uint32_t i = 0; i < e->dim_count; i++)
+		q.values[i] = slice_of(e->values[i]);
+	if (!s || s->is_final || step->kind != STEP_EXPECT)
+		return;
+	if (shard_explain(g->shard, &q, &x, message)) {
+		if (!strstr(message, " ranks "))
+			say(g, step, "explanation", message, s);
+		return;
+	}
+	if (strcmp(metric_state_name(x.value.state), s->state) ||
+		(s->value_decimal.is_set && (!x.value.has_exact || x.value.exact != s->value_decimal.units)))
+		say(g, step, "explanation", "the same", s);
+	if (!explanation_adds_up(&x))
+		say(g, step, "explanation", "lists that add up", s);
+	explanation_deinit(&x);
+}
+
 static int64_t period_start(const struct stage *g, const struct step *step)
 {
 	const struct tenant_book *book = g->tenants;
@@ -310,6 +337,7 @@ static int64_t period_start(const struct stage *g, const struct step *step)
 static void check(struct stage *g, const struct step *step)
 {
 	const struct expectation *e = &step->expect;
+	const struct snapshot *shown;
 	char group_by[256] = "";
 
 	for (uint32_t i = 0; i < e->dim_count; i++) {
@@ -323,8 +351,10 @@ static void check(struct stage *g, const struct step *step)
 	shard_check(g->shard);
 	if (shard_audit(g->shard, audit_line, g))
 		g->failures++;
-	compare(g, step, board_find(&g->board, e->tenant, e->metric, e->window, group_by, e->values, e->dim_count, e->currency,
-			    period_start(g, step)));
+	shown = board_find(&g->board, e->tenant, e->metric, e->window, group_by, e->values, e->dim_count, e->currency,
+		period_start(g, step));
+	compare(g, step, shown);
+	explain(g, step, group_by, shown);
 	if (g->mode->restarts)
 		restart(g, KEPT);
 }

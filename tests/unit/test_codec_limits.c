@@ -295,7 +295,7 @@ static void what_is_passed_over_is_limited(void **state)
 		"notes: more values that we do not read than limits.foreign_values");
 	/* Not even nothing, if there is enough of it. */
 	put_foreign(f, 0, 1100);
-	expect_refused(f, ENTITY_LEAD, "nothings: too many values");
+	expect_refused(f, ENTITY_LEAD, "nothings: more values that we do not read");
 }
 
 /* ---- the settings --------------------------------------------------------------------------------------- */

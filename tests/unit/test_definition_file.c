@@ -675,10 +675,10 @@ static const struct wrong wrongs[] = {
 		"k.yaml:7:35: a rank has the min_share of the metric that it ranks\n"
 		"    - {name: r, rank: m, min_share: 0.05}\n"
 		"                                    ^~~~\n" },
-	{ BASE "  - {name: x, extends: won, scope: deal.team_id}\n",
-		"k.yaml:5:36: `scope` comes with targets, in a later version\n"
-		"    - {name: x, extends: won, scope: deal.team_id}\n"
-		"                                     ^~~~~~~~~~~~\n" },
+	{ BASE "  - {name: x, extends: won, scope: deal.won_at}\n",
+		"k.yaml:5:36: a string is wanted here, this is a time\n"
+		"    - {name: x, extends: won, scope: deal.won_at}\n"
+		"                                     ^~~~~~~~~~~\n" },
 };
 
 static void test_wrong(void **state)
