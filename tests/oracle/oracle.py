@@ -938,6 +938,7 @@ class Oracle:
             name = zone_of_name(tenant)
             return zones.setdefault(name, Zone(name))
         self.zone_of, self.currency_of = zone_of, currency_of
+        self.known_edges, self.around = {}, {}  # the same for all groups of a window or a period
         self.world = World(events)
         facts = Facts(self.world, zone_of)
         self.series = {}
@@ -970,6 +971,12 @@ class Oracle:
     # windows: edges of the main interval, of the current and of the previous one at the comparison's resolution
 
     def edges(self, tenant, window, clock, mature):
+        place = (tenant, window, clock, mature)
+        if place not in self.known_edges:
+            self.known_edges[place] = self.find_edges(*place)
+        return self.known_edges[place]
+
+    def find_edges(self, tenant, window, clock, mature):
         zone = self.zone_of(tenant)
         if window == "all":
             return (None, clock), None, None
@@ -1076,8 +1083,10 @@ class Oracle:
         """The same of a whole closed period that begins at `start`."""
         self.unit = unit
         zone = self.zone_of(tenant)
-        first_day = zone.day(start)
-        end, prev = zone.start(zone.shift(unit, first_day, 1)), zone.start(zone.shift(unit, first_day, -1))
+        if (zone, unit, start) not in self.around:
+            first_day = zone.day(start)
+            self.around[zone, unit, start] = zone.start(zone.shift(unit, first_day, 1)), zone.start(zone.shift(unit, first_day, -1))
+        end, prev = self.around[zone, unit, start]
         if metric.growth:
             now = self.parts(metric, tenant, currency, group, key, (start, end), clock)[0]
             before = self.parts(metric, tenant, currency, group, key, (prev, start), clock)[0]
@@ -1086,6 +1095,4 @@ class Oracle:
             if before == 0:
                 return "NO_BASE", None, now - before, 0, None
             return "OK", half_even((now - before) * UNIT * 100, abs(before)), now - before, abs(before), None
-        state, value, num, den = self.finish(metric, tenant, currency, group, key, (start, end), clock)
-        before = self.finish(metric, tenant, currency, group, key, (prev, start), clock)[1]
-        return state, value, num, den, before
+        return *self.finish(metric, tenant, currency, group, key, (start, end), clock), None
