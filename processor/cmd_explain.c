@@ -74,7 +74,7 @@ static bool has_tenant(const struct shard *shard, struct slice tenant)
 /* 0 answered, 1 there is no such number, 2 the list does not add up. */
 static int answer(struct explain *x, struct shard *shard)
 {
-	struct buffer _cleanup_buffer_ text;
+	struct buffer _cleanup_buffer_ text = { 0 };
 	struct explanation explanation;
 	char at[TIME_TEXT_MAX];
 	int code;
@@ -82,7 +82,6 @@ static int answer(struct explain *x, struct shard *shard)
 	x->is_found = true;
 	if (shard_explain(shard, &x->question, &explanation, x->message))
 		return 1;
-	buffer_init(&text);
 	explanation_print(shard, &x->question, &explanation, x->items_max, &text);
 	code = explanation_adds_up(&explanation) ? 0 : 2;
 	explanation_deinit(&explanation);

@@ -518,6 +518,11 @@ class Facts:
                 stage_before = before["pipeline_id"] + "/" + before["stage_id"]
                 team_before = self.team(tenant, before["team_id"], before["owner_id"], None)
                 self.hold(tenant, before, created if created is not None else -(1 << 60), begin, team_before, source, stage_before)
+            open_before = [v for v in record.versions if v["status"] == "OPEN"]
+            if o["status"] != "OPEN" and open_before:
+                # Until it closed it was what it was said to be while it was open.
+                o = open_before[-1]
+                stage, team = o["pipeline_id"] + "/" + o["stage_id"], self.team(tenant, o["team_id"], o["owner_id"], None)
             if end > begin:
                 self.hold(tenant, o, begin, end, team, source, stage)
 
@@ -529,12 +534,13 @@ class Facts:
     @staticmethod
     def changed(record):
         """When an open opportunity came to be as it is, and what it was; None if it was never another, or that is not its newest version."""
-        if len(record.versions) < 2 or record.image["status"] != "OPEN" or record.versions[-2]["status"] != "OPEN":
+        open_before = [v for v in record.versions[:-1] if v["status"] == "OPEN"]
+        if record.image["status"] != "OPEN" or not open_before:
             return None
         at = record.image["occurred_at"]
-        if any(v["occurred_at"] >= at for v in record.versions[:-1]):
+        if any(v["occurred_at"] >= at for v in open_before):
             return None
-        return {"occurred_at": at, "before": record.versions[-2]}
+        return {"occurred_at": at, "before": open_before[-1]}
 
     @staticmethod
     def worth(o):

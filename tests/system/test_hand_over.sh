@@ -39,6 +39,16 @@ tail -n 6 "$work/compare.log"
 kill -TERM "$a"
 wait "$a"
 check "the last one ends in order" test $? -eq 0
+explain() { # METRIC WINDOW FLAG…
+	local metric=$1 window=$2
+	shift 2
+	"$program" explain --redis.address="unix:$work/redis.sock" --tenant cendana-prima --window "$window" "$@" "$metric" >"$work/explain.log" 2>&1 &&
+		grep -q "^Every list adds up to its total.$" "$work/explain.log"
+}
+check "a number is explained by the records that it adds up to" explain won_revenue year_to_date
+check "so is a team's rate" explain win_rate 30d --group team=jakarta
+explain win_rat today
+check "what nobody counts is named, with what is near" grep -q "there is no metric «win_rat»; the nearest is «win_rate»" "$work/explain.log"
 
 single="--sharding=single --job=one --topics.latest=one.latest --topics.history=one.history"
 instance c $single
