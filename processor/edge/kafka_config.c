@@ -102,7 +102,6 @@ rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings, size_t p
 		{ "check.crcs", "true" },
 		{ "enable.partition.eof", "true" },
 		{ "isolation.level", "read_committed" },
-		{ "consume.callback.max.messages", "4096" },
 		{ "fetch.error.backoff.ms", "100" },
 		{ "allow.auto.create.topics", "false" },
 	};

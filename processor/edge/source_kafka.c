@@ -18,6 +18,7 @@
 enum {
 	COMMITTED_TIMEOUT_MS = 5000,
 	CONFIRM_TIMEOUT_MS = 3000,
+	SHARES_PER_POLL = 16,
 	PING_POLLS = 16,
 	HEARD_CALLS = 4,
 	PING_TIMEOUT_MS = 100
@@ -330,6 +331,7 @@ static void take_message(
 struct serving {
 	struct source_kafka *kafka;
 	struct partition *partition;
+	size_t left; /* of its share */
 };
 
 static void on_message(rd_kafka_message_t *raw, void *context)
@@ -340,6 +342,9 @@ static void on_message(rd_kafka_message_t *raw, void *context)
 		take_error(serving->kafka, serving->partition, raw);
 	else
 		take_message(serving->kafka, serving->partition, raw);
+	/* The rest goes back to the head of its queue. */
+	if (--serving->left == 0)
+		rd_kafka_yield(serving->kafka->client);
 }
 
 /* Serves the group's own queue: rebalances and errors come as callbacks from here. */
@@ -366,15 +371,23 @@ static void serve_group(struct source_kafka *kafka)
 	}
 }
 
+/*
+ * A share of each partition in turn, and again, until there is enough: the library fetches by partition, and a queue that was
+ * emptied at once would fill a batch with one shard's messages, for one thread, an hour ahead of all others.
+ */
 static void serve_partitions(struct source_kafka *kafka, size_t max)
 {
-	for (size_t n = 0; n < kafka->partition_total && kafka->message_count < max; n++) {
+	size_t idle = 0; /* partitions in a row that had nothing */
+
+	while (idle < kafka->partition_total && kafka->message_count < max) {
 		struct partition *partition =
 			&kafka->partitions[kafka->next_served++ % kafka->partition_total];
-		struct serving serving = { kafka, partition };
+		struct serving serving = { kafka, partition, max / SHARES_PER_POLL + 1 };
+		size_t before = kafka->message_count;
 
 		if (partition->is_started && !partition->is_held)
 			rd_kafka_consume_callback_queue(partition->queue, 0, on_message, &serving);
+		idle = kafka->message_count > before ? 0 : idle + 1;
 	}
 }
 

@@ -32,14 +32,15 @@ static void produce(struct mock_broker *b, const char *topic, int32_t partition,
 
 struct seen {
 	size_t messages, ends;
+	size_t of[2]; /* by partition */
 	bool assigned[2];
 };
 
-static void turn(struct source *s, struct seen *seen)
+static void turn(struct source *s, struct seen *seen, size_t max)
 {
 	struct source_batch batch;
 
-	assert_int_equal(s->ops->poll(s, 100, 1000, &batch), 0);
+	assert_int_equal(s->ops->poll(s, 100, max, &batch), 0);
 	for (size_t i = 0; i < batch.event_count; i++) {
 		const struct source_event *e = &batch.events[i];
 
@@ -54,6 +55,7 @@ static void turn(struct source *s, struct seen *seen)
 	for (size_t i = 0; i < batch.message_count; i++) {
 		assert_true(slice_is(batch.messages[i].value, "value"));
 		assert_true(batch.messages[i].topic == 0 || batch.messages[i].offset >= 2);
+		seen->of[batch.messages[i].partition]++;
 	}
 	seen->messages += batch.message_count;
 }
@@ -79,7 +81,7 @@ static void reads_its_shards(void **state)
 	s = source_kafka_new(&(struct source_kafka_settings){ .settings = b.settings, .topics = topics, .topic_count = 2, .partition_counts = counts });
 	assert_non_null(s);
 	for (int i = 0; i < 300 && (seen.messages < 13 || seen.ends < 4); i++)
-		turn(s, &seen);
+		turn(s, &seen, 1000);
 	assert_true(seen.assigned[0] && seen.assigned[1]);
 	assert_int_equal(seen.messages, 13); /* ten leads, and three deals: from offset 2 on */
 	/* With nothing committed a broker has to answer a few times in a row; with a commit one question is enough. */
@@ -89,7 +91,7 @@ static void reads_its_shards(void **state)
 	assert_true(confirmed);
 	assert_int_equal(s->ops->commit(s, 0, &at, 1, "epoch=7;checkpoint=9"), 0);
 	for (int i = 0; i < 5; i++)
-		turn(s, &seen);
+		turn(s, &seen, 1000);
 	assert_int_equal(s->ops->committed(s, 0, &back, 1, metadata, sizeof(metadata)), 0);
 	assert_int_equal(back.offset, 10);
 	assert_string_equal(metadata, "epoch=7;checkpoint=9");
@@ -98,9 +100,51 @@ static void reads_its_shards(void **state)
 	mock_broker_stop(&b);
 }
 
+/* What the library has fetched of one partition does not fill a batch while another one has messages too. */
+static void a_batch_is_of_all_partitions(void **state)
+{
+	enum { MESSAGES = 400, MAX = 64, SHARE = MAX / 16 + 1 };
+	static const char *const flags[] = { "--job=shares", NULL };
+	static const int32_t counts[] = { 2, 2 };
+	struct mock_broker b;
+	struct seen seen = { 0 };
+	size_t even_batches = 0;
+
+	(void)state;
+	mock_broker_start(&b, flags);
+	mock_broker_topic(&b, "crm.lead", 2);
+	mock_broker_topic(&b, "crm.deal", 2);
+	for (int32_t partition = 0; partition < 2; partition++) {
+		produce(&b, "crm.lead", partition, MESSAGES);
+		produce(&b, "crm.deal", partition, 2); /* `turn` begins behind them */
+	}
+	struct source *s = source_kafka_new(&(struct source_kafka_settings){
+		.settings = b.settings, .topics = topics, .topic_count = 2, .partition_counts = counts });
+	assert_non_null(s);
+	/* Both are fetched meanwhile. */
+	for (int i = 0; i < 300 && !(seen.assigned[0] && seen.assigned[1]); i++)
+		turn(s, &seen, 0);
+	for (int i = 0; i < 10; i++)
+		turn(s, &seen, 0);
+	assert_int_equal(seen.messages, 0);
+	for (int i = 0; i < 300 && seen.messages < (size_t)2 * MESSAGES; i++) {
+		memset(seen.of, 0, sizeof(seen.of));
+		turn(s, &seen, MAX);
+		assert_true(seen.of[0] + seen.of[1] < MAX + SHARE);
+		even_batches += seen.of[0] >= MAX / 4 && seen.of[1] >= MAX / 4;
+	}
+	assert_int_equal(seen.messages, 2 * MESSAGES);
+	assert_true(even_batches > 0);
+	s->ops->free(s);
+	mock_broker_stop(&b);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(reads_its_shards) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reads_its_shards),
+		cmocka_unit_test(a_batch_is_of_all_partitions),
+	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
