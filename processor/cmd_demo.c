@@ -24,6 +24,7 @@
 #include "base/err.h"
 #include "base/xalloc.h"
 #include "command.h"
+#include "core/model.h"
 #include "options.h"
 
 enum {
@@ -246,9 +247,8 @@ static int start_apache(struct demo *d)
 
 static int start_embedded(struct demo *d)
 {
-	static const char *const topics[] = { "crm.lead", "crm.opportunity", "crm.deal", "crm.call",
-		"crm.rep", "crm.account", "kpi.latest", "kpi.history", "kpi.alerts", "kpi.moments",
-		"kpi.late", "kpi.dlq" };
+	static const char *const outputs[] = { "kpi.latest", "kpi.history", "kpi.alerts",
+		"kpi.moments", "kpi.late", "kpi.dlq" };
 	char error[256];
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 
@@ -259,8 +259,10 @@ static int start_embedded(struct demo *d)
 	d->cluster = rd_kafka_mock_cluster_new(d->kafka, 1);
 	if (!d->cluster)
 		return err_raise(-ENOMEM, "the embedded broker did not start");
-	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
-		rd_kafka_mock_topic_create(d->cluster, topics[i], PARTITIONS, 1);
+	for (int i = 0; i < ENTITY_TYPE_COUNT; i++)
+		rd_kafka_mock_topic_create(d->cluster, model_table[i].topic, PARTITIONS, 1);
+	for (size_t i = 0; i < sizeof(outputs) / sizeof(outputs[0]); i++)
+		rd_kafka_mock_topic_create(d->cluster, outputs[i], PARTITIONS, 1);
 	snprintf(
 		d->brokers, sizeof(d->brokers), "%s", rd_kafka_mock_cluster_bootstraps(d->cluster));
 	return 0;

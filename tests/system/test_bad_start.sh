@@ -49,7 +49,7 @@ start_kafka
 check "it goes on once the broker is there" wait_for 30 is_ready wait
 
 # ---- Redis goes, and comes back
-"$program" simulate --brokers "$brokers" --seed 2 --from 2026-06-01T00:00:00Z --to 2026-06-08T00:00:00Z --tenants 2 --reps 4 --events 400 \
+"$program" simulate --brokers "$brokers" --seed 2 --from 2026-06-01T00:00:00Z --to 2026-06-08T00:00:00Z --tenants 2 --reps 4 --events 600 \
 	>"$work/simulate.log" 2>&1
 has_offsets() { [ "$(metric_of wait salespulse_events_total)" -ge 300 ]; }
 check "events are counted" wait_for 15 has_offsets
