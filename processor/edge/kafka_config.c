@@ -103,6 +103,9 @@ rd_kafka_conf_t *kafka_config_consumer(const struct settings *settings, size_t p
 		{ "enable.partition.eof", "true" },
 		{ "isolation.level", "read_committed" },
 		{ "fetch.error.backoff.ms", "100" },
+		/* One request at a time is under way to a broker: while the queues of busy partitions are full it asks only for idle ones,
+		 * and nobody is served until it comes back. */
+		{ "fetch.wait.max.ms", "10" },
 		{ "allow.auto.create.topics", "false" },
 	};
 	int code = 0;
