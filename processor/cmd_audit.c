@@ -2,25 +2,21 @@
  * audit: the trial balance. Every shard's last checkpoint is read beside the running job, without its epoch; all totals are made
  * anew from the entities in it and compared with those of the ledger.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/err.h"
 #include "base/xalloc.h"
 #include "command.h"
-#include "edge/checkpoint_job.h"
+#include "edge/checkpoint.h"
 #include "edge/definition_file.h"
 #include "edge/storage_redis.h"
 #include "options.h"
 #include "pipeline.h"
 
-enum { READS_MAX = 3 };
-
 struct audit {
 	const struct settings *settings;
 	const struct plan *plan;
-	struct storage *storage;
 	uint64_t shards, damaged, differences, shown, most;
 };
 
@@ -30,30 +26,6 @@ static void show(void *ctx, const char *line)
 
 	if (a->shown++ < a->most)
 		printf("  %s\n", line);
-}
-
-static struct shard *new_shard(const struct audit *a)
-{
-	struct pipeline_settings settings;
-
-	pipeline_settings_from(a->settings, &settings);
-	settings.shard.plan = a->plan;
-	return shard_new(&settings.shard);
-}
-
-/* The shard as its checkpoint has it; NULL: its bytes cannot be true. */
-static struct shard *restore(
-	const struct audit *a, const struct checkpoint_job *job, bool *ret_rebuilt)
-{
-	struct shard *shard = new_shard(a);
-
-	for (size_t i = 0; i < job->cut_count; i++)
-		if (shard_restore(shard, job->cuts[i].data, job->cuts[i].len)) {
-			shard_free(shard);
-			return NULL;
-		}
-	*ret_rebuilt = shard_restored(shard) == 1;
-	return shard;
 }
 
 static void audit_books(struct audit *a, int32_t index, struct shard *shard, bool rebuilt)
@@ -73,58 +45,26 @@ static void audit_books(struct audit *a, int32_t index, struct shard *shard, boo
 			       : "");
 }
 
-/* The running job sweeps older checkpoints away: what went while it was read is read anew. */
-static int read_checkpoint(struct checkpoint_job *job, struct storage *storage, int32_t index)
+static int audit_shard(void *ctx, int32_t index, struct shard *shard, bool rebuilt)
 {
-	int e = -EBADMSG;
+	struct audit *a = ctx;
 
-	checkpoint_job_init(job, JOB_RESTORE, index);
-	for (int i = 0; i < READS_MAX && e == -EBADMSG; i++) {
-		checkpoint_job_deinit(job);
-		checkpoint_job_init(job, JOB_RESTORE, index);
-		e = checkpoint_job_read(job, storage);
-	}
-	return e;
+	a->shards++;
+	a->damaged += shard == NULL;
+	if (shard)
+		audit_books(a, index, shard, rebuilt);
+	else
+		printf("shard %d: its checkpoint cannot be true\n", (int)index);
+	return 0;
 }
 
-/* 0, or negative errno. */
-static int audit_shard(struct audit *a, int32_t index)
+static int audit_all(struct audit *a, struct storage *storage, int64_t only)
 {
-	struct checkpoint_job job;
-	struct shard *shard;
-	bool rebuilt = false;
-	int e;
+	struct pipeline_settings settings;
 
-	e = read_checkpoint(&job, a->storage, index);
-	if (!e && job.found) {
-		a->shards++;
-		shard = restore(a, &job, &rebuilt);
-		if (shard)
-			audit_books(a, index, shard, rebuilt);
-		else
-			printf("shard %d: its checkpoint cannot be true\n", (int)index);
-		a->damaged += shard == NULL;
-		shard_free(shard);
-	}
-	checkpoint_job_deinit(&job);
-	return e;
-}
-
-static int audit_all(struct audit *a, int64_t only)
-{
-	int32_t index;
-	int e = 0;
-
-	if (only >= 0)
-		return audit_shard(a, (int32_t)only);
-	for (uint32_t n = 0; !e; n++) {
-		int answer = a->storage->ops->list(a->storage, n, &index);
-
-		if (answer == STORAGE_ABSENT)
-			return 0;
-		e = answer < 0 ? answer : audit_shard(a, index);
-	}
-	return e;
+	pipeline_settings_from(a->settings, &settings);
+	settings.shard.plan = a->plan;
+	return checkpoint_walk(storage, &settings.shard, only, audit_shard, a);
 }
 
 static int report(const struct audit *a, int64_t only, int e)
@@ -176,18 +116,11 @@ int cmd_audit(int argc, char **argv)
 		settings_free(settings);
 		return 2;
 	}
-	struct audit a = { .settings = settings,
-		.plan = plan,
-		.most = (uint64_t)most,
-		.storage = storage_redis_new(
-			&(struct storage_redis_settings){ .address = settings->redis_address,
-				.user = settings->redis_user,
-				.password = settings->redis_password,
-				.job = settings->job,
-				.timeout_ms = settings->redis_timeout_ms }) };
+	struct audit a = { .settings = settings, .plan = plan, .most = (uint64_t)most };
+	struct storage *storage = storage_redis_open(settings);
 
-	answer = report(&a, shard, audit_all(&a, shard));
-	a.storage->ops->free(a.storage);
+	answer = report(&a, shard, audit_all(&a, storage, shard));
+	storage->ops->free(storage);
 	plan_free(plan);
 	settings_free(settings);
 	return answer;

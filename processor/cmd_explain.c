@@ -2,7 +2,6 @@
  * explain: one number, what it is made of, and the records behind it, from the job's last checkpoint. The running job is not
  * disturbed; as a checkpoint is some seconds old, so is the number, and it says as of when.
  */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,22 +11,17 @@
 #include "base/xalloc.h"
 #include "command.h"
 #include "core/shard_explain.h"
-#include "edge/checkpoint_job.h"
+#include "edge/checkpoint.h"
 #include "edge/definition_file.h"
-#include "edge/kafka_partition.h"
 #include "edge/storage_redis.h"
 #include "options.h"
 #include "pipeline.h"
 
-enum { READS_MAX = 3 };
-
 struct explain {
 	const struct settings *settings;
 	const struct plan *plan;
-	struct storage *storage;
 	struct explain_question question;
 	uint32_t items_max;
-	bool is_found;
 	char message[EXPLAIN_MESSAGE_MAX];
 };
 
@@ -46,23 +40,6 @@ static bool take_group(struct explain_question *q, const char *text, char *group
 	return true;
 }
 
-static struct shard *restore(const struct explain *x, const struct checkpoint_job *job)
-{
-	struct pipeline_settings settings;
-	struct shard *shard;
-
-	pipeline_settings_from(x->settings, &settings);
-	settings.shard.plan = x->plan;
-	shard = shard_new(&settings.shard);
-	for (size_t i = 0; i < job->cut_count; i++)
-		if (shard_restore(shard, job->cuts[i].data, job->cuts[i].len)) {
-			shard_free(shard);
-			return NULL;
-		}
-	shard_restored(shard);
-	return shard;
-}
-
 static bool has_tenant(const struct shard *shard, struct slice tenant)
 {
 	for (uint32_t i = 0; i < shard_tenant_count(shard); i++)
@@ -71,71 +48,51 @@ static bool has_tenant(const struct shard *shard, struct slice tenant)
 	return false;
 }
 
-/* 0 answered, 1 there is no such number, 2 the list does not add up. */
-static int answer(struct explain *x, struct shard *shard)
+enum { ADDS_UP = 1, NO_SUCH_NUMBER, DOES_NOT_ADD_UP };
+
+/* 0: go on. */
+static int look(void *ctx, int32_t index, struct shard *shard, bool rebuilt)
 {
 	struct buffer _cleanup_buffer_ text = { 0 };
+	struct explain *x = ctx;
 	struct explanation explanation;
 	char at[TIME_TEXT_MAX];
-	int code;
+	int answer;
 
-	x->is_found = true;
+	(void)index;
+	(void)rebuilt;
+	if (!shard || !has_tenant(shard, x->question.tenant))
+		return 0;
 	if (shard_explain(shard, &x->question, &explanation, x->message))
-		return 1;
+		return NO_SUCH_NUMBER;
 	explanation_print(shard, &x->question, &explanation, x->items_max, &text);
-	code = explanation_adds_up(&explanation) ? 0 : 2;
+	answer = explanation_adds_up(&explanation) ? ADDS_UP : DOES_NOT_ADD_UP;
 	explanation_deinit(&explanation);
 	printf("%sAs of %s.\n", buffer_text(&text), time_format(shard_clock(shard), at));
-	return code;
-}
-
-/* 0 go on, 1 answered with *ret_code, negative errno. */
-static int look_into(struct explain *x, int32_t index, int *ret_code)
-{
-	struct checkpoint_job job;
-	struct shard *shard = NULL;
-	int e = -EBADMSG;
-
-	checkpoint_job_init(&job, JOB_RESTORE, index);
-	for (int i = 0; i < READS_MAX && e == -EBADMSG; i++) {
-		checkpoint_job_deinit(&job);
-		checkpoint_job_init(&job, JOB_RESTORE, index);
-		e = checkpoint_job_read(&job, x->storage);
-	}
-	if (!e && job.found)
-		shard = restore(x, &job);
-	if (shard && has_tenant(shard, x->question.tenant)) {
-		*ret_code = answer(x, shard);
-		e = 1;
-	}
-	shard_free(shard);
-	checkpoint_job_deinit(&job);
-	return e;
+	return answer;
 }
 
 static int search(struct explain *x)
 {
-	int32_t index;
-	int e = 0, code = 1;
+	struct storage *storage = storage_redis_open(x->settings);
+	struct pipeline_settings settings;
+	int answer;
 
-	for (uint32_t n = 0; !e; n++) {
-		int found = x->storage->ops->list(x->storage, n, &index);
-
-		if (found == STORAGE_ABSENT)
-			break;
-		e = found < 0 ? found : look_into(x, index, &code);
-	}
-	if (e < 0)
+	pipeline_settings_from(x->settings, &settings);
+	settings.shard.plan = x->plan;
+	answer = checkpoint_walk(storage, &settings.shard, -1, look, x);
+	storage->ops->free(storage);
+	if (answer < 0)
 		fprintf(stderr, "salespulse explain: %s\n", err_message());
-	else if (!x->is_found)
+	else if (answer == 0)
 		fprintf(stderr,
 			"salespulse explain: no checkpoint of the job «%s» in Redis at %s has the "
 			"tenant «" SLICE_FMT "»\n",
 			x->settings->job, x->settings->redis_address,
 			SLICE_ARG(x->question.tenant));
-	else if (code == 1)
+	else if (answer == NO_SUCH_NUMBER)
 		fprintf(stderr, "salespulse explain: %s\n", x->message);
-	return e < 0 ? 1 : code;
+	return answer == ADDS_UP ? 0 : answer == DOES_NOT_ADD_UP ? 2 : 1;
 }
 
 static int run(struct explain *x)
@@ -149,14 +106,7 @@ static int run(struct explain *x)
 		return 2;
 	}
 	x->plan = plan;
-	x->storage = storage_redis_new(
-		&(struct storage_redis_settings){ .address = x->settings->redis_address,
-			.user = x->settings->redis_user,
-			.password = x->settings->redis_password,
-			.job = x->settings->job,
-			.timeout_ms = x->settings->redis_timeout_ms });
 	code = search(x);
-	x->storage->ops->free(x->storage);
 	plan_free(plan);
 	return code;
 }
@@ -193,7 +143,7 @@ int cmd_explain(int argc, char **argv)
 		.arguments_max = 1,
 		.settings = &settings,
 	};
-	struct explain x = { .is_found = false };
+	struct explain x = { .plan = NULL };
 	int code = options_parse(&options, &argc, argv);
 
 	if (code != OPTIONS_GO_ON)

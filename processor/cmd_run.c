@@ -207,13 +207,6 @@ static int prepare_topics(struct run *run)
 
 static int open_seams(struct run *run)
 {
-	const struct storage_redis_settings redis = {
-		.address = run->settings->redis_address,
-		.user = run->settings->redis_user,
-		.password = run->settings->redis_password,
-		.job = run->settings->job,
-		.timeout_ms = run->settings->redis_timeout_ms,
-	};
 	const struct source_kafka_settings source = {
 		.settings = run->settings,
 		.topics = run->topics,
@@ -222,7 +215,7 @@ static int open_seams(struct run *run)
 		.lock_topic = run->lock_topic[0] != '\0' ? run->lock_topic : NULL,
 	};
 
-	run->storage = storage_redis_new(&redis);
+	run->storage = storage_redis_open(run->settings);
 	run->writer = checkpoint_writer_thread(run->storage);
 	run->sink = sink_kafka_new(run->settings);
 	if (run->sink == NULL)

@@ -112,4 +112,12 @@ uint64_t checkpoint_epoch(const struct checkpoint *);
 struct checkpoint_status checkpoint_status(const struct checkpoint *);
 bool checkpoint_is_fenced(const struct checkpoint *);
 
+/*
+ * The last checkpoint of every shard in the storage (only >= 0: of this one), restored beside its owner, who keeps its epoch. `look` has
+ * each for the time of its call; shard NULL: the bytes cannot be true; rebuilt: it was saved under other definitions. It answers 0
+ * to go on. Answers what `look` said last, or negative errno.
+ */
+typedef int (*checkpoint_look_fn)(void *ctx, int32_t index, struct shard *, bool rebuilt);
+int checkpoint_walk(struct storage *, const struct shard_settings *, int64_t only, checkpoint_look_fn look, void *ctx);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "edge/settings.h"
 #include "edge/storage.h"
 
 struct storage_redis_settings {
@@ -20,5 +21,7 @@ struct storage_redis_settings {
 
 /* Copies the settings; never connects. */
 struct storage *storage_redis_new(const struct storage_redis_settings *);
+/* The one that the operator's settings name. */
+struct storage *storage_redis_open(const struct settings *);
 
 #endif

@@ -588,3 +588,13 @@ struct storage *storage_redis_new(const struct storage_redis_settings *settings)
 	redis->timeout.tv_usec = settings->timeout_ms % 1000 * 1000;
 	return &redis->base;
 }
+
+struct storage *storage_redis_open(const struct settings *settings)
+{
+	return storage_redis_new(
+		&(struct storage_redis_settings){ .address = settings->redis_address,
+			.user = settings->redis_user,
+			.password = settings->redis_password,
+			.job = settings->job,
+			.timeout_ms = settings->redis_timeout_ms });
+}

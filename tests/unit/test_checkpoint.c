@@ -299,12 +299,55 @@ static void a_change_of_the_calendar_ahead_keeps_it(void **state)
 	end(&w);
 }
 
+static int count_entities(void *ctx, int32_t index, struct shard *shard, bool rebuilt)
+{
+	int *counts = ctx;
+
+	assert_false(rebuilt);
+	counts[0]++;
+	counts[1] = index;
+	counts[2] = shard ? (int)shard_counters(shard).entities : -1;
+	return counts[3];
+}
+
+static void others_look_at_it(void **state)
+{
+	struct world w;
+	struct checkpoint_restored r;
+	int counts[4] = { 0, -1, 0, 0 };
+
+	(void)state;
+	begin(&w);
+	assert_int_equal(checkpoint_walk(w.storage, &w.shard_settings, -1, count_entities, counts), 0);
+	assert_int_equal(counts[0], 0);
+	struct checkpoint *c = owner(&w, 1);
+	struct shard *shard = shard_new(&w.shard_settings);
+
+	restore(c, shard, &r);
+	win(&w, shard, "D1");
+	shard_advance(shard, time_of("2026-03-02T03:00:00Z"), SIZE_MAX / 2);
+	assert_int_equal(write(&w, c, shard, 3), 1);
+	assert_int_equal(checkpoint_walk(w.storage, &w.shard_settings, 7, count_entities, counts), 0);
+	assert_int_equal(counts[0], 0);
+	counts[3] = 5;
+	assert_int_equal(checkpoint_walk(w.storage, &w.shard_settings, -1, count_entities, counts), 5);
+	assert_int_equal(counts[0], 1);
+	assert_int_equal(counts[1], 0);
+	assert_int_equal(counts[2], 1);
+	/* Its owner goes on. */
+	win(&w, shard, "D2");
+	assert_int_equal(write(&w, c, shard, 4), 1);
+	checkpoint_free(c);
+	shard_free(shard);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(comes_back), cmocka_unit_test(a_change_of_the_calendar_ahead_keeps_it),
 		cmocka_unit_test(an_old_owner_is_fenced),
 		cmocka_unit_test(a_lost_base_is_written_anew), cmocka_unit_test(an_absent_storage_is_waited_for),
-		cmocka_unit_test(read_without_taking_the_epoch) };
+		cmocka_unit_test(read_without_taking_the_epoch), cmocka_unit_test(others_look_at_it) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
