@@ -147,6 +147,8 @@ struct plan_share {
 /* ---- measures ------------------------------------------------------------------------------------------ */
 
 enum plan_agg { AGG_COUNT, AGG_SUM, AGG_DISTINCT, AGG_PERCENTILE };
+enum { PLAN_AGGS = AGG_PERCENTILE + 1 };
+extern const char *const plan_agg_names[PLAN_AGGS];   /* as definitions say them */
 
 struct plan_measure {
 	const char *name;
@@ -194,6 +196,8 @@ struct plan_grouping {
 
 enum plan_basis { BASIS_EVENT, BASIS_COHORT, BASIS_CLOSED, BASIS_STOCK };
 enum plan_unit { UNIT_COUNT, UNIT_PERCENT, UNIT_CURRENCY, UNIT_SECONDS, UNIT_DAYS, UNIT_RATIO };
+enum { PLAN_UNITS = UNIT_RATIO + 1 };
+extern const char *const plan_unit_names[PLAN_UNITS]; /* as definitions say them */
 
 enum input_read {
 	INPUT_TOTAL,      /* the measure's total in the window (distinct: how many different) */

@@ -285,6 +285,13 @@ void sim_reference_step(struct simulator *, uint32_t tenant, enum sim_step);
 void sim_reference_draw(const struct simulator *, const struct sim_change *, struct arena *, struct event *ret);
 
 /* simulator_time.c */
+enum { SIM_THURSDAY, SIM_FRIDAY, SIM_SATURDAY, SIM_SUNDAY, SIM_MONDAY }; /* day numbers modulo 7: 1970-01-01 was a Thursday */
+struct sim_local {
+	int64_t day;                       /* since 1970, local */
+	int64_t ms;                        /* of the local day */
+	int weekday;
+};
+struct sim_local sim_local(const struct zone *, int64_t at_ms);
 double sim_load(const struct zone *, int64_t at_ms);   /* 0 … 1: how busy this hour is, of the busiest */
 double sim_load_of_day(void);                          /* busiest hours that a working day is worth */
 bool sim_is_office_time(const struct zone *, int64_t at_ms);

@@ -161,20 +161,21 @@ static int parse_each(struct compiler *c, const struct effective *e, struct plan
 	return 0;
 }
 
+const char *const plan_agg_names[PLAN_AGGS] = { "count", "sum", "distinct", "percentile" };
+
 static int agg_of(struct compiler *c, const struct effective *e, enum plan_agg *ret)
 {
-	static const char *const aggs[] = { "count", "sum", "distinct", "percentile" };
 	const char *near;
 
 	*ret = e->value.text.at ? AGG_SUM : AGG_COUNT;
 	if (!e->agg.text.at)
 		return 0;
-	for (size_t i = 0; i < sizeof(aggs) / sizeof(aggs[0]); i++)
-		if (slice_is(e->agg.text, aggs[i])) {
+	for (size_t i = 0; i < PLAN_AGGS; i++)
+		if (slice_is(e->agg.text, plan_agg_names[i])) {
 			*ret = (enum plan_agg)i;
 			return 0;
 		}
-	near = plan_nearest(e->agg.text, aggs, sizeof(aggs) / sizeof(aggs[0]));
+	near = plan_nearest(e->agg.text, plan_agg_names, PLAN_AGGS);
 	return plan_fail(c, &e->agg, "`agg` is count, sum, distinct or percentile%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 }

@@ -19,7 +19,8 @@ struct building {
 };
 
 /* The child that a derived value of this type is made from, or -1. */
-static int child_behind(const struct plan *plan, enum entity_type type, const struct plan_load *load)
+static int child_behind(
+	const struct plan *plan, enum entity_type type, const struct plan_load *load)
 {
 	for (uint32_t i = 0; load->hop_count == 0 && i < plan->derived_count; i++)
 		if (plan->derived[i].parent == type && plan->derived[i].slot == load->slot)
@@ -107,10 +108,11 @@ static bool param_number(void *ctx, struct slice name, i128 *ret)
 	return false;
 }
 
+const char *const plan_unit_names[PLAN_UNITS] = { "count", "percent", "currency", "seconds", "days",
+	"ratio" };
+
 static int unit_of(struct building *b, enum value_type type)
 {
-	static const char *const units[] = { "count", "percent", "currency", "seconds", "days",
-		"ratio" };
 	struct plan_metric *m = b->m;
 	const char *near;
 
@@ -122,10 +124,10 @@ static int unit_of(struct building *b, enum value_type type)
 	if (b->d->unit.text.at) {
 		size_t i = 0;
 
-		while (i < sizeof(units) / sizeof(units[0]) && !slice_is(b->d->unit.text, units[i]))
+		while (i < PLAN_UNITS && !slice_is(b->d->unit.text, plan_unit_names[i]))
 			i++;
-		if (i == sizeof(units) / sizeof(units[0])) {
-			near = plan_nearest(b->d->unit.text, units, i);
+		if (i == PLAN_UNITS) {
+			near = plan_nearest(b->d->unit.text, plan_unit_names, i);
 			return plan_fail(b->c, &b->d->unit,
 				"`unit` is count, percent, currency, seconds, days or ratio%s%s%s",
 				near ? "; the nearest is «" : "", near ? near : "",
@@ -137,7 +139,7 @@ static int unit_of(struct building *b, enum value_type type)
 		(m->unit == UNIT_CURRENCY) != (type == VALUE_MONEY))
 		return plan_fail(b->c, b->d->unit.text.at ? &b->d->unit : &b->d->value,
 			"the formula gives a %s: its unit is not «%s»", value_type_name(type),
-			units[m->unit]);
+			plan_unit_names[m->unit]);
 	if (m->unit == UNIT_PERCENT)
 		metric_scale(m->program, 100, 1);
 	else if (m->unit == UNIT_DAYS)

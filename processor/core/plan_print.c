@@ -7,10 +7,6 @@
 #include "core/group.h"
 #include "core/snapshot_inside.h"
 
-static const char *const agg_names[] = { "count", "sum", "distinct", "percentile" };
-static const char *const unit_names[] = { "count", "percent", "currency", "seconds", "days",
-	"ratio" };
-
 static void print_load(const struct plan *plan, const struct plan_measure *m,
 	const struct plan_load *load, struct buffer *out)
 {
@@ -83,7 +79,7 @@ static size_t measure_key_bytes(const struct plan_measure *m)
 static void print_measure(const struct plan *plan, const struct plan_measure *m, struct buffer *out)
 {
 	buffer_printf(out, "  %s: %s%s on %s", m->name, m->stock ? "stock, " : "",
-		agg_names[m->agg], model_table[m->on].name);
+		plan_agg_names[m->agg], model_table[m->on].name);
 	if (m->is_whole)
 		buffer_printf(
 			out, ", booked at the start of its %s", calendar_unit_name(m->whole_unit));
@@ -142,7 +138,7 @@ static void print_shares(const struct plan *plan, const struct plan_metric *m, s
 static void print_metric(const struct plan *plan, const struct plan_metric *m, struct buffer *out)
 {
 	buffer_printf(out, "  %s = %s%s\n    %s; windows", m->name,
-		m->rank_of >= 0 ? "rank of " : "", m->formula, unit_names[m->unit]);
+		m->rank_of >= 0 ? "rank of " : "", m->formula, plan_unit_names[m->unit]);
 	for (uint16_t i = 0; i < m->window_count; i++)
 		buffer_printf(out, " %s", plan->windows[m->windows[i].window].name);
 	print_shares(plan, m, out);

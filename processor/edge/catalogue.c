@@ -77,8 +77,6 @@ static void put_formula(struct page *page, const struct plan_metric *m)
 
 static void put_unit(struct page *page, const struct plan_metric *m)
 {
-	static const char *const units[] = { "count", "percent", "currency", "seconds", "days",
-		"ratio" };
 	static const char *const bases[] = {
 		"by when it happened",
 		"of what began in the window",
@@ -88,7 +86,7 @@ static void put_unit(struct page *page, const struct plan_metric *m)
 	char text[TIME_TEXT_MAX];
 
 	begin_line(page, "unit, basis");
-	buffer_printf(page->out, "%s; %s", units[m->unit], bases[m->basis]);
+	buffer_printf(page->out, "%s; %s", plan_unit_names[m->unit], bases[m->basis]);
 	if (m->mature_ms)
 		buffer_printf(
 			page->out, ", judged when %s old", duration_format(m->mature_ms, text));
@@ -154,8 +152,6 @@ static bool is_first(const struct plan_metric *m, uint16_t input)
 /* What it is made of, each measure once. */
 static void put_measures(struct page *page, const struct plan_metric *m)
 {
-	static const char *const aggs[] = { "count", "sum", "distinct", "percentile" };
-
 	if (m->rank_of >= 0)
 		return;
 	begin_line(page, "from");
@@ -167,7 +163,7 @@ static void put_measures(struct page *page, const struct plan_metric *m)
 		buffer_put_text(page->out, i ? ", " : "");
 		put_code(page, measure->name);
 		buffer_printf(page->out, " (%s%s of %s)", measure->stock ? "open " : "",
-			aggs[measure->agg], model_table[measure->on].name);
+			plan_agg_names[measure->agg], model_table[measure->on].name);
 	}
 	end_line(page);
 }

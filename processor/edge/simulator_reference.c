@@ -8,17 +8,10 @@
 #include "base/timefmt.h"
 #include "edge/simulator_inside.h"
 
-enum { AGENTS = 3, SPEND_DAY = 3, THURSDAY = 0, SUNDAY = 3, MONDAY = 4, OPENS_HOUR = 8 };
+enum { AGENTS = 3, SPEND_DAY = 3, OPENS_HOUR = 8 };
 enum { DEAL_RUPIAH = 60000000, USD_RUPIAH = 16250 };
 
 /* ---- days ----------------------------------------------------------------------------------------------- */
-
-static int64_t local_day(const struct sim_tenant *tenant, int64_t at_ms)
-{
-	int64_t local = zone_to_local(tenant->zone, at_ms);
-
-	return local >= 0 ? local / SIM_DAY : -((-local + SIM_DAY - 1) / SIM_DAY);
-}
 
 static int64_t opening_of(const struct sim_tenant *tenant, int64_t day)
 {
@@ -28,11 +21,6 @@ static int64_t opening_of(const struct sim_tenant *tenant, int64_t day)
 static void plan_day(struct simulator *sim, uint32_t number, int64_t day)
 {
 	sim_plan(sim, number, SIM_DAILY, opening_of(&sim->tenants[number], day));
-}
-
-static int weekday_of(int64_t day) /* 0 = Thursday */
-{
-	return (int)((day % 7 + 7) % 7);
 }
 
 static void month_of(int64_t day, int64_t *ret_first, int64_t *ret_last)
@@ -160,40 +148,40 @@ static void post_shifts(struct simulator *sim, uint32_t number)
 	}
 }
 
-static void plan_for(struct simulator *sim, uint32_t number, int64_t day)
+static void plan_for(struct simulator *sim, uint32_t number, struct sim_local today)
 {
 	uint64_t before = sim->event_number;
 	int64_t first, last;
 
 	if (sim->settings.leads_per_rep_day < SIM_PLANS_FROM)
 		return;
-	month_of(day, &first, &last);
-	if (day == first)
-		post_targets(sim, number, day);
-	if (day == first + SPEND_DAY - 1)
-		post_spend(sim, number, day);
-	if (weekday_of(day) == MONDAY || weekday_of(day) == THURSDAY)
-		post_rate(sim, number, day);
+	month_of(today.day, &first, &last);
+	if (today.day == first)
+		post_targets(sim, number, today.day);
+	if (today.day == first + SPEND_DAY - 1)
+		post_spend(sim, number, today.day);
+	if (today.weekday == SIM_MONDAY || today.weekday == SIM_THURSDAY)
+		post_rate(sim, number, today.day);
 	sim->counts.planned += sim->event_number - before;
 }
 
 static void begin_day(struct simulator *sim, uint32_t number)
 {
-	int64_t day = local_day(&sim->tenants[number], sim->now_ms);
+	struct sim_local today = sim_local(sim->tenants[number].zone, sim->now_ms);
 	uint64_t before;
 
-	plan_for(sim, number, day);
+	plan_for(sim, number, today);
 	before = sim->event_number;
-	if (weekday_of(day) != SUNDAY && sim->settings.leads_per_rep_day >= SIM_SHIFTS_FROM)
+	if (today.weekday != SIM_SUNDAY && sim->settings.leads_per_rep_day >= SIM_SHIFTS_FROM)
 		post_shifts(sim, number);
 	sim->counts.shifts += sim->event_number - before;
-	plan_day(sim, number, day + 1);
+	plan_day(sim, number, today.day + 1);
 }
 
 void sim_reference_open(struct simulator *sim, uint32_t number)
 {
 	struct sim_tenant *tenant = &sim->tenants[number];
-	int64_t day = local_day(tenant, sim->now_ms), first, last;
+	int64_t day = sim_local(tenant->zone, sim->now_ms).day, first, last;
 	bool is_late = opening_of(tenant, day) <= sim->now_ms;
 	uint64_t before = sim->event_number;
 

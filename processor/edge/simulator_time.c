@@ -6,12 +6,6 @@
 
 #include "edge/simulator_inside.h"
 
-enum {
-	SUNDAY = 3,
-	FRIDAY = 1,
-	SATURDAY = 2
-}; /* day numbers modulo 7: 1970-01-01 was a Thursday, 0 */
-
 /* Share of the busiest hour, by local hour of a working day. Noon is lunch; at night people write from their phones. */
 static const double hour_load[24] = {
 	0.04,
@@ -41,30 +35,24 @@ static const double hour_load[24] = {
 };
 static const double SATURDAY_LOAD = 0.4, SUNDAY_LOAD = 0.15, FRIDAY_PRAYER_LOAD = 0.25;
 
-struct local {
-	int64_t day; /* since 1970, local */
-	int64_t ms;  /* of the local day */
-	int weekday; /* 0 = Thursday */
-};
-
-static struct local local_of(const struct zone *zone, int64_t at_ms)
+struct sim_local sim_local(const struct zone *zone, int64_t at_ms)
 {
 	int64_t local = zone_to_local(zone, at_ms);
 	int64_t day = local >= 0 ? local / SIM_DAY : -((-local + SIM_DAY - 1) / SIM_DAY);
 
-	return (struct local){ day, local - day * SIM_DAY, (int)((day % 7 + 7) % 7) };
+	return (struct sim_local){ day, local - day * SIM_DAY, (int)((day % 7 + 7) % 7) };
 }
 
 double sim_load(const struct zone *zone, int64_t at_ms)
 {
-	struct local at = local_of(zone, at_ms);
+	struct sim_local at = sim_local(zone, at_ms);
 	int hour = (int)(at.ms / SIM_HOUR);
 
-	if (at.weekday == SUNDAY)
+	if (at.weekday == SIM_SUNDAY)
 		return hour_load[hour] * SUNDAY_LOAD;
-	if (at.weekday == SATURDAY)
+	if (at.weekday == SIM_SATURDAY)
 		return hour_load[hour] * SATURDAY_LOAD;
-	if (at.weekday == FRIDAY && (hour == 12 || hour == 11))
+	if (at.weekday == SIM_FRIDAY && (hour == 12 || hour == 11))
 		return hour == 12 ? FRIDAY_PRAYER_LOAD : hour_load[hour] * 0.8;
 	return hour_load[hour];
 }
@@ -83,15 +71,15 @@ static void opening(int weekday, int64_t *ret_opens, int64_t *ret_closes)
 {
 	*ret_opens = 8 * SIM_HOUR;
 	*ret_closes = 17 * SIM_HOUR + 30 * SIM_MINUTE;
-	if (weekday == SATURDAY)
+	if (weekday == SIM_SATURDAY)
 		*ret_closes = 13 * SIM_HOUR;
-	else if (weekday == SUNDAY)
+	else if (weekday == SIM_SUNDAY)
 		*ret_closes = *ret_opens;
 }
 
 bool sim_is_office_time(const struct zone *zone, int64_t at_ms)
 {
-	struct local at = local_of(zone, at_ms);
+	struct sim_local at = sim_local(zone, at_ms);
 	int64_t opens, closes;
 
 	opening(at.weekday, &opens, &closes);
@@ -100,7 +88,7 @@ bool sim_is_office_time(const struct zone *zone, int64_t at_ms)
 
 int64_t sim_office_time(struct simulator *sim, const struct sim_tenant *tenant, int64_t at_ms)
 {
-	struct local at = local_of(tenant->zone, at_ms);
+	struct sim_local at = sim_local(tenant->zone, at_ms);
 	int64_t opens, closes;
 
 	opening(at.weekday, &opens, &closes);
