@@ -92,30 +92,16 @@ static void set_log_level(const char *name)
 static void choose_topics(struct run *run)
 {
 	const struct settings *settings = run->settings;
-	const char *const names[ENTITY_TYPE_COUNT] = {
-		[ENTITY_LEAD] = settings->topic_lead,
-		[ENTITY_OPPORTUNITY] = settings->topic_opportunity,
-		[ENTITY_DEAL] = settings->topic_deal,
-		[ENTITY_CALL] = settings->topic_call,
-		[ENTITY_REP] = settings->topic_rep,
-		[ENTITY_ACCOUNT] = settings->topic_account,
-		[ENTITY_TARGET] = settings->topic_target,
-		[ENTITY_SPEND] = settings->topic_spend,
-		[ENTITY_FX_RATE] = settings->topic_fx_rate,
-		[ENTITY_INTERACTION] = settings->topic_interaction,
-		[ENTITY_VISIT] = settings->topic_visit,
-		[ENTITY_AGENT_STATE] = settings->topic_agent_state,
-		[ENTITY_TICKET] = settings->topic_ticket,
-	};
 
 	for (int type = 0; type < ENTITY_TYPE_COUNT; type++) {
-		bool is_known = names[type][0] == '\0';
+		const char *name = settings_topic(settings, (enum entity_type)type);
+		bool is_known = name[0] == '\0';
 
 		for (uint16_t i = 0; i < run->topic_count; i++)
-			is_known |= strcmp(run->topics[i], names[type]) == 0;
+			is_known |= strcmp(run->topics[i], name) == 0;
 		if (is_known)
 			continue;
-		run->topics[run->topic_count] = names[type];
+		run->topics[run->topic_count] = name;
 		run->topic_types[run->topic_count++] = (enum entity_type)type;
 	}
 	if (strcmp(settings->sharding, "single") != 0)

@@ -57,14 +57,8 @@ static void on_signal(int number)
 
 static void find_topics(struct output *o)
 {
-	const struct settings *s = o->settings;
-	const char *const topics[ENTITY_TYPE_COUNT] = {
-		[ENTITY_LEAD] = s->topic_lead, [ENTITY_OPPORTUNITY] = s->topic_opportunity, [ENTITY_DEAL] = s->topic_deal,
-		[ENTITY_CALL] = s->topic_call, [ENTITY_REP] = s->topic_rep, [ENTITY_ACCOUNT] = s->topic_account,
-		[ENTITY_TARGET] = s->topic_target, [ENTITY_SPEND] = s->topic_spend, [ENTITY_FX_RATE] = s->topic_fx_rate, [ENTITY_INTERACTION] = s->topic_interaction, [ENTITY_VISIT] = s->topic_visit, [ENTITY_AGENT_STATE] = s->topic_agent_state, [ENTITY_TICKET] = s->topic_ticket,
-	};
-
-	memcpy(o->topics, topics, sizeof(topics));
+	for (int type = 0; type < ENTITY_TYPE_COUNT; type++)
+		o->topics[type] = settings_topic(o->settings, (enum entity_type)type);
 }
 
 static void on_delivery(rd_kafka_t *kafka, const rd_kafka_message_t *message, void *opaque)

@@ -14,6 +14,7 @@
 
 #include "base/buffer.h"
 #include "base/slice.h"
+#include "core/model.h"
 #include "core/tenant.h"
 
 enum settings_type {
@@ -120,6 +121,8 @@ struct settings {
  */
 int settings_load(const char *path, int *argc, char **argv, struct settings **ret, struct buffer *ret_message);
 void settings_free(struct settings *);
+/* The input topic of an entity type; "": its stream is not read. */
+const char *settings_topic(const struct settings *, enum entity_type);
 /* Is this argument ("--name", "--name=value") a setting? *ret_separate: its value is the argument `next` (which may be NULL). */
 bool settings_take_flag(const char *argument, const char *next, bool *ret_separate);
 /* The setting whose name is nearest; NULL when none is near. Borrowed, valid until the thread's next call. */

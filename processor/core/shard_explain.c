@@ -227,22 +227,34 @@ static void drop_what_is_over(struct explain_part *part)
 	part->item_count = kept;
 }
 
-static void list_items(struct shard *s, const struct asked *asked, struct explain_part *part)
+/* Every record's facts are made once, and offered to all parts. */
+static void list_items(struct shard *s, const struct asked *asked, struct explanation *x)
 {
-	uint32_t capacity = 0;
-	int64_t count = 0;
-	i128 sum = 0;
+	uint32_t capacity[EXPLAIN_PARTS_MAX] = { 0 };
+	uint64_t types = 0;
 
+	for (uint32_t p = 0; p < x->part_count; p++)
+		types |= UINT64_C(1) << x->parts[p].measure->on;
 	for (uint32_t i = 0; i < store_count(s->store); i++) {
-		if (store_entity(s->store, i)->type != part->measure->on ||
-			store_entity(s->store, i)->tenant != asked->tenant)
+		const struct entity *e = store_entity(s->store, i);
+
+		if (!(types >> e->type & 1) || e->tenant != asked->tenant)
 			continue;
 		fact_set_reset(&s->new_facts);
 		fact_maker_entity(s->maker, i, &s->new_facts);
 		for (size_t k = 0; k < s->new_facts.count; k++)
-			if (is_in_part(s, asked, part, &s->new_facts.items[k]))
-				add_item(part, &capacity, i, &s->new_facts.items[k]);
+			for (uint32_t p = 0; p < x->part_count; p++)
+				if (is_in_part(s, asked, &x->parts[p], &s->new_facts.items[k]))
+					add_item(&x->parts[p], &capacity[p], i,
+						&s->new_facts.items[k]);
 	}
+}
+
+static void add_up(struct explain_part *part)
+{
+	int64_t count = 0;
+	i128 sum = 0;
+
 	if (part->measure->stock)
 		drop_what_is_over(part);
 	for (uint32_t i = 0; i < part->item_count; i++) {
@@ -272,14 +284,11 @@ int shard_explain(struct shard *s, const struct explain_question *q, struct expl
 	ret->currency = asked.currency;
 	compute(s, &asked, ret);
 	for (uint16_t i = 0; i < asked.metric->input_count && ret->part_count < EXPLAIN_PARTS_MAX;
-		i++) {
-		struct explain_part *part = &ret->parts[ret->part_count];
-
-		if (!begin_part(s, &asked, i, part))
-			continue;
-		list_items(s, &asked, part);
-		ret->part_count++;
-	}
+		i++)
+		ret->part_count += begin_part(s, &asked, i, &ret->parts[ret->part_count]);
+	list_items(s, &asked, ret);
+	for (uint32_t i = 0; i < ret->part_count; i++)
+		add_up(&ret->parts[i]);
 	return 0;
 }
 

@@ -216,19 +216,18 @@ static void find_slots(struct store_slots *slot)
 		{ &slot->spend_period_end, ENTITY_SPEND, "period_end" },
 		{ &slot->spend_days, ENTITY_SPEND, "days" },
 	};
-	const struct model_list *splits;
 
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
 		*wanted[i].place = slot_named(wanted[i].type, wanted[i].name);
-	splits = attribute_describe(ENTITY_DEAL, slot->deal_splits).list;
-	for (uint32_t i = 0; i < splits->field_count; i++) {
-		if (slice_is(slice_of(splits->fields[i].name), "rep_id"))
-			slot->split_rep_id = (uint8_t)i;
-		if (slice_is(slice_of(splits->fields[i].name), "role"))
-			slot->split_role = (uint8_t)i;
-		if (slice_is(slice_of(splits->fields[i].name), "credit_pct"))
-			slot->split_credit_pct = (uint8_t)i;
-	}
+}
+
+static void find_split_columns(struct store_slots *slot)
+{
+	const struct model_list *splits = attribute_describe(ENTITY_DEAL, slot->deal_splits).list;
+
+	slot->split_rep_id = (uint8_t)model_list_field_find(splits, SLICE_LIT("rep_id"));
+	slot->split_role = (uint8_t)model_list_field_find(splits, SLICE_LIT("role"));
+	slot->split_credit_pct = (uint8_t)model_list_field_find(splits, SLICE_LIT("credit_pct"));
 }
 
 static void find_words(struct store_words *word, struct intern *strings)
@@ -310,6 +309,7 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	buffer_init(&s->scratch);
 	buffer_init(&s->image_cold);
 	find_slots(&s->slot);
+	find_split_columns(&s->slot);
 	find_words(&s->word, strings);
 	find_relations(s);
 	store_layout_init(s);

@@ -10,10 +10,14 @@ enum { TOPIC_NAME_MAX = 249, JOB_NAME_MAX = 100, PORT_MAX = 65535 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
+static const char *text_in(const struct settings *s, enum settings_id id)
+{
+	return *(const char *const *)(const void *)((const char *)s + settings_rows[id].offset);
+}
+
 static const char *text_of(const struct settings_loader *l, enum settings_id id)
 {
-	return *(const char *const *)(const void *)((const char *)l->settings +
-						    settings_rows[id].offset);
+	return text_in(l->settings, id);
 }
 
 static int complain(struct settings_loader *l, enum settings_id id, const char *wants)
@@ -35,20 +39,21 @@ static bool is_kafka_name(const char *name)
 
 /* ---- topics --------------------------------------------------------------------------------- */
 
+/* Of the inputs by entity type, then of the outputs. */
 static const enum settings_id topics[] = {
-	SETTING_ID_topic_lead,
-	SETTING_ID_topic_opportunity,
-	SETTING_ID_topic_deal,
-	SETTING_ID_topic_call,
-	SETTING_ID_topic_rep,
-	SETTING_ID_topic_account,
-	SETTING_ID_topic_target,
-	SETTING_ID_topic_spend,
-	SETTING_ID_topic_fx_rate,
-	SETTING_ID_topic_interaction,
-	SETTING_ID_topic_visit,
-	SETTING_ID_topic_agent_state,
-	SETTING_ID_topic_ticket,
+	[ENTITY_LEAD] = SETTING_ID_topic_lead,
+	[ENTITY_OPPORTUNITY] = SETTING_ID_topic_opportunity,
+	[ENTITY_DEAL] = SETTING_ID_topic_deal,
+	[ENTITY_CALL] = SETTING_ID_topic_call,
+	[ENTITY_REP] = SETTING_ID_topic_rep,
+	[ENTITY_ACCOUNT] = SETTING_ID_topic_account,
+	[ENTITY_TARGET] = SETTING_ID_topic_target,
+	[ENTITY_SPEND] = SETTING_ID_topic_spend,
+	[ENTITY_FX_RATE] = SETTING_ID_topic_fx_rate,
+	[ENTITY_INTERACTION] = SETTING_ID_topic_interaction,
+	[ENTITY_VISIT] = SETTING_ID_topic_visit,
+	[ENTITY_AGENT_STATE] = SETTING_ID_topic_agent_state,
+	[ENTITY_TICKET] = SETTING_ID_topic_ticket,
 	SETTING_ID_topic_latest,
 	SETTING_ID_topic_history,
 	SETTING_ID_topic_alerts,
@@ -69,10 +74,15 @@ static enum settings_id later_of(
 	return wa->place.line > wb->place.line ? a : b;
 }
 
-/* The reference streams but the roster: a company may not have them. */
-static bool is_optional(enum settings_id id)
+const char *settings_topic(const struct settings *s, enum entity_type type)
 {
-	return id >= SETTING_ID_topic_account && id <= SETTING_ID_topic_ticket;
+	return text_in(s, topics[type]);
+}
+
+/* A company may not have this stream. */
+static bool is_optional(size_t topic)
+{
+	return topic < ENTITY_TYPE_COUNT && model_table[topic].is_optional;
 }
 
 static int check_topics(struct settings_loader *l)
@@ -80,7 +90,7 @@ static int check_topics(struct settings_loader *l)
 	for (size_t i = 0; i < COUNT_OF(topics); i++) {
 		const char *name = text_of(l, topics[i]);
 
-		if (name[0] == '\0' && is_optional(topics[i]))
+		if (name[0] == '\0' && is_optional(i))
 			continue;
 		if (!is_kafka_name(name) || strlen(name) > TOPIC_NAME_MAX)
 			return complain(l, topics[i],
