@@ -310,6 +310,17 @@ void store_cold_free(struct store *, const struct store_cold *);
 /* Removes what is personal. */
 void store_cold_erase(struct store *, uint32_t index);
 
+/* ---- store_read.c ---- */
+/* Where texts stand as ids of a saved table. NULL instead: they stand there themselves. */
+struct store_texts_in {
+	const struct intern *strings;
+	const struct string_map *map;
+};
+/* A text's id is in `i` too, if it stood there as one. */
+struct event_value store_read_value(struct reader *, enum value_type, const struct store_texts_in *);
+/* From the arena; NULL: bad, or without an arena only walked over. */
+struct event_list *store_read_list(struct reader *, const struct model_list *, const struct store_texts_in *, struct arena *);
+
 /* ---- store_save.c ---- */
 /* The head of a record of one entity: kind, tenant, type, id. */
 void store_write_name(const struct entity *, uint8_t kind, struct buffer *out);

@@ -106,74 +106,11 @@ struct cold_reader store_cold_reader(enum entity_type type, struct slice bytes, 
 	};
 }
 
-/* What no valid event can have said is refused: everything behind relies on it. */
-static struct event_value read_value(struct reader *in, enum value_type type)
-{
-	struct event_value value = { .is_null = false };
-
-	if (type == VALUE_STRING) {
-		value.text = reader_slice(in);
-		if (!in->bad && store_text_is_blank(value.text))
-			reader_fail(in);
-		return value;
-	}
-	value.i = reader_zigzag(in);
-	if ((type == VALUE_TIME && !event_time_is_sane(value.i)) ||
-		(type == VALUE_BOOL && value.i != 0 && value.i != 1) || value.i == INT64_MIN)
-		reader_fail(in);
-	return value;
-}
-
-/* Rows of the columns that there were when they were written; into `cells`, or only over them when it is NULL. */
-static void read_rows(struct reader *in, const struct model_list *model, uint64_t rows,
-	uint64_t columns, struct event_value *cells)
-{
-	for (uint64_t row = 0; row < rows && !in->bad; row++) {
-		uint64_t present = reader_varint(in);
-
-		if (present >> columns)
-			reader_fail(in);
-		for (uint32_t i = 0; i < model->field_count && !in->bad; i++) {
-			struct event_value value = { .is_null = true };
-
-			if (present >> i & 1)
-				value = read_value(in, model->fields[i].type);
-			if (cells)
-				cells[row * model->field_count + i] = value;
-		}
-	}
-}
-
-/* Walked over before it is allocated: a count costs a writer of false bytes at least as many bytes. */
-static struct event_list *read_list(struct cold_reader *r, const struct model_list *model)
-{
-	uint64_t rows = reader_varint(&r->in), columns = reader_varint(&r->in);
-	struct event_list *list;
-	struct reader ahead;
-
-	if (rows > reader_left(&r->in) || columns > model->field_count)
-		reader_fail(&r->in);
-	ahead = r->in;
-	read_rows(&ahead, model, r->in.bad ? 0 : rows, columns, NULL);
-	if (ahead.bad)
-		reader_fail(&r->in);
-	if (r->in.bad || !r->arena) {
-		r->in = ahead;
-		return NULL;
-	}
-	list = arena_alloc(r->arena, sizeof(*list));
-	list->count = (size_t)rows;
-	list->cells =
-		arena_alloc(r->arena, (size_t)rows * model->field_count * sizeof(*list->cells) + 1);
-	read_rows(&r->in, model, rows, columns, list->cells);
-	return list;
-}
-
 static void read_ext(struct cold_reader *r)
 {
 	struct slice key = reader_slice(&r->in);
 
-	r->value = read_value(&r->in, VALUE_STRING);
+	r->value = store_read_value(&r->in, VALUE_STRING, NULL);
 	if (!key.len || (r->field == MODEL_FIELDS_MAX && slice_compare(key, r->key) <= 0))
 		reader_fail(&r->in);
 	r->key = key;
@@ -198,9 +135,11 @@ bool store_cold_next(struct cold_reader *r)
 		return false;
 	r->field = field;
 	if (model->fields[field].type == VALUE_LIST)
-		r->value = (struct event_value){ .list = read_list(r, model->fields[field].list) };
+		r->value = (struct event_value){
+			.list = store_read_list(&r->in, model->fields[field].list, NULL, r->arena)
+		};
 	else
-		r->value = read_value(&r->in, model->fields[field].type);
+		r->value = store_read_value(&r->in, model->fields[field].type, NULL);
 	return !r->in.bad;
 }
 

@@ -155,76 +155,12 @@ void store_restore_strings(struct store *s, const uint32_t *map, uint32_t count)
 	s->restore_map = (struct string_map){ .map = map, .count = count };
 }
 
-/* What no valid event can have said is refused: everything behind relies on it. */
-static struct event_value read_value(const struct store *s, const struct string_map *strings,
-	enum value_type type, struct reader *in)
-{
-	struct event_value value = { .is_null = false };
-
-	if (type == VALUE_STRING) {
-		value.i = string_map_read(strings, in);
-		value.text = intern_text(s->strings, (uint32_t)value.i);
-		if (!value.i)
-			reader_fail(in);
-		return value;
-	}
-	value.i = reader_zigzag(in);
-	if ((type == VALUE_TIME && !event_time_is_sane(value.i)) ||
-		(type == VALUE_BOOL && value.i != 0 && value.i != 1) || value.i == INT64_MIN)
-		reader_fail(in);
-	return value;
-}
-
-/* Rows of the columns that there were when they were written; into `cells`, or only over them when it is NULL. */
-static void read_rows(const struct store *s, const struct string_map *strings,
-	const struct model_list *model, uint64_t rows, uint64_t columns, struct reader *in,
-	struct event_value *cells)
-{
-	for (uint64_t row = 0; row < rows && !in->bad; row++) {
-		uint64_t present = reader_varint(in);
-
-		if (present >> columns)
-			reader_fail(in);
-		for (uint32_t i = 0; i < model->field_count && !in->bad; i++) {
-			struct event_value value = { .is_null = true };
-
-			if (present >> i & 1)
-				value = read_value(s, strings, model->fields[i].type, in);
-			if (cells)
-				cells[row * model->field_count + i] = value;
-		}
-	}
-}
-
-/* Walked over before it is allocated: a count costs a writer of false bytes at least as many bytes. */
-static struct event_list *read_list(struct store *s, const struct string_map *strings,
-	const struct model_list *model, struct reader *in)
-{
-	uint64_t rows = reader_varint(in), columns = reader_varint(in);
-	struct event_list *list;
-	struct reader ahead;
-
-	if (rows > reader_left(in) || columns > model->field_count)
-		reader_fail(in);
-	ahead = *in;
-	read_rows(s, strings, model, in->bad ? 0 : rows, columns, &ahead, NULL);
-	if (ahead.bad)
-		reader_fail(in);
-	if (in->bad)
-		return NULL;
-	list = arena_alloc(&s->trail_memory, sizeof(*list));
-	list->count = (size_t)rows;
-	list->cells = arena_alloc(
-		&s->trail_memory, (size_t)rows * model->field_count * sizeof(*list->cells));
-	read_rows(s, strings, model, rows, columns, in, list->cells);
-	return list;
-}
-
 /* What was kept as slots when it was written. Its texts need not be searched for again. */
 static void read_fields(
 	struct store *s, const struct string_map *strings, struct event *event, struct reader *in)
 {
 	const struct model_entity *model = &model_table[event->type];
+	const struct store_texts_in texts = { s->strings, strings };
 	uint64_t count = reader_varint(in), present = reader_varint(in);
 
 	memset(s->text_ids, 0, sizeof(s->text_ids));
@@ -236,10 +172,11 @@ static void read_fields(
 		if (!(present >> i & 1))
 			continue;
 		if (field->type == VALUE_LIST)
-			event->fields[i] = (struct event_value){ .list = read_list(s, strings,
-									 field->list, in) };
+			event->fields[i] = (struct event_value){
+				.list = store_read_list(in, field->list, &texts, &s->trail_memory)
+			};
 		else
-			event->fields[i] = read_value(s, strings, field->type, in);
+			event->fields[i] = store_read_value(in, field->type, &texts);
 		if (field->type == VALUE_STRING)
 			s->text_ids[i] = (uint32_t)event->fields[i].i;
 	}

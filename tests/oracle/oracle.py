@@ -518,10 +518,9 @@ class Facts:
                 stage_before = before["pipeline_id"] + "/" + before["stage_id"]
                 team_before = self.team(tenant, before["team_id"], before["owner_id"], None)
                 self.hold(tenant, before, created if created is not None else -(1 << 60), begin, team_before, source, stage_before)
-            open_before = [v for v in record.versions if v["status"] == "OPEN"]
-            if o["status"] != "OPEN" and open_before:
+            if o["status"] != "OPEN" and self.open_versions(record):
                 # Until it closed it was what it was said to be while it was open.
-                o = open_before[-1]
+                o = self.open_versions(record)[-1]
                 stage, team = o["pipeline_id"] + "/" + o["stage_id"], self.team(tenant, o["team_id"], o["owner_id"], None)
             if end > begin:
                 self.hold(tenant, o, begin, end, team, source, stage)
@@ -534,13 +533,14 @@ class Facts:
     @staticmethod
     def changed(record):
         """When an open opportunity came to be as it is, and what it was; None if it was never another, or that is not its newest version."""
-        open_before = [v for v in record.versions[:-1] if v["status"] == "OPEN"]
-        if record.image["status"] != "OPEN" or not open_before:
+        *before, now = Facts.open_versions(record) or [None]
+        if record.image["status"] != "OPEN" or not before or any(v["occurred_at"] >= now["occurred_at"] for v in before):
             return None
-        at = record.image["occurred_at"]
-        if any(v["occurred_at"] >= at for v in open_before):
-            return None
-        return {"occurred_at": at, "before": open_before[-1]}
+        return {"occurred_at": now["occurred_at"], "before": before[-1]}
+
+    @staticmethod
+    def open_versions(record):
+        return [v for v in record.versions if v["status"] == "OPEN"]
 
     @staticmethod
     def worth(o):
