@@ -1,6 +1,7 @@
 #include "core/store.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -152,73 +153,70 @@ void store_mark_dirty(struct store *s, uint32_t index)
 
 /* ---- life ----------------------------------------------------------------------------------------------- */
 
-static uint8_t slot_named(enum entity_type type, const char *name)
-{
-	return (uint8_t)attribute_slot(type, name);
-}
+/* The slots that store*.c know by name. */
+static const struct {
+	size_t place; /* in struct store_slots */
+	enum entity_type type;
+	const char *name;
+} slots_wanted[] = {
+	{ offsetof(struct store_slots, lead_created_at), ENTITY_LEAD, "created_at" },
+	{ offsetof(struct store_slots, lead_opportunity), ENTITY_LEAD, "opportunity" },
+	{ offsetof(struct store_slots, opp_status), ENTITY_OPPORTUNITY, "status" },
+	{ offsetof(struct store_slots, opp_won_at), ENTITY_OPPORTUNITY, "won_at" },
+	{ offsetof(struct store_slots, opp_lost_at), ENTITY_OPPORTUNITY, "lost_at" },
+	{ offsetof(struct store_slots, opp_closed_at), ENTITY_OPPORTUNITY, "closed_at" },
+	{ offsetof(struct store_slots, opp_owner_id), ENTITY_OPPORTUNITY, "owner_id" },
+	{ offsetof(struct store_slots, opp_team_id), ENTITY_OPPORTUNITY, "team_id" },
+	{ offsetof(struct store_slots, opp_stage_id), ENTITY_OPPORTUNITY, "stage_id" },
+	{ offsetof(struct store_slots, opp_pipeline_id), ENTITY_OPPORTUNITY, "pipeline_id" },
+	{ offsetof(struct store_slots, opp_stage_order), ENTITY_OPPORTUNITY, "stage_order" },
+	{ offsetof(struct store_slots, opp_stage_entered_at), ENTITY_OPPORTUNITY, "stage_entered_at" },
+	{ offsetof(struct store_slots, opp_amount), ENTITY_OPPORTUNITY, "amount" },
+	{ offsetof(struct store_slots, opp_currency), ENTITY_OPPORTUNITY, "currency" },
+	{ offsetof(struct store_slots, opp_probability), ENTITY_OPPORTUNITY, "probability" },
+	{ offsetof(struct store_slots, opp_close_owner_id), ENTITY_OPPORTUNITY, "close_owner_id" },
+	{ offsetof(struct store_slots, opp_close_team_id), ENTITY_OPPORTUNITY, "close_team_id" },
+	{ offsetof(struct store_slots, opp_close_at), ENTITY_OPPORTUNITY, "close_at" },
+	{ offsetof(struct store_slots, opp_visits), ENTITY_OPPORTUNITY, "visits" },
+	{ offsetof(struct store_slots, opp_versions), ENTITY_OPPORTUNITY, "versions" },
+	{ offsetof(struct store_slots, opp_lead_by_id), ENTITY_OPPORTUNITY, "lead_by_id" },
+	{ offsetof(struct store_slots, opp_lead), ENTITY_OPPORTUNITY, "lead" },
+	{ offsetof(struct store_slots, deal_won_at), ENTITY_DEAL, "won_at" },
+	{ offsetof(struct store_slots, deal_owner_id), ENTITY_DEAL, "owner_id" },
+	{ offsetof(struct store_slots, deal_team_id), ENTITY_DEAL, "team_id" },
+	{ offsetof(struct store_slots, deal_owner_at_win_id), ENTITY_DEAL, "owner_at_win_id" },
+	{ offsetof(struct store_slots, deal_team_at_win_id), ENTITY_DEAL, "team_at_win_id" },
+	{ offsetof(struct store_slots, deal_amount), ENTITY_DEAL, "amount" },
+	{ offsetof(struct store_slots, deal_refund_amount), ENTITY_DEAL, "refund_amount" },
+	{ offsetof(struct store_slots, deal_splits), ENTITY_DEAL, "splits" },
+	{ offsetof(struct store_slots, deal_account_id), ENTITY_DEAL, "account_id" },
+	{ offsetof(struct store_slots, deal_contact_id), ENTITY_DEAL, "contact_id" },
+	{ offsetof(struct store_slots, deal_customer_id), ENTITY_DEAL, "customer_id" },
+	{ offsetof(struct store_slots, deal_win_owner_id), ENTITY_DEAL, "win_owner_id" },
+	{ offsetof(struct store_slots, deal_win_team_id), ENTITY_DEAL, "win_team_id" },
+	{ offsetof(struct store_slots, deal_credit), ENTITY_DEAL, "credit" },
+	{ offsetof(struct store_slots, deal_opportunity), ENTITY_DEAL, "opportunity" },
+	{ offsetof(struct store_slots, deal_lead_by_id), ENTITY_DEAL, "lead_by_id" },
+	{ offsetof(struct store_slots, deal_lead), ENTITY_DEAL, "lead" },
+	{ offsetof(struct store_slots, target_value), ENTITY_TARGET, "value" },
+	{ offsetof(struct store_slots, target_currency), ENTITY_TARGET, "currency" },
+	{ offsetof(struct store_slots, target_period_start), ENTITY_TARGET, "period_start" },
+	{ offsetof(struct store_slots, target_period_end), ENTITY_TARGET, "period_end" },
+	{ offsetof(struct store_slots, target_pacing_curve), ENTITY_TARGET, "pacing_curve" },
+	{ offsetof(struct store_slots, target_effective_from), ENTITY_TARGET, "effective_from" },
+	{ offsetof(struct store_slots, target_ramp_factor), ENTITY_TARGET, "ramp_factor" },
+	{ offsetof(struct store_slots, target_slices), ENTITY_TARGET, "slices" },
+	{ offsetof(struct store_slots, spend_amount), ENTITY_SPEND, "amount" },
+	{ offsetof(struct store_slots, spend_period_start), ENTITY_SPEND, "period_start" },
+	{ offsetof(struct store_slots, spend_period_end), ENTITY_SPEND, "period_end" },
+	{ offsetof(struct store_slots, spend_days), ENTITY_SPEND, "days" },
+};
 
 static void find_slots(struct store_slots *slot)
 {
-	const struct {
-		uint8_t *place;
-		enum entity_type type;
-		const char *name;
-	} wanted[] = {
-		{ &slot->lead_created_at, ENTITY_LEAD, "created_at" },
-		{ &slot->lead_opportunity, ENTITY_LEAD, "opportunity" },
-		{ &slot->opp_status, ENTITY_OPPORTUNITY, "status" },
-		{ &slot->opp_won_at, ENTITY_OPPORTUNITY, "won_at" },
-		{ &slot->opp_lost_at, ENTITY_OPPORTUNITY, "lost_at" },
-		{ &slot->opp_closed_at, ENTITY_OPPORTUNITY, "closed_at" },
-		{ &slot->opp_owner_id, ENTITY_OPPORTUNITY, "owner_id" },
-		{ &slot->opp_team_id, ENTITY_OPPORTUNITY, "team_id" },
-		{ &slot->opp_stage_id, ENTITY_OPPORTUNITY, "stage_id" },
-		{ &slot->opp_pipeline_id, ENTITY_OPPORTUNITY, "pipeline_id" },
-		{ &slot->opp_stage_order, ENTITY_OPPORTUNITY, "stage_order" },
-		{ &slot->opp_stage_entered_at, ENTITY_OPPORTUNITY, "stage_entered_at" },
-		{ &slot->opp_amount, ENTITY_OPPORTUNITY, "amount" },
-		{ &slot->opp_currency, ENTITY_OPPORTUNITY, "currency" },
-		{ &slot->opp_probability, ENTITY_OPPORTUNITY, "probability" },
-		{ &slot->opp_close_owner_id, ENTITY_OPPORTUNITY, "close_owner_id" },
-		{ &slot->opp_close_team_id, ENTITY_OPPORTUNITY, "close_team_id" },
-		{ &slot->opp_close_at, ENTITY_OPPORTUNITY, "close_at" },
-		{ &slot->opp_visits, ENTITY_OPPORTUNITY, "visits" },
-		{ &slot->opp_versions, ENTITY_OPPORTUNITY, "versions" },
-		{ &slot->opp_lead_by_id, ENTITY_OPPORTUNITY, "lead_by_id" },
-		{ &slot->opp_lead, ENTITY_OPPORTUNITY, "lead" },
-		{ &slot->deal_won_at, ENTITY_DEAL, "won_at" },
-		{ &slot->deal_owner_id, ENTITY_DEAL, "owner_id" },
-		{ &slot->deal_team_id, ENTITY_DEAL, "team_id" },
-		{ &slot->deal_owner_at_win_id, ENTITY_DEAL, "owner_at_win_id" },
-		{ &slot->deal_team_at_win_id, ENTITY_DEAL, "team_at_win_id" },
-		{ &slot->deal_amount, ENTITY_DEAL, "amount" },
-		{ &slot->deal_refund_amount, ENTITY_DEAL, "refund_amount" },
-		{ &slot->deal_splits, ENTITY_DEAL, "splits" },
-		{ &slot->deal_account_id, ENTITY_DEAL, "account_id" },
-		{ &slot->deal_contact_id, ENTITY_DEAL, "contact_id" },
-		{ &slot->deal_customer_id, ENTITY_DEAL, "customer_id" },
-		{ &slot->deal_win_owner_id, ENTITY_DEAL, "win_owner_id" },
-		{ &slot->deal_win_team_id, ENTITY_DEAL, "win_team_id" },
-		{ &slot->deal_credit, ENTITY_DEAL, "credit" },
-		{ &slot->deal_opportunity, ENTITY_DEAL, "opportunity" },
-		{ &slot->deal_lead_by_id, ENTITY_DEAL, "lead_by_id" },
-		{ &slot->deal_lead, ENTITY_DEAL, "lead" },
-		{ &slot->target_value, ENTITY_TARGET, "value" },
-		{ &slot->target_currency, ENTITY_TARGET, "currency" },
-		{ &slot->target_period_start, ENTITY_TARGET, "period_start" },
-		{ &slot->target_period_end, ENTITY_TARGET, "period_end" },
-		{ &slot->target_pacing_curve, ENTITY_TARGET, "pacing_curve" },
-		{ &slot->target_effective_from, ENTITY_TARGET, "effective_from" },
-		{ &slot->target_ramp_factor, ENTITY_TARGET, "ramp_factor" },
-		{ &slot->target_slices, ENTITY_TARGET, "slices" },
-		{ &slot->spend_amount, ENTITY_SPEND, "amount" },
-		{ &slot->spend_period_start, ENTITY_SPEND, "period_start" },
-		{ &slot->spend_period_end, ENTITY_SPEND, "period_end" },
-		{ &slot->spend_days, ENTITY_SPEND, "days" },
-	};
-
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
-		*wanted[i].place = slot_named(wanted[i].type, wanted[i].name);
+	for (size_t i = 0; i < sizeof(slots_wanted) / sizeof(slots_wanted[0]); i++)
+		((uint8_t *)slot)[slots_wanted[i].place] =
+			(uint8_t)attribute_slot(slots_wanted[i].type, slots_wanted[i].name);
 }
 
 static void find_split_columns(struct store_slots *slot)
