@@ -33,6 +33,17 @@ struct snapshot_settings {
 	uint32_t finals_max;
 };
 
+/* The usual ones, as noted above. */
+static inline struct snapshot_settings snapshot_settings_usual(uint32_t finals_max)
+{
+	return (struct snapshot_settings){ .publish_interval_ms = 250,
+		.refresh_ms = 600000,
+		.rank_interval_ms = 2000,
+		.restate_interval_ms = 60000,
+		.rank_top = 50,
+		.finals_max = finals_max };
+}
+
 /* What the collector reads; all borrowed from the shard. */
 struct snapshot_view {
 	const struct plan *plan;

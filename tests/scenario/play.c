@@ -37,8 +37,7 @@ static struct shard *new_shard(const struct stage *g)
 		.plan = g->plan, .tenants = g->tenants,
 		.store = { .entities_max = 100000, .strings_bytes_max = 64 << 20 },
 		.groups = { .groups_max = 100000, .cells_max = 1000000 },
-		.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .rank_interval_ms = 2000,
-			.restate_interval_ms = 60000, .rank_top = 50, .finals_max = 1000000 },
+		.snapshots = snapshot_settings_usual(1000000),
 		.hash_seed = 42 + g->restart_count, .pending_max = 1000000, .ledger_bytes_max = 1 << 30,
 	};
 

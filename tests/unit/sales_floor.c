@@ -35,12 +35,7 @@ void floor_init(struct sales_floor *f, const char *definitions)
 		.tenants = &f->book,
 		.store = { 10000, 1 << 22 },
 		.groups = { 10000, 100000 },
-		.snapshots = { .publish_interval_ms = 250,
-			.refresh_ms = 600000,
-			.rank_interval_ms = 2000,
-			.restate_interval_ms = 60000,
-			.rank_top = 50,
-			.finals_max = 100000 },
+		.snapshots = snapshot_settings_usual(100000),
 		.hash_seed = 1,
 		.pending_max = 10000,
 	};

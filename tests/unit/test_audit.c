@@ -115,12 +115,7 @@ static void save_deals(struct buffer *out)
 		.tenants = &book,
 		.store = { 10000, 1 << 20 },
 		.groups = { 1000, 10000 },
-		.snapshots = { .publish_interval_ms = 250,
-			.refresh_ms = 600000,
-			.rank_interval_ms = 2000,
-			.restate_interval_ms = 60000,
-			.rank_top = 50,
-			.finals_max = 1000 },
+		.snapshots = snapshot_settings_usual(1000),
 		.hash_seed = 1,
 		.pending_max = 1000,
 	});

@@ -53,8 +53,7 @@ static void world_init(struct world *w)
 	w->calendar = (struct calendar){ .zone = &w->zone, .week_start = 1, .fiscal_start_month = 1 };
 	w->book = (struct tenant_book){ .calendars = &w->calendar, .calendar_count = 1, .fallback = { .currency = "IDR" } };
 	w->settings = (struct shard_settings){ .plan = w->plan, .tenants = &w->book, .store = { 10000, 1 << 20 }, .groups = { 1000, 10000 },
-		.snapshots = { .publish_interval_ms = 250, .refresh_ms = 600000, .rank_interval_ms = 2000, .restate_interval_ms = 60000,
-			.rank_top = 50, .finals_max = 10000 },
+		.snapshots = snapshot_settings_usual(10000),
 		.hash_seed = 1, .pending_max = 100 };
 	w->shard = shard_new(&w->settings);
 }

@@ -74,12 +74,7 @@ static struct shard *new_shard(const struct world *w)
 		.tenants = &w->settings->tenants,
 		.store = { 10000, 1 << 20 },
 		.groups = { 1000, 10000 },
-		.snapshots = { .publish_interval_ms = 250,
-			.refresh_ms = 600000,
-			.rank_interval_ms = 2000,
-			.restate_interval_ms = 60000,
-			.rank_top = 50,
-			.finals_max = 100000 },
+		.snapshots = snapshot_settings_usual(100000),
 		.hash_seed = 5,
 		.pending_max = 100000 };
 
