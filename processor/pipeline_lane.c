@@ -107,31 +107,52 @@ static void apply(const struct pipeline *p, struct assignment_shard *shard,
 	check_tenants(p, shard, message->topic);
 }
 
-int pipeline_lane_decode(const struct pipeline *p, struct pipeline_worker *worker,
-	struct assignment_shard *shard, struct assignment_input *input,
-	const struct message *message)
-{
-	char reason[CODEC_REASON_MAX] = "";
-	struct event event;
+struct decoded {
+	enum codec_answer answer;
+	struct event event; /* CODEC_OK: its memory is the worker's arena */
+	char reason[CODEC_REASON_MAX];
+};
 
-	arena_reset(&worker->arena);
-	switch (codec_decode_event(worker->codec, p->settings.topic_types[message->topic],
-		message->value, &worker->arena, &event, reason)) {
+static void decode(const struct pipeline *p, struct pipeline_worker *worker,
+	const struct message *message, struct decoded *ret)
+{
+	ret->reason[0] = '\0';
+	ret->answer = codec_decode_event(worker->codec, p->settings.topic_types[message->topic],
+		message->value, &worker->arena, &ret->event, ret->reason);
+}
+
+/* What becomes of a message. 1: its schema is unknown, nothing was changed. */
+static int deal_with(const struct pipeline *p, struct assignment_shard *shard,
+	struct assignment_input *input, const struct message *message,
+	const struct decoded *decoded)
+{
+	switch (decoded->answer) {
 	case CODEC_UNKNOWN_SCHEMA:
 		snprintf(shard->text, sizeof(shard->text), "%s partition %d offset %lld: %s",
 			p->seams.source->topics[message->topic], (int)message->partition,
-			(long long)message->offset, reason);
+			(long long)message->offset, decoded->reason);
 		return 1;
 	case CODEC_BAD:
-		add_letter(lane_of(p, shard), PUBLISHER_DEAD, message, reason);
+		add_letter(lane_of(p, shard), PUBLISHER_DEAD, message, decoded->reason);
 		break;
 	case CODEC_OK:
-		apply(p, shard, input, message, &event);
+		apply(p, shard, input, message, &decoded->event);
 		break;
 	}
 	if (!lane_of(p, shard)->is_to_stop)
 		input->position.offset = message->offset + 1;
 	return 0;
+}
+
+int pipeline_lane_decode(const struct pipeline *p, struct pipeline_worker *worker,
+	struct assignment_shard *shard, struct assignment_input *input,
+	const struct message *message)
+{
+	struct decoded decoded;
+
+	arena_reset(&worker->arena);
+	decode(p, worker, message, &decoded);
+	return deal_with(p, shard, input, message, &decoded);
 }
 
 void pipeline_lane_defer(
@@ -151,8 +172,9 @@ static void begin_backlog(const struct pipeline *p, struct assignment_shard *sha
 	log_warn("event=unknown_schema shard=%d detail=\"%s\"", (int)shard->index, shard->text);
 }
 
-static void take_message(const struct pipeline *p, struct pipeline_worker *worker,
-	struct assignment_shard *shard, const struct pipeline_arrival *arrival)
+/* Behind one that waits for its schema all of its partition wait. */
+static void take_message(const struct pipeline *p, struct assignment_shard *shard,
+	const struct pipeline_arrival *arrival, const struct decoded *decoded)
 {
 	const struct message *message = arrival->message;
 	struct assignment_input *input = arrival->input;
@@ -166,7 +188,7 @@ static void take_message(const struct pipeline *p, struct pipeline_worker *worke
 	input->is_at_end = false;
 	if (!backlog_is_empty(&input->backlog))
 		backlog_add(&input->backlog, message);
-	else if (pipeline_lane_decode(p, worker, shard, input, message) == 1)
+	else if (deal_with(p, shard, input, message, decoded) == 1)
 		begin_backlog(p, shard, input, message);
 }
 
@@ -175,9 +197,26 @@ void pipeline_lane_take(
 {
 	struct assignment_shard *shard = assignment_at(p->assignment, shard_index);
 	const struct pipeline_lane *lane = &p->lanes[shard_index];
+	struct decoded ahead[STORE_EXPECT_MAX];
+	const struct event *events[STORE_EXPECT_MAX];
 
-	for (size_t i = 0; i < lane->arrival_count && !lane->is_to_stop; i++)
-		take_message(p, worker, shard, &lane->arrivals[i]);
+	/* Some are decoded before the first of them is applied: the memory of one comes while another is worked on. */
+	for (size_t from = 0, count; from < lane->arrival_count && !lane->is_to_stop;
+		from += count) {
+		count = lane->arrival_count - from;
+		if (count > STORE_EXPECT_MAX)
+			count = STORE_EXPECT_MAX;
+		size_t good = 0;
+		arena_reset(&worker->arena);
+		for (size_t i = 0; i < count; i++) {
+			decode(p, worker, lane->arrivals[from + i].message, &ahead[i]);
+			if (ahead[i].answer == CODEC_OK)
+				events[good++] = &ahead[i].event;
+		}
+		shard_expect(shard->shard, events, good);
+		for (size_t i = 0; i < count && !lane->is_to_stop; i++)
+			take_message(p, shard, &lane->arrivals[from + i], &ahead[i]);
+	}
 }
 
 /* ---- time ------------------------------------------------------------------------------------------------ */
