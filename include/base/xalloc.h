@@ -19,6 +19,11 @@
 void *x_malloc(size_t bytes) __attribute__((malloc, returns_nonnull));
 /* Zeroed; count * size is checked for overflow (aborts). */
 void *x_calloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
+/*
+ * The same, and each page has been written. A fresh page that is read first costs two faults, and the second one stops every other
+ * thread: for tables that are searched before they are filled.
+ */
+void *x_calloc_written(size_t count, size_t size) __attribute__((malloc, returns_nonnull));
 /* Not zeroed; bytes a multiple of the alignment. */
 void *x_aligned_alloc(size_t alignment, size_t bytes) __attribute__((malloc, returns_nonnull));
 void *x_realloc(void *old, size_t bytes) __attribute__((returns_nonnull));

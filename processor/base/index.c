@@ -38,7 +38,7 @@ static void grow_to(struct index *ix, size_t capacity)
 {
 	struct index old = *ix;
 
-	ix->places = x_calloc(capacity, sizeof(*ix->places));
+	ix->places = x_calloc_written(capacity, sizeof(*ix->places));
 	ix->capacity = capacity;
 	ix->shift = 32 - (unsigned)__builtin_ctzll(capacity);
 	for (size_t i = 0; i < old.capacity; i++)

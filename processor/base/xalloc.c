@@ -27,6 +27,14 @@ void *x_calloc(size_t count, size_t size)
 	return fresh;
 }
 
+void *x_calloc_written(size_t count, size_t size)
+{
+	/* Not malloc: a compiler knows that one with a memset behind it to be calloc. */
+	void *fresh = x_realloc_array(NULL, count, size);
+
+	return memset(fresh, 0, count * size);
+}
+
 void *x_aligned_alloc(size_t alignment, size_t bytes)
 {
 	void *fresh = aligned_alloc(alignment, bytes);

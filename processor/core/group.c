@@ -155,7 +155,7 @@ uint32_t group_append(
 	if (index >> GROUP_CHUNK_BITS == t->group_chunk_count) {
 		X_GROW(t->group_chunks, t->group_chunk_count, t->group_chunk_cap);
 		t->group_chunks[t->group_chunk_count++] =
-			x_calloc((size_t)1 << GROUP_CHUNK_BITS, sizeof(*node));
+			x_calloc_written((size_t)1 << GROUP_CHUNK_BITS, sizeof(*node));
 	}
 	node = group_node(t, index);
 	node->group.tenant = tenant;
@@ -268,7 +268,7 @@ uint32_t cell_append(
 	if (index >> CELL_CHUNK_BITS == t->cell_chunk_count) {
 		X_GROW(t->cell_chunks, t->cell_chunk_count, t->cell_chunk_cap);
 		t->cell_chunks[t->cell_chunk_count++] =
-			x_calloc((size_t)1 << CELL_CHUNK_BITS, sizeof(*node));
+			x_calloc_written((size_t)1 << CELL_CHUNK_BITS, sizeof(*node));
 	}
 	node = cell_node(t, index);
 	node->cell = (struct cell){

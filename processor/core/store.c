@@ -52,7 +52,7 @@ static struct store_node *new_node(struct store *s)
 	if (chunk == s->chunk_count) {
 		X_GROW(s->chunks, s->chunk_count, s->chunk_cap);
 		s->chunks[s->chunk_count++] =
-			x_calloc((size_t)1 << STORE_CHUNK_BITS, sizeof(struct store_node));
+			x_calloc_written((size_t)1 << STORE_CHUNK_BITS, sizeof(struct store_node));
 	}
 	return store_node(s, s->count++);
 }
@@ -170,7 +170,8 @@ static const struct {
 	{ offsetof(struct store_slots, opp_stage_id), ENTITY_OPPORTUNITY, "stage_id" },
 	{ offsetof(struct store_slots, opp_pipeline_id), ENTITY_OPPORTUNITY, "pipeline_id" },
 	{ offsetof(struct store_slots, opp_stage_order), ENTITY_OPPORTUNITY, "stage_order" },
-	{ offsetof(struct store_slots, opp_stage_entered_at), ENTITY_OPPORTUNITY, "stage_entered_at" },
+	{ offsetof(struct store_slots, opp_stage_entered_at), ENTITY_OPPORTUNITY,
+		"stage_entered_at" },
 	{ offsetof(struct store_slots, opp_amount), ENTITY_OPPORTUNITY, "amount" },
 	{ offsetof(struct store_slots, opp_currency), ENTITY_OPPORTUNITY, "currency" },
 	{ offsetof(struct store_slots, opp_probability), ENTITY_OPPORTUNITY, "probability" },

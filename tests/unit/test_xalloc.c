@@ -50,6 +50,11 @@ static void die_of_calloc(void)
 	free(x_calloc(SIZE_MAX / 2, 3));
 }
 
+static void die_of_calloc_written(void)
+{
+	free(x_calloc_written(SIZE_MAX / 2, 3));
+}
+
 static void assert_aborts(void (*function)(void))
 {
 	int status;
@@ -72,6 +77,7 @@ static void test_what_cannot_be_had_aborts(void **state)
 	assert_aborts(die_of_growth);
 	assert_aborts(die_of_product);
 	assert_aborts(die_of_calloc);
+	assert_aborts(die_of_calloc_written);
 }
 
 static void test_copies(void **state)
@@ -81,6 +87,7 @@ static void test_copies(void **state)
 	_cleanup_free_ char *empty = x_strndup(NULL, 0);
 	_cleanup_free_ char *none = x_malloc(0);
 	_cleanup_free_ uint8_t *zeroed = x_calloc(16, 1);
+	_cleanup_free_ uint8_t *used = x_malloc(5000);
 
 	(void)state;
 	assert_string_equal(whole, "salam");
@@ -89,6 +96,12 @@ static void test_copies(void **state)
 	assert_non_null(none);
 	for (int i = 0; i < 16; i++)
 		assert_int_equal(zeroed[i], 0);
+	/* Memory that has been used before, as like as not. */
+	memset(used, 0xa5, 5000);
+	free(used);
+	used = x_calloc_written(1250, 4);
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(used[i], 0);
 }
 
 int main(void)
