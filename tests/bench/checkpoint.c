@@ -105,6 +105,7 @@ static double save_once(struct bench *b, struct checkpoint_writer *writer)
 	double begun = rig_wall_seconds();
 
 	checkpoint_begin(checkpoint, b->shard, &cut, 1);
+	checkpoint_submit(checkpoint);
 	if (checkpoint_turn(checkpoint, 0, 1, &positions, &count) != 1)
 		fail("save");
 	double seconds = rig_wall_seconds() - begun;

@@ -1,5 +1,5 @@
 /*
- * latency RATE SECONDS --kafka.brokers=… [settings]: from an event to the snapshot that shows it, beside a load of RATE events a second. Open loop: when an
+ * latency RATE SECONDS [WARM_UP] --kafka.brokers=… [settings]: from an event to the snapshot that shows it, beside a load of RATE events a second. Open loop: when an
  * event is to be sent is fixed beforehand, and its latency counts from that moment, whether or not the sender, the broker or `run` kept up, so a
  * stall counts for every event that it delayed (no coordinated omission).
  *
@@ -33,7 +33,7 @@ enum {
 	QUIET_EVERY_MS = 2000,
 	BUSY_EVERY_MS = 20,
 	HURRY = 1000, /* three hours are 11 s */
-	WARM_UP_MS = 25000,
+	WARM_UP_SECONDS = 25,
 	PATIENCE_MS = 30000,
 };
 
@@ -307,18 +307,19 @@ static bool all_seen(const struct bench *b)
 	return true;
 }
 
-static void measure(struct bench *b, uint64_t rate, uint32_t seconds)
+static void measure(struct bench *b, uint64_t rate, uint32_t seconds, uint32_t warm_up)
 {
-	double start = now_ms() + 200, last = start + WARM_UP_MS + seconds * 1000.0;
+	double start = now_ms() + 200, measured = start + warm_up * 1000.0;
+	double last = measured + seconds * 1000.0;
 	pthread_t reader;
 	struct funnel f;
 
-	funnel_init(&f, rate * (WARM_UP_MS / 1000 + seconds), 200, 10, 20);
+	funnel_init(&f, rate * (warm_up + seconds), 200, 10, 20);
 	f.from_ms = (int64_t)start;
-	f.length_ms = WARM_UP_MS + (int64_t)seconds * 1000;
+	f.length_ms = ((int64_t)warm_up + seconds) * 1000;
 	f.hurry = HURRY;
 	arena_init(&b->arena, 0);
-	plan_probes(b, start + WARM_UP_MS, seconds);
+	plan_probes(b, measured, seconds);
 	pthread_create(&reader, NULL, read_all, b);
 	send_all(b, &f);
 	double spent = now_ms() - start;
@@ -346,7 +347,8 @@ int main(int argc, char **argv)
 	}
 	if (!open_clients(b))
 		return 1;
-	measure(b, strtoull(argv[1], NULL, 10), (uint32_t)strtoul(argv[2], NULL, 10));
+	measure(b, strtoull(argv[1], NULL, 10), (uint32_t)strtoul(argv[2], NULL, 10),
+		argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 10) : WARM_UP_SECONDS);
 	rd_kafka_destroy(b->producer);
 	rd_kafka_destroy_flags(b->consumer, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	for (int i = 0; i < COMPANY_COUNT; i++)

@@ -8,8 +8,9 @@
 #   core        decode, apply, windows alone, at few and many groups, at small and great steps of the clock
 #   memory      resident bytes of an idle entity and of a ledger entry
 #   checkpoint  save and restore over the storage in memory and over Redis, beside a memcpy and SET/GET of the same bytes
-# EVENTS and ROUNDS set the size; LATENCY_SECONDS, START_EVENTS, MEMORY_COUNT, CHECKPOINT_EVENTS those of one part.
+# EVENTS and ROUNDS set the size; LATENCY_SECONDS, LATENCY_WARM_UP, LATENCY_HALF=0, START_EVENTS, CORE_EVENTS, MEMORY_COUNT, CHECKPOINT_EVENTS those of one part.
 . "$(dirname "$0")/../system/lib.sh"
+set -o pipefail
 events=${EVENTS:-3000000}
 rounds=${ROUNDS:-3}
 parts=${PARTS:-run latency start core memory checkpoint}
@@ -113,16 +114,22 @@ run_part() {
 
 # ---- latency --------------------------------------------------------------------------------------------------------
 
-latency() { # NAME FLAG…
-	local inputs title=$1
-	shift
+latency() { # NAME RATE FLAG…
+	local inputs title=$1 rate=$2
+	shift 2
 	inputs=$(input_topics "l$title")
 	start_run "latency$title" --job="latency$title" --definitions="$kpis" --topics.latest="l$title.latest" --topics.history="l$title.history" $inputs "$@"
 	wait_for 60 is_ready "latency$title" || { tail -n 5 "$work/latency$title.log" >&2; exit 1; }
-	say "latency, $title" "$(quietly "$built/latency" "$((sustained / 2))" "${LATENCY_SECONDS:-30}" --kafka.brokers="$brokers" --topics.latest="l$title.latest" $inputs)"
+	say "latency, $title" "$(quietly "$built/latency" "$rate" "${LATENCY_SECONDS:-30}" "${LATENCY_WARM_UP:-25}" --kafka.brokers="$brokers" --topics.latest="l$title.latest" $inputs)"
 	say "" "records published $(metric_of "latency$title" salespulse_records_total), clock behind $(metric_of "latency$title" salespulse_clock_lag_milliseconds) ms at the end"
 	kill -KILL "$run_pid"
 	wait "$run_pid" 2>/dev/null
+}
+
+latency_at_half() {
+	latency 250ms "$((sustained / 2))" --publish.interval=250ms
+	latency 10ms "$((sustained / 2))" --publish.interval=10ms
+	latency 250ms.no-checkpoints "$((sustained / 2))" --publish.interval=250ms --checkpoint.interval=1h
 }
 
 latency_part() {
@@ -130,10 +137,10 @@ latency_part() {
 		need_feed
 		sustained=$(pass latency --definitions="$kpis" | awk -v n="$events" '{ printf "%d", n / $1 }')
 	fi
-	say "latency" "half of $sustained events/s"
-	latency 250ms --publish.interval=250ms
-	latency 10ms --publish.interval=10ms
-	latency 250ms.no-checkpoints --publish.interval=250ms --checkpoint.interval=1h
+	say "latency" "half of $sustained events/s, then a fiftieth of it"
+	[ "${LATENCY_HALF:-1}" = 0 ] || latency_at_half
+	latency 250ms.fiftieth "$((sustained / 50 + 1))" --publish.interval=250ms
+	latency 10ms.fiftieth "$((sustained / 50 + 1))" --publish.interval=10ms
 }
 
 # ---- start ----------------------------------------------------------------------------------------------------------
@@ -196,32 +203,32 @@ start_part() {
 core() { # TITLE EVENTS TENANTS TEAMS REPS STEP_MS: the figures; $ns stays for ratios
 	local title=$1 line
 	shift
-	line=$("$built/core" "$kpis" "$@")
+	line=$("$built/core" "$kpis" "$@") || exit 1
 	say "$title" "$line"
 	ns=$(sed -E 's/.*ns_per_event=([0-9]+).*/\1/' <<<"$line")
 }
 
 core_part() {
-	local few few_often many many_often
-	core "10^3 groups, clock by 10 s" 1000000 5 10 20 10000
+	local few few_often many many_often count=${CORE_EVENTS:-1000000}
+	core "10^3 groups, clock by 10 s" "$count" 5 10 20 10000
 	few=$ns
-	core "10^3 groups, clock by 1 s" 1000000 5 10 20 1000
+	core "10^3 groups, clock by 1 s" "$count" 5 10 20 1000
 	few_often=$ns
-	core "10^6 reps, clock by 10 s" 3000000 200 100 50 10000
+	core "10^6 reps, clock by 10 s" "$((count * 3))" 200 100 50 10000
 	many=$ns
-	core "10^6 reps, clock by 1 s" 3000000 200 100 50 1000
+	core "10^6 reps, clock by 1 s" "$((count * 3))" 200 100 50 1000
 	many_often=$ns
 	say "ratios of events/s" "$(awk -v a="$few" -v b="$few_often" -v c="$many" -v d="$many_often" \
 		'BEGIN { printf "10 s : 1 s %.2f (few groups), %.2f (many); few : many %.2f", b / a, d / c, c / a }')"
 }
 
 memory_part() {
-	"$built/memory" "$kpis" "${MEMORY_COUNT:-500000}" | sed 's/^/memory: /'
+	"$built/memory" "$kpis" "${MEMORY_COUNT:-500000}" | sed 's/^/memory: /' || exit 1
 }
 
 checkpoint_part() {
 	need_redis
-	"$built/checkpoint" "$kpis" "${CHECKPOINT_EVENTS:-1600000}" "$rounds" "$work/redis.sock" | sed 's/^/checkpoint in /'
+	"$built/checkpoint" "$kpis" "${CHECKPOINT_EVENTS:-1600000}" "$rounds" "$work/redis.sock" | sed 's/^/checkpoint in /' || exit 1
 }
 
 for part in run latency start core memory checkpoint; do
