@@ -35,6 +35,7 @@
 	X(counter, unknown_schemas, "salespulse_unknown_schema_pauses_total", "", "Times that a partition waited for an unknown schema id.") \
 	X(gauge, shards, "salespulse_shards", "", "Shards that are ours.") \
 	X(gauge, shards_serving, "salespulse_shards_serving", "", "Shards that are caught up and publish.") \
+	X(gauge, shards_settled, "salespulse_shards_settled", "", "Shards of which all that has changed is published: what a board shows is what they hold.") \
 	X(gauge, entities, "salespulse_entities", "", "Entities in memory.") \
 	X(gauge, groups, "salespulse_groups", "", "Groups in memory.") \
 	X(gauge, cells, "salespulse_cells", "", "Cells in memory.") \

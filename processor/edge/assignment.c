@@ -865,6 +865,7 @@ static void add_gauges(const struct assignment_shard *shard, int64_t wall_ms, in
 	to->state_bytes += c.bytes;
 	to->shards += shard->state != ASSIGNMENT_PARKED;
 	to->shards_serving += shard->state == ASSIGNMENT_SERVING;
+	to->shards_settled += shard->state == ASSIGNMENT_SERVING && shard_is_idle(shard->shard);
 	if (lag_ms > to->clock_lag_ms)
 		to->clock_lag_ms = lag_ms;
 	if (age_ms > to->checkpoint_age_ms)

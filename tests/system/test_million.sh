@@ -12,22 +12,23 @@ start_redis
 check "simulate: $events events are on the topics" test $? -eq 0
 
 start_run whole --clock=event --publish.restate=1s --job=whole
-# Nothing more comes: the count of messages stands still for 10 s. Bounded, as a wait must be.
-stands_still() {
-	local before now
-	before=$(metric_of "$1" salespulse_messages_total)
-	for _ in 1 2 3 4 5 6; do
-		sleep 10
-		now=$(metric_of "$1" salespulse_messages_total)
-		[ "$now" = "$before" ] && break
-		before=$now
-	done
+# Nothing more comes, and all that came is published: so it has been for three seconds, which is longer than what is gathered for a second.
+settled=0 seen=
+is_settled() { # LOG
+	local now
+	now=$(metric_of "$1" salespulse_messages_total)
+	if [ "$now" = "$seen" ] && [ "$(metric_of "$1" salespulse_shards_settled)" = 4 ]; then
+		settled=$((settled + 1))
+	else
+		settled=0
+	fi
+	seen=$now
+	[ "$settled" -ge 30 ]
 }
 
 reads_all() { [ "$(metric_of whole salespulse_messages_total)" -ge $((events * 9 / 10)) ] && [ "$(metric_of whole salespulse_shards_serving)" = 4 ]; }
 check "run reads them and serves" wait_for 300 reads_all
-stands_still whole
-sleep 15 # what is gathered for a second, and what a budget spreads
+check "all that it has to say is said" wait_for 120 is_settled whole
 kill -TERM "$run_pid"
 wait "$run_pid"
 check "run ends with status 0 when it is asked to" test $? -eq 0
@@ -43,8 +44,8 @@ for i in $(seq $((kills + 1))); do
 done
 serves_again() { [ "$(metric_of killed salespulse_shards_serving)" = 4 ]; }
 check "it serves again" wait_for 300 serves_again
-stands_still killed
-sleep 15 # what is gathered for a second, and what a budget spreads
+settled=0
+check "and again all is said" wait_for 120 is_settled killed
 kill -TERM "$run_pid"
 wait "$run_pid"
 "$python" "$root/tests/oracle/compare.py" --brokers "$brokers" --schemas "$root/schemas" --outputs kpi.latest,kpi.history \
