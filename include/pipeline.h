@@ -66,6 +66,13 @@ void pipeline_free(struct pipeline *);
 
 /* One turn; the source's poll waits up to wait_ms when there is nothing to do. 0, or negative errno: nothing can go on; err_message says why. */
 int pipeline_turn(struct pipeline *, int wait_ms);
+/*
+ * Other definitions, without stopping: at the end of a turn, as soon as no shard is being restored or handed over, every shard is made anew
+ * under them from what it holds (S15), shards side by side; a turn is that much longer, and reads nothing meanwhile. Until pipeline_plan
+ * answers it, the plan before is in use: both are borrowed. One at a time: not before the last one is in force.
+ */
+void pipeline_redefine(struct pipeline *, const struct plan *);
+const struct plan *pipeline_plan(const struct pipeline *);
 /* The end begins: every shard is saved for the last time in the turns that follow. */
 void pipeline_end(struct pipeline *);
 /* All is saved, or was given up, and everything sent is acknowledged. */

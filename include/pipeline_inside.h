@@ -55,6 +55,7 @@ struct pipeline {
 	int64_t wall_offset_ms;      /* wall minus monotone, at the start or the last suspicion */
 	int64_t confirm_ms;          /* monotone: when to ask again whether we are the owner */
 	int64_t broker_down_ms, storage_down_ms; /* monotone: since when; NEVER: it is up */
+	const struct plan *next_plan; /* to be taken up; NULL: none */
 	bool is_unconfirmed;         /* S19: nothing goes out */
 	bool is_ending;
 	bool has_turned;

@@ -41,7 +41,8 @@ enum {
 
 struct run {
 	struct settings *settings;
-	struct plan *plan;
+	struct plan *plan,
+		*next_plan; /* in use; given to the pipeline and not yet in use, or NULL */
 	struct schema_store *schemas;
 	struct http *http;
 	const char *topics[ENTITY_TYPE_COUNT];
@@ -57,7 +58,7 @@ struct run {
 	struct pipeline *pipeline;
 };
 
-static volatile sig_atomic_t signal_count;
+static volatile sig_atomic_t signal_count, hangup_count;
 
 /* The first one ends in order; whoever asks twice wants it at once. */
 static void on_signal(int number)
@@ -67,12 +68,20 @@ static void on_signal(int number)
 		_exit(EXIT_INTERRUPTED);
 }
 
+static void on_hangup(int number)
+{
+	(void)number;
+	hangup_count = 1;
+}
+
 static void catch_signals(void)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	action.sa_handler = on_hangup;
+	sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
 }
@@ -235,6 +244,47 @@ static void make_pipeline(struct run *run)
 	run->pipeline = pipeline_new(&settings, &seams);
 }
 
+/* ---- other definitions ---------------------------------------------------------------------------------- */
+
+/* SIGHUP: the definitions are read again. A file that is wrong changes nothing and says where. */
+static void reload(struct run *run)
+{
+	const char *file = run->settings->definitions;
+	_cleanup_buffer_ struct buffer explanation = { 0 };
+	struct plan *plan;
+
+	if (file[0] == '\0') {
+		log_info("event=definitions_unchanged detail=\"the built-in ones are in use\"");
+		return;
+	}
+	if (definition_file_plan(file, &plan, &explanation) != 0) {
+		log_error("event=definitions_refused file=%s detail=\"those before stay in use\"",
+			file);
+		fprintf(stderr, "%s", buffer_text(&explanation));
+		return;
+	}
+	if (plan->fingerprint == run->plan->fingerprint) {
+		log_info("event=definitions_unchanged file=%s", file);
+		plan_free(plan);
+		return;
+	}
+	run->next_plan = plan;
+	pipeline_redefine(run->pipeline, plan);
+}
+
+static void look_after_definitions(struct run *run)
+{
+	if (run->next_plan != NULL && pipeline_plan(run->pipeline) == run->next_plan) {
+		plan_free(run->plan);
+		run->plan = run->next_plan;
+		run->next_plan = NULL;
+	}
+	if (hangup_count == 0 || run->next_plan != NULL)
+		return;
+	hangup_count = 0;
+	reload(run);
+}
+
 /* ---- the loop -------------------------------------------------------------------------------------------- */
 
 /* Answers when the next one is due, from now. */
@@ -257,6 +307,7 @@ static int turn(struct run *run, int64_t *status_ms)
 
 	if (now_ms >= *status_ms)
 		*status_ms = now_ms + publish_status(run);
+	look_after_definitions(run);
 	return pipeline_turn(run->pipeline, TURN_WAIT_MS);
 }
 
@@ -296,6 +347,7 @@ static void close_all(struct run *run)
 	http_free(run->http);
 	schema_store_free(run->schemas);
 	plan_free(run->plan);
+	plan_free(run->next_plan);
 	settings_free(run->settings);
 }
 
@@ -343,7 +395,9 @@ int cmd_run(int argc, char **argv)
 		.usage = "salespulse run [--settings FILE] [--NAME=VALUE]…",
 		.summary = "Reads events from Kafka, publishes KPIs, keeps checkpoints in Redis. "
 			   "SIGTERM or Ctrl-C ends it with a last\n"
-			   "checkpoint; a second one at once.",
+			   "checkpoint; a second one at once. SIGHUP reads the definitions again "
+			   "and takes "
+			   "them up without stopping.",
 		.settings = &run.settings,
 	};
 	int answer = options_parse(&options, &argc, argv);

@@ -503,6 +503,43 @@ static void save(struct pipeline *p)
 		p->storage_down_ms = PIPELINE_NEVER;
 }
 
+/* ---- other definitions ---------------------------------------------------------------------------------- */
+
+void pipeline_redefine(struct pipeline *p, const struct plan *plan)
+{
+	assert(p->next_plan == NULL);
+	p->next_plan = plan;
+}
+
+const struct plan *pipeline_plan(const struct pipeline *p)
+{
+	return p->settings.shard.plan;
+}
+
+static void redefine_step(void *ctx, uint32_t worker, uint32_t shard)
+{
+	const struct pipeline *p = ctx;
+
+	(void)worker;
+	assignment_redefine(assignment_at(p->assignment, shard), p->next_plan);
+}
+
+static void redefine(struct pipeline *p)
+{
+	int64_t begun_ms = wall_monotone_ms(p->seams.wall);
+
+	if (p->next_plan == NULL || !assignment_can_redefine(p->assignment))
+		return;
+	each_shard(p, redefine_step, true);
+	assignment_redefined(p->assignment, p->next_plan, p->monotone_ms);
+	p->settings.shard.plan = p->next_plan;
+	p->settings.checkpoint.fingerprint = p->next_plan->fingerprint;
+	p->next_plan = NULL;
+	log_info("event=redefined fingerprint=%016llx took_ms=%lld",
+		(unsigned long long)p->settings.shard.plan->fingerprint,
+		(long long)(wall_monotone_ms(p->seams.wall) - begun_ms));
+}
+
 /* ---- the turn ------------------------------------------------------------------------------------------- */
 
 int pipeline_turn(struct pipeline *p, int wait_ms)
@@ -522,6 +559,7 @@ int pipeline_turn(struct pipeline *p, int wait_ms)
 	advance(p, &batch);
 	code = publish(p);
 	save(p);
+	redefine(p);
 	return code < 0 ? err_pass(code) : 0;
 }
 

@@ -90,6 +90,12 @@ int shard_restore(struct shard *, const void *bytes, size_t length);
 int shard_restored(struct shard *);
 
 /*
+ * The same shard under other definitions (S15), of whose plan it is: entities, clock, revision and what was final go on, totals are made from
+ * the entities, and every key counts as unpublished. Takes `before` (freed); between the two its bytes are all there is.
+ */
+struct shard *shard_redefined(struct shard *before, const struct plan *);
+
+/*
  * The trial balance: recomputes every total from the entities (facts above the floor) and compares with the ledger's.
  * Answers how many cells differ; `report` gets each with both figures.
  */

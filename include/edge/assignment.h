@@ -118,6 +118,14 @@ int assignment_turn(struct assignment *, int64_t wall_ms, int64_t monotone_ms);
 bool assignment_save(struct assignment *, struct assignment_shard *, int64_t wall_ms, int64_t monotone_ms);
 void assignment_cut(const struct assignment *, struct assignment_shard *);
 void assignment_submit(struct assignment_shard *);
+/*
+ * Other definitions. Possible while no shard is being restored, confirmed, or saved for the last time. assignment_redefine makes one shard's
+ * memory anew and touches nothing else, so that those of several may run at the same time; when all have been, assignment_redefined: memory
+ * that was kept for a released shard goes, and later ones are made under the new plan. The plan is borrowed.
+ */
+bool assignment_can_redefine(const struct assignment *);
+void assignment_redefine(struct assignment_shard *, const struct plan *);
+void assignment_redefined(struct assignment *, const struct plan *, int64_t monotone_ms);
 /* How far wall must be from the storage's clock, as it was told last, with wall minus monotone now. 0: it was not told. */
 int64_t assignment_skew(const struct assignment *, int64_t wall_offset_ms);
 /* S8: wall has jumped: every clock is held until the storage's clock was compared with it. */

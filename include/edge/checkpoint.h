@@ -104,6 +104,8 @@ void checkpoint_submit(struct checkpoint *);
  */
 int checkpoint_turn(struct checkpoint *, uint64_t sink_settled, int64_t monotone_ms, const struct source_position **ret_positions,
 	size_t *ret_count);
+/* From now on of a shard under other definitions: its next cut is whole, whatever becomes of the one under way. */
+void checkpoint_redefine(struct checkpoint *, uint64_t fingerprint);
 /* True while a cut is between its making and its swap, or a restore is under way. */
 bool checkpoint_is_busy(const struct checkpoint *);
 /* "epoch=…;checkpoint=…" for the group's offset metadata. */

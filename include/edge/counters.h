@@ -33,6 +33,7 @@
 	X(counter, rebalances, "salespulse_rebalances_total", "", "Shards assigned or taken away.") \
 	X(counter, unexpected, "salespulse_unexpected_transitions_total", "", "Events of a shard's life that its table has no row for.") \
 	X(counter, unknown_schemas, "salespulse_unknown_schema_pauses_total", "", "Times that a partition waited for an unknown schema id.") \
+	X(counter, redefinitions, "salespulse_redefinitions_total", "", "Times that other definitions were taken up while running.") \
 	X(gauge, shards, "salespulse_shards", "", "Shards that are ours.") \
 	X(gauge, shards_serving, "salespulse_shards_serving", "", "Shards that are caught up and publish.") \
 	X(gauge, shards_settled, "salespulse_shards_settled", "", "Shards of which all that has changed is published: what a board shows is what they hold.") \

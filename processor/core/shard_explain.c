@@ -87,7 +87,7 @@ static int find_group(
 	struct shard *s, const struct explain_question *q, struct asked *asked, char *message)
 {
 	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
-	uint16_t grouping;
+	uint16_t grouping = 0;
 
 	for (asked->tenant = 0; asked->tenant < s->tenant_count &&
 				!slice_equal(shard_tenant(s, asked->tenant), q->tenant);)

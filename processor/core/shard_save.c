@@ -390,3 +390,21 @@ int shard_restored(struct shard *s)
 	shard_calendars_forget(s);
 	return rebuilt ? 1 : is_other ? 2 : 0;
 }
+
+struct shard *shard_redefined(struct shard *before, const struct plan *plan)
+{
+	_cleanup_buffer_ struct buffer held = { 0 };
+	struct shard_settings settings = before->settings;
+	struct shard *s;
+	int r;
+
+	settings.plan = plan;
+	shard_save(before, true, &held);
+	shard_free(before);
+	s = shard_new(&settings);
+	r = shard_restore(s, held.data, held.len);
+	assert(r == 0);
+	(void)r;
+	shard_restored(s);
+	return s;
+}

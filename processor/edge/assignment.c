@@ -846,6 +846,40 @@ bool assignment_is_ended(const struct assignment *assignment)
 	return assignment->is_ending;
 }
 
+/* ---- other definitions ---------------------------------------------------------------------------------- */
+
+bool assignment_can_redefine(const struct assignment *assignment)
+{
+	for (uint32_t i = 0; i < assignment->shard_count; i++) {
+		enum assignment_state state = assignment->shards[i].state;
+
+		if (state == ASSIGNMENT_RESTORING || state == ASSIGNMENT_CONFIRMING ||
+			state == ASSIGNMENT_REVOKING)
+			return false;
+	}
+	return true;
+}
+
+void assignment_redefine(struct assignment_shard *shard, const struct plan *plan)
+{
+	if (shard->shard == NULL || shard->state == ASSIGNMENT_PARKED)
+		return;
+	shard->shard = shard_redefined(shard->shard, plan);
+	checkpoint_redefine(shard->checkpoint, plan->fingerprint);
+}
+
+void assignment_redefined(
+	struct assignment *assignment, const struct plan *plan, int64_t monotone_ms)
+{
+	assignment->monotone_ms = monotone_ms;
+	assignment->settings.shard.plan = plan;
+	assignment->settings.checkpoint.fingerprint = plan->fingerprint;
+	for (uint32_t i = 0; i < assignment->shard_count; i++)
+		if (assignment->shards[i].state == ASSIGNMENT_PARKED)
+			happen(assignment, &assignment->shards[i], ON_EXPIRED);
+	assignment->past.redefinitions++;
+}
+
 static void add_gauges(const struct assignment_shard *shard, int64_t wall_ms, int64_t monotone_ms,
 	struct counters *to)
 {

@@ -30,7 +30,9 @@ struct checkpoint {
 	struct checkpoint_job job;
 	bool has_job;
 	bool next_is_whole; /* the coming cut must be a base */
-	struct buffer kept; /* the last cut's memory, for the next one: fresh pages cost as much as what is written there */
+	bool is_redefined;  /* … and no cut that is under way changes that */
+	struct buffer
+		kept; /* the last cut's memory, for the next one: fresh pages cost as much as what is written there */
 	uint32_t segment_number, manifest_number, swap_count;
 	uint64_t base_bytes, delta_bytes;
 	uint64_t cut_sequence; /* sink sequence of the cut under way */
@@ -272,10 +274,11 @@ void checkpoint_begin(struct checkpoint *checkpoint, struct shard *shard,
 	uint64_t fold_at =
 		(uint64_t)((double)checkpoint->base_bytes * checkpoint->settings.fold_ratio);
 	bool whole =
-		checkpoint->next_is_whole ||
+		checkpoint->next_is_whole || checkpoint->is_redefined ||
 		checkpoint->delta_bytes > (fold_at > FOLD_BYTES_MIN ? fold_at : FOLD_BYTES_MIN);
 	struct checkpoint_job *job = job_open(checkpoint, JOB_WRITE);
 
+	checkpoint->is_redefined = false;
 	job->raw = checkpoint->kept;
 	buffer_init(&checkpoint->kept);
 	shard_save(shard, whole, &job->raw);
@@ -416,6 +419,12 @@ int checkpoint_turn(struct checkpoint *checkpoint, uint64_t sink_settled, int64_
 		return 1;
 	}
 	return 0;
+}
+
+void checkpoint_redefine(struct checkpoint *checkpoint, uint64_t fingerprint)
+{
+	checkpoint->settings.fingerprint = fingerprint;
+	checkpoint->is_redefined = true;
 }
 
 bool checkpoint_is_busy(const struct checkpoint *checkpoint)

@@ -4,6 +4,7 @@
  * What a tenant does not say is what all have, with their changes; from the date on which it says a value itself (in its row: since
  * ever) the others' changes of this value pass it by.
  */
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static const struct zone *zone_get(
 	char message[MESSAGE_BYTES];
 	struct zone *zone;
 
+	assert(name); /* all tenants have one, the table's */
 	for (size_t i = 0; i < kept->zone_count; i++)
 		if (strcmp(kept->zone_names[i], name) == 0)
 			return kept->zones[i];
@@ -102,13 +104,15 @@ static void add_change(struct settings_timeline *line, const struct settings_cha
 static void lay_out(struct settings_timeline *line, const struct settings_tenant *tenant,
 	const struct settings_tenant *others)
 {
-	const struct settings_tenant *zone = tenant->zone ? tenant : others;
+	const struct settings_tenant *else_of =
+		others ? others : tenant; /* of all tenants everything is there */
+	const struct settings_tenant *zone = tenant->zone ? tenant : else_of;
 
 	line->base = (struct settings_change){
 		.zone = zone->zone,
 		.zone_where = zone->zone_where,
-		.week_start = tenant->week_start ? tenant->week_start : others->week_start,
-		.fiscal_start = tenant->fiscal_start ? tenant->fiscal_start : others->fiscal_start,
+		.week_start = tenant->week_start ? tenant->week_start : else_of->week_start,
+		.fiscal_start = tenant->fiscal_start ? tenant->fiscal_start : else_of->fiscal_start,
 	};
 	for (size_t i = 0; others && i < others->changes.count; i++) {
 		struct settings_change change = others->changes.items[i];
