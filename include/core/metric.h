@@ -43,7 +43,9 @@ struct metric_value {
  */
 struct metric_resolve {
 	void *ctx;
-	int (*input)(void *ctx, struct slice measure, enum input_read read, uint16_t quantile_bp, enum value_type *ret_type);
+	/* quantile_bp: of INPUT_QUANTILE; over_ms: of INPUT_OVER. VALUE_NULL in *ret_type: the measure is not for this. */
+	int (*input)(void *ctx, struct slice measure, enum input_read read, uint16_t quantile_bp, int64_t over_ms,
+		enum value_type *ret_type);
 	const char *(*nearest)(void *ctx, struct slice measure);
 	bool (*param)(void *ctx, struct slice name, i128 *ret);
 };
@@ -62,7 +64,7 @@ struct metric_value metric_run(const struct metric_program *, const struct metri
 void metric_withhold(struct metric_value *);
 
 /*
- * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) abs(x), and + - * / .
+ * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) over(m, 90d) abs(x), and + - * / .
  * samples(m): how many facts m has; for money, in the currency that is looked at.
  */
 

@@ -38,6 +38,10 @@ enum plan_limit {
 	PLAN_DERIVED_MAX = 64,
 };
 
+/* How long a rolling window, or the trailing time of over(), may be. */
+#define PLAN_ROLLING_MIN_MS INT64_C(60000)
+#define PLAN_ROLLING_MAX_MS (1100 * INT64_C(86400000))
+
 /* ---- what programs load ------------------------------------------------------------------------------- */
 
 /*
@@ -206,7 +210,8 @@ enum input_read {
 	INPUT_OPENING,    /* the total of all before the window's start */
 	INPUT_SAMPLES,    /* how many facts */
 	INPUT_FULL,       /* the total of the window's whole period, what is booked ahead of the clock included */
-	/* offset(m, d), over(m, 90d): a later issue; each is one more input_read with its own spans */
+	INPUT_OVER,       /* the total over the trailing `over_ms` that ends where the window ends */
+	/* offset(m, d): a later issue; one more input_read with its own spans */
 };
 
 struct plan_input {
@@ -214,6 +219,7 @@ struct plan_input {
 	enum input_read read;
 	uint16_t quantile_bp;   /* 1/10,000: 5000 = median */
 	bool empty_is_null;     /* `empty: {m: null}`: a total of nothing is null, not 0 */
+	int64_t over_ms;        /* INPUT_OVER; else 0 */
 };
 
 /* The places (indexes in the measure's totals, -1 = none) of one metric's inputs in one of its windows. */
@@ -237,6 +243,7 @@ struct plan_metric {
 	enum plan_unit unit;
 	bool money;                  /* value carries a currency */
 	bool reads_previous;         /* the formula uses previous(): evaluated at the comparison's resolution */
+	bool reads_over;             /* … over(): it says how things stand, and so has no closed periods and no comparison */
 	int64_t mature_ms;
 	int64_t min_sample;
 	int16_t rank_of;             /* metric index that it ranks, or -1 */

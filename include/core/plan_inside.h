@@ -87,6 +87,8 @@ struct slice *plan_map_names(const struct compiler *, uint32_t *ret_count);
 /* The window's index, made with its edges if it is new; -1 when no window has this name. */
 int plan_window_get(struct compiler *, struct slice name, int64_t mature_ms, const struct definition_text *at);
 uint16_t plan_edge_get(struct compiler *, struct plan_edge);
+/* Steps of a rolling window: at most 720 to its length, on the ledger's tiers. */
+int64_t plan_rolling_res(int64_t length_ms);
 uint16_t plan_span_get(struct compiler *, uint16_t a, uint16_t b);
 /* The measure that has m's facts at the start of their periods, made if it is new; -1: too many. */
 int plan_whole_get(struct compiler *, uint16_t measure, enum calendar_unit);

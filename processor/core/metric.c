@@ -78,8 +78,8 @@ static struct metric_node *node_of(struct building *b, int op, enum value_type t
 
 static struct metric_node *build(struct building *b, const struct expr_node *e);
 
-static struct metric_node *build_input(
-	struct building *b, const struct expr_node *e, enum input_read read, uint16_t quantile)
+static struct metric_node *build_input(struct building *b, const struct expr_node *e,
+	enum input_read read, uint16_t quantile, int64_t over_ms)
 {
 	struct metric_node *node;
 	enum value_type type = VALUE_INT;
@@ -87,7 +87,7 @@ static struct metric_node *build_input(
 
 	if (e->kind != EXPR_PATH || e->path_count != 1)
 		return refuse(b, e, "here the name of a measure is wanted");
-	input = b->resolve->input(b->resolve->ctx, e->path[0], read, quantile, &type);
+	input = b->resolve->input(b->resolve->ctx, e->path[0], read, quantile, over_ms, &type);
 	if (input < 0) {
 		const char *near = b->resolve->nearest
 					   ? b->resolve->nearest(b->resolve->ctx, e->path[0])
@@ -106,6 +106,9 @@ static struct metric_node *build_input(
 			: read == INPUT_FULL
 				? "full() adds up what happens in a period: it wants a measure "
 				  "without `until`, with `agg: count`, sum or distinct"
+			: read == INPUT_OVER
+				? "over() adds up what happened in a trailing time: it wants a "
+				  "measure without `until`, with `agg: count`, sum or distinct"
 				: "a measure with `agg: percentile` is read by p50(), p90() or "
 				  "samples()");
 	node = node_of(b, NODE_INPUT, type, true);
@@ -122,17 +125,24 @@ static bool quantile_of(const struct expr_node *e, uint16_t *ret)
 	return true;
 }
 
+/* As long as a rolling window may be. */
+static bool is_trailing(const struct expr_node *e)
+{
+	return e->kind == EXPR_LITERAL && e->literal.type == VALUE_DURATION &&
+	       e->literal.i >= PLAN_ROLLING_MIN_MS && e->literal.i <= PLAN_ROLLING_MAX_MS;
+}
+
 static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
 {
 	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
-		"opening", "full", "abs" };
+		"opening", "full", "over", "abs" };
 	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
 
 	refuse(b, e, "");
 	b->error->len = e->text.len;
 	snprintf(b->error->message, sizeof(b->error->message),
 		"the functions of formulas are p50 p90 percentile samples previous opening full "
-		"abs (offset and over come with a later version)%s%s%s",
+		"over abs (offset comes with a later version)%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	return NULL;
 }
@@ -154,14 +164,20 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 			return refuse(b, e,
 				"percentile wants a measure and a share between 0 and 1: "
 				"percentile(m, 0.95)");
-		return build_input(b, e->children[0], INPUT_QUANTILE, quantile);
+		return build_input(b, e->children[0], INPUT_QUANTILE, quantile, 0);
+	}
+	if (slice_is(e->text, "over")) {
+		if (e->child_count != 2 || !is_trailing(e->children[1]))
+			return refuse(b, e,
+				"over wants a measure and a time from 1m to 1100d: over(m, 90d)");
+		return build_input(b, e->children[0], INPUT_OVER, 0, e->children[1]->literal.i);
 	}
 	if (e->child_count != 1)
 		return refuse(b, e, "it takes one argument");
 	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
 		if (slice_is(e->text, reads[i].name)) {
 			b->compares |= reads[i].read == INPUT_PREVIOUS;
-			return build_input(b, e->children[0], reads[i].read, reads[i].quantile);
+			return build_input(b, e->children[0], reads[i].read, reads[i].quantile, 0);
 		}
 	if (!slice_is(e->text, "abs"))
 		return refuse_function(b, e);
@@ -271,7 +287,7 @@ static struct metric_node *build_path(struct building *b, const struct expr_node
 		node->constant = value;
 		return node;
 	}
-	return build_input(b, e, INPUT_TOTAL, 0);
+	return build_input(b, e, INPUT_TOTAL, 0, 0);
 }
 
 static struct metric_node *build(struct building *b, const struct expr_node *e)

@@ -49,7 +49,7 @@ static enum entity_type stream_of(const struct plan *plan, const struct plan_mea
 /* ---- the formula ---------------------------------------------------------------------------------------- */
 
 static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp,
-	enum value_type *ret_type)
+	int64_t over_ms, enum value_type *ret_type)
 {
 	struct building *b = ctx;
 	int measure = plan_measure_find(b->c->plan, name);
@@ -61,17 +61,18 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 	*ret_type = read == INPUT_SAMPLES ? VALUE_INT : m->value_type;
 	if ((read == INPUT_QUANTILE) != (m->agg == AGG_PERCENTILE) && read != INPUT_SAMPLES)
 		*ret_type = VALUE_NULL;
-	if (read == INPUT_FULL && m->stock)
+	if ((read == INPUT_FULL || read == INPUT_OVER) && m->stock)
 		*ret_type = VALUE_NULL;
 	b->m->reads_previous |= read == INPUT_PREVIOUS;
+	b->m->reads_over |= read == INPUT_OVER;
 	b->m->money |= *ret_type == VALUE_MONEY;
 	b->m->streams |= (uint64_t)1 << stream_of(b->c->plan, m);
 	for (uint16_t i = 0; i < b->m->input_count; i++)
 		if (b->inputs[i].measure == measure && b->inputs[i].read == read &&
-			b->inputs[i].quantile_bp == quantile_bp)
+			b->inputs[i].quantile_bp == quantile_bp && b->inputs[i].over_ms == over_ms)
 			return i;
 	b->inputs[b->m->input_count] =
-		(struct plan_input){ (uint16_t)measure, read, quantile_bp, false };
+		(struct plan_input){ (uint16_t)measure, read, quantile_bp, false, over_ms };
 	return b->m->input_count++;
 }
 
@@ -271,13 +272,16 @@ static int compile_options(struct building *b)
 			return plan_fail(b->c, &d->mature,
 				"`mature` wants a duration, or a param that is one");
 	}
-	b->compare = m->basis != BASIS_STOCK ||
-		     d->compare.text.at; /* what is now has a before only if it is asked for */
+	/* What is now has a before only if it is asked for; what trails behind another time than now is not at hand. */
+	b->compare = (m->basis != BASIS_STOCK && !m->reads_over) || d->compare.text.at;
 	if (d->compare.text.at && slice_is(d->compare.text, "none"))
 		b->compare = 0;
 	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") &&
 		 !slice_is(d->compare.text, "previous_period"))
 		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
+	if (b->compare && m->reads_over)
+		return plan_fail(b->c, &d->compare,
+			"over() says how things stand now: such a metric has no comparison");
 	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||
 		compile_languages(
 			b, &d->descriptions, "description", &m->description_en, &m->description_id))
@@ -578,6 +582,19 @@ static int measures_of(struct building *b, const struct plan_window *w,
 	return 0;
 }
 
+/* Where what trails behind an interval begins: on no finer grid than a rolling window of its length has. */
+static uint16_t trailing_edge(struct compiler *c, uint16_t end, int64_t over_ms)
+{
+	const struct plan_edge *b = &c->plan->edges[end];
+	int64_t res_ms = plan_rolling_res(over_ms);
+
+	return plan_edge_get(
+		c, (struct plan_edge){ .kind = EDGE_ROLL,
+			   .shift_ms = over_ms + (b->kind == EDGE_ROLL ? b->shift_ms : 0),
+			   .res_ms = b->kind == EDGE_ROLL && b->res_ms > res_ms ? b->res_ms
+										: res_ms });
+}
+
 /*
  * The places of all inputs for one interval. An opening reads everything before it; a stock is all that came and did not go; of a
  * period what is whole is whole from its first instant on, so it is read to the clock, or to the end of the period before.
@@ -596,6 +613,8 @@ static int16_t *places_of(
 			from = 0, to = i.a;
 		else if (read == INPUT_FULL)
 			to = i.a == mw->main_a ? mw->main_b : mw->main_a;
+		else if (read == INPUT_OVER)
+			from = trailing_edge(c, i.b, b->inputs[k].over_ms);
 		else if (read == INPUT_TOTAL && c->plan->measures[mw->measures[k]].stock)
 			from = 0;
 		places[k] = from == to ? -1
@@ -674,6 +693,7 @@ static int compile_rank(
 	}
 	ranked = &c->plan->metrics[of];
 	m->rank_of = (int16_t)of;
+	m->reads_over = ranked->reads_over;
 	m->unit = UNIT_COUNT;
 	m->basis = ranked->basis;
 	m->money = ranked->money;

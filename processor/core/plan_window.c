@@ -4,8 +4,6 @@
 
 #include "core/plan_inside.h"
 
-#define DAY_MS INT64_C(86400000)
-
 uint16_t plan_edge_get(struct compiler *c, struct plan_edge edge)
 {
 	struct plan *plan = c->plan;
@@ -48,8 +46,7 @@ static const struct {
 };
 enum { TO_DATE_COUNT = sizeof(to_date) / sizeof(to_date[0]) };
 
-/* Steps of a rolling window: at most 720 to its length, on the ledger's tiers. */
-static int64_t resolution_of(int64_t length_ms)
+int64_t plan_rolling_res(int64_t length_ms)
 {
 	int64_t step_ms = length_ms / 720;
 
@@ -74,11 +71,11 @@ static bool window_describe(struct slice name, int64_t mature_ms, struct plan_wi
 		ret->kind = slice_is(name, "now") ? WINDOW_NOW : WINDOW_ALL;
 		return true;
 	}
-	if (!plan_duration(name, &ret->length_ms) || ret->length_ms < 60000 ||
-		ret->length_ms > 1100 * DAY_MS)
+	if (!plan_duration(name, &ret->length_ms) || ret->length_ms < PLAN_ROLLING_MIN_MS ||
+		ret->length_ms > PLAN_ROLLING_MAX_MS)
 		return false;
 	ret->shift_ms = mature_ms;
-	ret->res_ms = resolution_of(ret->length_ms);
+	ret->res_ms = plan_rolling_res(ret->length_ms);
 	return true;
 }
 

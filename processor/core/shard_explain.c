@@ -368,6 +368,7 @@ static const char *read_name(enum input_read read)
 	       : read == INPUT_OPENING ? "before "
 	       : read == INPUT_SAMPLES ? "samples of "
 	       : read == INPUT_FULL    ? "whole "
+	       : read == INPUT_OVER    ? "trailing "
 				       : "";
 }
 

@@ -49,9 +49,11 @@ static const struct {
 enum { MEASURE_COUNT = sizeof(measures) / sizeof(measures[0]) };
 
 static int input(void *ctx, struct slice measure, enum input_read read, uint16_t quantile,
-	enum value_type *ret_type)
+	int64_t over_ms, enum value_type *ret_type)
 {
 	struct world *w = ctx;
+
+	assert_true((over_ms != 0) == (read == INPUT_OVER));
 
 	for (int m = 0; m < MEASURE_COUNT; m++) {
 		if (!slice_is(measure, measures[m].name))
@@ -411,7 +413,13 @@ static const struct {
 	{ "percentile(spread)", 0, 18, "a share between 0 and 1" },
 	{ "p50(spread, 2)", 0, 14, "one argument" },
 	{ "previous(won + lost)", 9, 10, "name of a measure" },
-	{ "over(won)", 0, 4, "later version" },
+	{ "over(won)", 0, 9, "over(m, 90d)" },
+	{ "over(won, 30s)", 0, 14, "a time from 1m to 1100d" },
+	{ "over(won, 1101d)", 0, 16, "a time from 1m to 1100d" },
+	{ "over(won, lost)", 0, 15, "a time from 1m to 1100d" },
+	{ "over(spread, 7d)", 5, 6, "it wants a measure without `until`" },
+	{ "over(won / lost, 7d)", 5, 10, "name of a measure" },
+	{ "offset(won)", 0, 6, "later version" },
 	{ "full(won, 2)", 0, 12, "one argument" },
 	{ "full(previous(won))", 5, 13, "name of a measure" },
 	{ "ful(won)", 0, 3, "the nearest is «full»" },
