@@ -10,6 +10,7 @@ import bisect
 import calendar as months
 import collections
 import datetime as dt
+import fractions
 import zoneinfo
 
 UTC = dt.timezone.utc
@@ -768,6 +769,8 @@ class Metric:
         self.quantile = options.get("quantile")
         self.empty = options.get("empty")
         self.min_share = options.get("min_share")
+        self.trails = options.get("trails")  # … whose second argument is of so many days behind now
+        self.formula = options.get("formula")  # of what ratios of sums do not say: from totals to a Fraction, None where it divides by zero
         self.measures = {m.removeprefix("opening:").removeprefix("full:") for _, m in num + (den or [])} | ({"opportunities_lost_value"} if self.lost_value else set())
 
 
@@ -778,6 +781,21 @@ def plus(*names):
 def less(*names):
     """The first, without the others."""
     return [(1, names[0])] + [(-1, n) for n in names[1:]]
+
+
+def divided(value, *by):
+    for b in by:
+        if value is None or not b:
+            return None
+        value = fractions.Fraction(value) / b
+    return value
+
+
+def velocity(open_now, of):
+    rate = divided(of("opportunities_won"), of("opportunities_won") + of("opportunities_lost"))
+    purchase = divided(of("won_amount") - of("refunded_amount"), of("won_deals"))
+    days = divided(of("cycle_time"), of("cycle_deals"), 86400)
+    return None if rate is None or purchase is None else divided(open_now("open_opportunities") * rate * purchase, days)
 
 
 PERIODS = ["today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date"]
@@ -807,6 +825,9 @@ METRICS = [
            "deal"),
     Metric("repeat_purchase_rate", "percent", plus("repeat_buyers"), plus("buyers"), CUSTOMERS, [C], "deal"),
     Metric("clv_historic", "money", NET, plus("buyers"), ["all"], [C], "deal"),
+    Metric("clv_to_cac", "ratio", NET + plus("buyers", "acquisition_spend", "first_wins"), None, ["all"], [C], "deal spend",
+           formula=lambda total, year: divided(total("won_revenue") - total("refunds"), total("buyers"),
+                                               divided(year("acquisition_spend"), year("first_wins"))), trails=365, empty="acquisition_spend"),
     Metric("sales_cycle_days", "days", plus("cycle_time"), plus("cycle_deals"), SALES, [C, T, R, S], "deal"),
     Metric("sales_cycle_days_p50", "days", plus("cycle_time"), None, SPREAD, [C, T, R], "deal", quantile=0.5),
     Metric("sales_cycle_days_p90", "days", plus("cycle_time"), None, SPREAD, [C, T, R], "deal", quantile=0.9),
@@ -820,6 +841,9 @@ METRICS = [
     Metric("opportunities_new", "count", plus("opportunities_created"), None, SALES, [C, T, R, S], "opportunity"),
     Metric("opportunities_new_value", "money", plus("opportunities_created_value"), None, SALES, [C, T, S], "opportunity"),
     Metric("opportunities_open", "count", plus("open_opportunities"), None, ["now"], [C, T, R, S, G], "opportunity"),
+    Metric("sales_velocity", "money", plus("open_opportunities", "opportunities_won", "opportunities_lost", "won_amount", "refunded_amount",
+                                           "won_deals", "cycle_time", "cycle_deals"), None, ["now"], [C, T, R, S], "opportunity deal",
+           formula=velocity, trails=90),
     Metric("pipeline_value", "money", plus("open_value"), None, ["now"], [C, T, R, S, G], "opportunity"),
     Metric("pipeline_weighted", "money", plus("open_weighted"), None, ["now"], [C, T, R, S, G], "opportunity"),
     Metric("opp_deal_mismatch", "count", plus("mismatches"), None, ["7d", "30d", "month_to_date", "all"], [C, T, R], "deal"),
@@ -962,6 +986,7 @@ class Oracle:
                 self.stock[(fact.tenant, fact.measure, fact.currency if fact.measure in MONEY else "", group, key)].append(
                     (fact.at, end, fact.amount))
                 self.groups[(fact.tenant, group)].add(key)
+        self.stands = {measure for _, measure, *_ in self.stock}
         for series in self.series.values():
             series.seal()
 
@@ -1053,16 +1078,37 @@ class Oracle:
             return "NO_DATA", None, None, None
         return "OK", half_even(values[max(0, -(-len(values) * round(metric.quantile * 10) // 10) - 1)], down), None, None
 
+    def stand(self, tenant, measure, currency, group, key, clock):
+        stock = self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ())
+        return sum(amount for begin, end, amount in stock if begin < clock <= end)
+
+    def formula(self, metric, tenant, currency, group, key, clock):
+        """Of what stands now or ever was, and of what trails behind now."""
+        trailing = (clock // 900_000 * 900_000 - metric.trails * 86_400_000, clock)
+
+        def total(measure):
+            if measure in self.stands:
+                return self.stand(tenant, measure, currency, group, key, clock)
+            return self.total(tenant, measure, currency, group, key, (None, clock), clock)[0]
+
+        def behind(measure):
+            return self.total(tenant, measure, currency, group, key, trailing, clock)[0]
+        if metric.empty and not self.total(tenant, metric.empty, currency, group, key, trailing, clock)[1]:
+            return "NO_DATA", None, None, None, None
+        value = metric.formula(total, behind)
+        if value is None:
+            return "ZERO_DENOMINATOR", None, None, None, None
+        up = UNIT if metric.kind == "ratio" else 1
+        return "OK", half_even(value.numerator * up, value.denominator), None, None, None
+
     def value(self, metric, tenant, window, group, key, clock, currency=""):
         """The metric as it should read at `clock`: state, value, numerator, denominator, previous value."""
         if not set(metric.streams) <= self.world.streams[tenant]:
             return "NO_DATA", None, None, None, None
+        if metric.formula:
+            return self.formula(metric, tenant, currency, group, key, clock)
         if window == "now":
-            total = 0
-            measure = metric.num[0][1]
-            for begin, end, amount in self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ()):
-                total += amount if begin < clock <= end else 0
-            return "OK", total, None, None, None
+            return "OK", self.stand(tenant, metric.num[0][1], currency, group, key, clock), None, None, None
         mature, self.unit = metric.cohort or 0, TO_DATE.get(window)
         main, current, previous = self.edges(tenant, window, clock, mature)
         if metric.growth:
