@@ -36,7 +36,7 @@ enum {
 struct flags {
 	const char *kpis, *mapping, *zone, *currency, *format, *rejects;
 	struct option_list changes, at, metrics, windows, groupings;
-	int64_t week_start, fiscal_start, memory_mib;
+	int64_t week_start, fiscal_start, fx_max_age_ms, memory_mib;
 	bool history, all;
 };
 
@@ -77,6 +77,10 @@ static int take_flags(struct flags *f, int *argc, char **argv)
 			OPTION_TEXT, &f->zone, 0, 0 },
 		{ "currency", "CODE", "Reporting currency; without it the mapping's.", OPTION_TEXT,
 			&f->currency, 0, 0 },
+		{ "fx-max-age", "TIME",
+			"An exchange rate that is older at the time of a deal converts nothing "
+			"(7d).",
+			OPTION_DURATION, &f->fx_max_age_ms, 60000, INT64_C(31622400000) },
 		{ "week-start", "N", "First day of the week, 1 = Monday (1).", OPTION_INT,
 			&f->week_start, 1, 7 },
 		{ "fiscal-start", "N", "First month of the fiscal year (1).", OPTION_INT,
@@ -331,6 +335,7 @@ static int load_zone(struct replay *r)
 			r->flags.currency ? r->flags.currency
 			: r->mapping	  ? mapping_currency(r->mapping)
 					  : NULL },
+		.rate_max_age_ms = r->flags.fx_max_age_ms,
 	};
 	return take_changes(r) || take_times(r) ? 2 : 0;
 }
@@ -717,6 +722,7 @@ int cmd_replay(int argc, char **argv)
 	r->flags = (struct flags){ .format = "table",
 		.rejects = "salespulse.rejects.csv",
 		.week_start = 1,
+		.fx_max_age_ms = INT64_C(7) * 86400000,
 		.fiscal_start = 1,
 		.memory_mib = 8192 };
 	r->closed_day = INT64_MIN;

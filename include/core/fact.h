@@ -1,10 +1,18 @@
 /*
  * fact: what an entity's current slots say, as additive facts (S5, S6, S13): «revenue +125 at won_at for rep 42».
  * A pure function of the store; the difference of the facts before and after an event is all that flows on.
+ *
+ * S16: money of another currency than the company's is converted as it becomes a fact, at the rate that is known for the day of the fact: the
+ * latest valid_from <= the time that it is booked at (a win's won_at, a refund's refunded_at, a day of a spend; of a stock its beginning, an open
+ * opportunity's created_at), of the direct pair alone. Half-even, once: what a list divides (a deal's credit, its items) is first converted
+ * whole and then divided by largest remainder, the earlier row first, so that the parts add up to the whole to the last digit. A stock's
+ * facts and percentiles are converted each by itself. Where no rate is known, or only one that is too old, the fact stays in
+ * its own currency, is counted, and is published apart as FX_MISSING: it is in no total of the company's currency.
  */
 #ifndef CORE_FACT_H
 #define CORE_FACT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +20,7 @@
 #include "base/decimal.h"
 #include "core/calendar.h"
 #include "core/plan.h"
+#include "core/rate_watch.h"
 #include "core/store.h"
 
 #define FACT_AT_EVER INT64_MIN       /* a stock with a null `at`: it goes to the opening balance */
@@ -39,6 +48,7 @@ void fact_set_reset(struct fact_set *);
 /* Why facts were not made, since start. */
 struct fact_counters {
 	uint64_t null_value, overflow, currency_mismatch, negative_duration, split_overflow;
+	uint64_t fx_missing;         /* not lost: made in their own currency */
 };
 
 /* Appends the facts of one entity (none if it is not live). `calendars` by the entity's tenant's class. */
@@ -47,6 +57,15 @@ struct fact_maker *fact_maker_new(const struct plan *, const struct store *, str
 void fact_maker_free(struct fact_maker *);
 /* The calendar of a tenant, given once by the shard when the tenant is first seen. Borrowed. */
 void fact_maker_tenant(struct fact_maker *, uint32_t tenant, const struct calendar *);
+/* Its reporting currency (intern id; 0, as before this: nothing is converted), and how old a rate may be (0: however old). */
+void fact_maker_currency(struct fact_maker *, uint32_t tenant, uint32_t currency, int64_t rate_max_age_ms);
+uint32_t fact_maker_currency_of(const struct fact_maker *, uint32_t tenant);
+/* Each conversion is noted there, on the old side of a change taken away; NULL, as at first: nowhere. Borrowed. */
+void fact_maker_watch(struct fact_maker *, struct rate_watch *);
+/* The rate that a fact of this time is converted with. False: none, or it is too old. */
+bool fact_maker_rate(const struct fact_maker *, uint32_t tenant, uint32_t currency, int64_t at_ms, struct store_rate *ret);
+/* Whether facts of this record can be converted at all: its money, or what its measures reach through references, is foreign. */
+bool fact_maker_is_foreign(const struct fact_maker *, uint32_t entity);
 void fact_maker_entity(struct fact_maker *, uint32_t entity, struct fact_set *out);
 struct fact_counters fact_maker_counters(const struct fact_maker *);
 

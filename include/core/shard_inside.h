@@ -33,6 +33,7 @@ struct pending_heap {                /* the least due_ms first; owned */
 struct shard_tenant {
 	uint32_t class;              /* calendar class: index of ledgers */
 	const char *currency;        /* borrowed from the tenant book; NULL: none */
+	uint32_t currency_id;        /* … as intern id; 0 */
 };
 
 /* Where the dimensions of a measure's groupings are found in its facts. */
@@ -59,6 +60,11 @@ struct shard {
 	struct index tenant_index;   /* intern id -> tenant */
 	struct pending_heap pending;
 	struct fact_set old_facts, new_facts, deltas;
+	struct rate_watch *watch;    /* whose facts a rate touches */
+	struct shard_reached {       /* of a changed rate: everything that the change reaches, each once */
+		uint32_t *items;     /* owned */
+		size_t count, capacity;
+	} reached;
 	struct shard_eviction {      /* a walk over the store, begun anew whenever a floor has risen */
 		uint32_t next;       /* place in the store; those before it are done */
 		int64_t floor_ms;    /* the highest floor when the last walk began; INT64_MIN: never */
@@ -76,6 +82,7 @@ struct shard {
 	/* restore */
 	uint32_t *string_map;        /* saved id -> present id; owned */
 	uint32_t string_map_count, string_map_cap;
+	bool rates_agree;            /* the last cut was converted into the same currencies, by rates of the same age */
 	bool must_rebuild;           /* saved under other definitions, words, or calendars that differ before the clock */
 	bool has_restored;
 	struct shard_before {        /* the calendars that it was saved under: shard_calendar.c; owned */
@@ -117,6 +124,15 @@ void pending_push(struct pending_heap *, const struct pending_fact *);
 struct pending_fact pending_pop(struct pending_heap *);
 /* Sorted by time and cell, merged, without zeros: still a heap. */
 void pending_tidy(struct pending_heap *);
+
+/* ---- money of other currencies: shard_rates.c */
+/* What the store says is affected, and whose money a changed rate may convert otherwise. */
+struct store_change shard_reach(struct shard *, uint32_t tenant, const struct store_change *);
+/* Notes the conversions of all records anew: nothing else than the records knows them. */
+void shard_watch_all(struct shard *);
+void shard_rates_save(const struct shard *, struct buffer *out);
+int shard_rates_restore(struct shard *, struct reader *);         /* 1: cannot be true */
+void shard_rates_check(const struct shard *);
 
 /* ---- a checkpoint's calendars beside the present ones: shard_calendar.c */
 void shard_calendars_save(const struct shard *, struct buffer *out);

@@ -282,6 +282,15 @@ struct metric_value snapshot_run(const struct totals_source *, const struct plan
 /* Whether anything that the metric adds up is in the sums. */
 bool snapshot_is_nonzero(const struct totals_source *, const struct plan_metric *, const struct plan_metric_window *, uint32_t group,
 	uint32_t currency);
+/*
+ * S16, in a tenant's reporting currency: whether money of the group that could not be converted belongs in these totals too. What is there is
+ * published as FX_MISSING then, beside the rest in its own currency, and is compared with nothing.
+ */
+bool snapshot_lacks_money(const struct collecting *, const struct totals_source *, const struct plan_metric *,
+	const struct plan_metric_window *, const int16_t *places, uint32_t group, uint32_t currency);
+/* That, or this is money of another currency: where there is none, none is missing. */
+bool snapshot_is_unconverted(const struct collecting *, const struct totals_source *, const struct plan_metric *,
+	const struct plan_metric_window *, const int16_t *places, uint32_t group, uint32_t currency);
 void snapshot_compare(struct outcome *, const struct metric_value *current, const struct metric_value *previous);
 /* The exact interval that a slot covers now. */
 void snapshot_put_interval(const struct collecting *, uint32_t group, const struct snapshot_slot *, struct outcome *);
@@ -298,8 +307,6 @@ struct total tally_get(const struct tally *, uint32_t cell);
 uint32_t snapshot_currencies(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t *ret);
 /* Those in which a board of the tenant is ranked: the reporting currency, or each that it uses; likewise. */
 uint32_t snapshot_board_currencies(const struct collecting *, const struct plan_metric *, uint32_t tenant, uint32_t *ret);
-/* Whether a tenant's reporting currency is another one. */
-bool snapshot_is_unconverted(const struct collecting *, const struct plan_metric *, uint32_t group, uint32_t currency);
 /* The key. Texts live in s->key_text and the intern table. */
 void snapshot_describe_key(struct snapshots *, const struct snapshot_view *, uint32_t group, const struct plan_metric *,
 	const char *window, uint32_t currency, struct snapshot *ret);

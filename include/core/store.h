@@ -77,6 +77,12 @@ enum store_answer {
 	STORE_FULL = 2,          /* a limit is hit; nothing was changed */
 };
 
+/* Money of `base` at a time in [from, to) may be worth another amount of `quote` than before. */
+struct store_rate_change {
+	uint32_t base, quote;    /* intern ids */
+	int64_t from_ms, to_ms;  /* to INT64_MAX: no other rate follows */
+};
+
 /*
  * An open change. `affected` are the entities whose facts may differ: those whose slots or flags changed and measures
  * read, and those that reach a changed slot through references (plan->dependents), each once.
@@ -84,6 +90,8 @@ enum store_answer {
 struct store_change {
 	const uint32_t *affected;
 	size_t affected_count;
+	const struct store_rate_change *rates; /* … and whose money was converted in one of these spans: the store knows no facts */
+	size_t rate_count;
 };
 
 struct store;
@@ -144,6 +152,15 @@ struct value store_load(const struct store *, const struct entity *, const struc
 struct value store_frame_load(void *ctx, uint32_t code);
 /* Whether an entity type of a tenant has ever delivered an event: bit per type (NO_DATA). */
 uint64_t store_streams(const struct store *, uint32_t tenant);
+
+/*
+ * S16: the rate of base in quote at a time: of this pair alone the latest valid_from <= at_ms among all live fx_rate records, of two for one
+ * instant that of the greater id. Of the side that an open change shows. False: none is known.
+ */
+struct store_rate { int64_t rate, from_ms; }; /* 1/100,000,000 */
+bool store_rate(const struct store *, uint32_t tenant, uint32_t base, uint32_t quote, int64_t at_ms, struct store_rate *ret);
+/* Whether there is a rate of any tenant. */
+bool store_has_rates(const struct store *);
 
 /* Counters since start: versions folded at 64, merge cycles dropped … */
 struct store_counters {

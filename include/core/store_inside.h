@@ -88,6 +88,7 @@ struct store_slots {
 		deal_lead_by_id, deal_lead;
 	uint8_t target_value, target_currency, target_period_start, target_period_end, target_pacing_curve, target_effective_from,
 		target_ramp_factor, target_slices, spend_amount, spend_period_start, spend_period_end, spend_days;
+	uint8_t fx_base, fx_quote, fx_rate, fx_valid_from;
 	uint8_t split_rep_id, split_role, split_credit_pct; /* columns of deal.splits */
 };
 
@@ -181,6 +182,7 @@ struct store {
 	} passing[ENTITY_TYPE_COUNT];
 	struct store_next *nexts;         /* per plan->derived; store_next.c */
 	size_t next_bytes;
+	struct store_rates *rates;        /* store_rates.c */
 	bool has_cut;                     /* there may be a checkpoint that knows what is evicted now */
 	bool folds_changed;
 
@@ -337,6 +339,17 @@ void store_next_recompute(struct store *, uint32_t derived);
 /* S26: the first of its keys is nobody's successor, so that it can go without changing another. */
 bool store_next_is_first(const struct store *, uint32_t node);
 void store_next_leave(struct store *, uint32_t node);
+
+/* ---- store_rates.c ---- */
+struct store_rates;
+void store_rates_init(struct store *);
+void store_rates_deinit(struct store *);
+/* The rates that the trail changed: both sides stand in the lists until store_rates_close. */
+void store_rates_change(struct store *, struct store_change *ret_change);
+void store_rates_close(struct store *);
+size_t store_rates_bytes(const struct store *);
+void store_rates_recompute(struct store *);
+void store_rates_check(const struct store *);
 
 /* ---- store_evict.c ---- */
 void store_evict_init(struct store *);

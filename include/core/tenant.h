@@ -26,6 +26,7 @@ struct tenant_book {
 	const struct tenant_settings *tenants;
 	uint32_t tenant_count;
 	struct tenant_settings fallback;
+	int64_t rate_max_age_ms;    /* S16: an older rate converts nothing; 0: however old */
 };
 
 /* The settings of a tenant, the fallback if it is not named. Linear: called once per tenant and shard. */

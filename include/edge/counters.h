@@ -16,6 +16,7 @@
 	X(counter, late, "salespulse_late_total", "", "Events with facts beyond the horizon, sent to the late topic.") \
 	X(counter, dead_letters, "salespulse_dead_letters_total", "", "Messages that could not be taken, sent to the dead-letter topic.") \
 	X(counter, dropped_facts, "salespulse_dropped_facts_total", "", "Flow facts below the horizon that were not booked.") \
+	X(counter, unconverted_facts, "salespulse_fx_missing_facts_total", "", "Facts whose money stayed in its own currency, as no exchange rate was known or it was too old.") \
 	X(counter, lost_facts, "salespulse_null_facts_total", "", "Facts not made because a value was null, overflowed or mixed currencies.") \
 	X(counter, ahead, "salespulse_ahead_of_wall_total", "", "Events whose time is further ahead of wall time than max_skew.") \
 	X(counter, evicted, "salespulse_entities_evicted_total", "", "Calls that were let go: over, and below the horizon in all their times. What they gave to minima of their leads stays.") \

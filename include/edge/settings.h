@@ -92,7 +92,8 @@ enum settings_type {
 	X(STRING, const char *, http_address, "http.address", "127.0.0.1:9464", 0, 0, "host:port, empty: none", false, "Where /metrics, /healthz and /readyz are served.") \
 	X(INT, int64_t, http_clients_max, "http.clients", "64", 1, 4096, "", false, "HTTP clients at once.") \
 	X(STRING, const char *, zone, "zone", "Asia/Jakarta", 0, 0, "tz name", false, "Time zone of tenants that are not named under `tenants`.") \
-	X(STRING, const char *, currency, "currency", "IDR", 0, 0, "ISO 4217", false, "Reporting currency of tenants that are not named under `tenants`.") \
+	X(STRING, const char *, currency, "currency", "IDR", 0, 0, "ISO 4217", false, "Reporting currency of tenants that are not named under `tenants`: money in another one is converted at the rates of topics.fx_rate.") \
+	X(DURATION, int64_t, fx_max_age_ms, "fx.max_age", "7d", 60000, 31622400000, "ms", false, "An exchange rate that is older at the time of a deal converts nothing: FX_MISSING.") \
 	X(INT, int64_t, week_start, "week_start", "1", 1, 7, "1 = Monday", false, "First day of the week of tenants that are not named.") \
 	X(INT, int64_t, fiscal_start, "fiscal_start", "1", 1, 12, "month", false, "First month of the fiscal year of tenants that are not named.") \
 	X(CHOICE, const char *, log_level, "log.level", "info", 0, 0, "error|warn|info|debug", false, "Least severe line that is logged.")

@@ -19,15 +19,34 @@ struct fact_maker {
 	const struct plan *plan; /* borrowed, as the three below */
 	const struct store *store;
 	struct intern *strings;
-	const struct calendar **calendars; /* owned array by tenant; NULL: not given yet */
-	uint32_t calendar_count;
-	bool counting; /* the new side: what is lost is counted once */
+	struct maker_tenant {
+		const struct calendar *calendar; /* NULL: not given yet */
+		int64_t rate_max_age_ms;	 /* 0: however old */
+		uint32_t currency;		 /* 0: nothing is converted */
+	} * tenants;				 /* owned */
+	uint32_t tenant_count;
+	struct rate_watch *watch; /* borrowed; NULL: none */
+	struct fact_set foreign;  /* of one run of a measure: what is to be converted together */
+	bool has_foreign_reach
+		[ENTITY_TYPE_COUNT]; /* a measure of the type reads money of another record */
+	bool counting;		     /* the new side: what is lost is counted once */
 	struct fact_counters counters;
 	uint8_t version_slots[VERSION_COLUMNS]; /* opportunity's slot of each column of a version */
 	uint32_t versions_slot;
 	uint64_t overlay_set[2];
 	int64_t overlay[ATTRIBUTE_SLOTS_MAX];
 };
+
+/* Its own money has the currency that its image says; that of others may be another. */
+static void find_foreign_reach(struct fact_maker *m)
+{
+	for (uint32_t i = 0; i < m->plan->load_count; i++) {
+		const struct plan_load *load = &m->plan->loads[i];
+
+		if (load->currency_slot >= 0 && load->hop_count)
+			memset(m->has_foreign_reach, true, sizeof(m->has_foreign_reach));
+	}
+}
 
 struct fact_maker *fact_maker_new(
 	const struct plan *plan, const struct store *store, struct intern *strings)
@@ -54,6 +73,7 @@ struct fact_maker *fact_maker_new(
 		m->overlay_set[m->version_slots[i] >> 6] |= UINT64_C(1)
 							    << (m->version_slots[i] & 63);
 	}
+	find_foreign_reach(m);
 	return m;
 }
 
@@ -61,21 +81,46 @@ void fact_maker_free(struct fact_maker *m)
 {
 	if (!m)
 		return;
-	free(m->calendars);
+	free(m->tenants);
+	fact_set_deinit(&m->foreign);
 	free(m);
+}
+
+static struct maker_tenant *tenant_of(struct fact_maker *m, uint32_t tenant)
+{
+	if (tenant >= m->tenant_count) {
+		uint32_t count = tenant + 1 + tenant / 2;
+
+		m->tenants = x_realloc_array(m->tenants, count, sizeof(*m->tenants));
+		memset(m->tenants + m->tenant_count, 0,
+			(count - m->tenant_count) * sizeof(*m->tenants));
+		m->tenant_count = count;
+	}
+	return &m->tenants[tenant];
 }
 
 void fact_maker_tenant(struct fact_maker *m, uint32_t tenant, const struct calendar *calendar)
 {
-	if (tenant >= m->calendar_count) {
-		uint32_t count = tenant + 1 + tenant / 2;
+	tenant_of(m, tenant)->calendar = calendar;
+}
 
-		m->calendars = x_realloc_array(m->calendars, count, sizeof(*m->calendars));
-		memset(m->calendars + m->calendar_count, 0,
-			(count - m->calendar_count) * sizeof(*m->calendars));
-		m->calendar_count = count;
-	}
-	m->calendars[tenant] = calendar;
+void fact_maker_currency(
+	struct fact_maker *m, uint32_t tenant, uint32_t currency, int64_t rate_max_age_ms)
+{
+	struct maker_tenant *t = tenant_of(m, tenant);
+
+	t->currency = currency;
+	t->rate_max_age_ms = rate_max_age_ms;
+}
+
+uint32_t fact_maker_currency_of(const struct fact_maker *m, uint32_t tenant)
+{
+	return tenant < m->tenant_count ? m->tenants[tenant].currency : 0;
+}
+
+void fact_maker_watch(struct fact_maker *m, struct rate_watch *watch)
+{
+	m->watch = watch;
 }
 
 struct fact_counters fact_maker_counters(const struct fact_maker *m)
@@ -95,6 +140,9 @@ struct making {
 	struct fact_frame frame;
 	struct expr_frame expr;
 	struct fact_set *out;
+	uint32_t entity;
+	uint32_t currency;  /* the company's; 0: nothing is converted */
+	int64_t rate_at_ms; /* of the fact in hand: FACT_AT_EVER, there is no day for a rate */
 };
 
 static struct value run(struct making *k, const struct expr_program *program)
@@ -129,6 +177,114 @@ static bool in_units(struct making *k, struct value value, int64_t *ret)
 	return scale(k, value.i, 1, ret);
 }
 
+/* ---- money of another currency (S16) -------------------------------------------------------------------- */
+
+bool fact_maker_rate(const struct fact_maker *m, uint32_t tenant, uint32_t currency, int64_t at_ms,
+	struct store_rate *ret)
+{
+	const struct maker_tenant *t = &m->tenants[tenant];
+
+	return event_time_is_sane(at_ms) &&
+	       store_rate(m->store, tenant, currency, t->currency, at_ms, ret) &&
+	       (!t->rate_max_age_ms || at_ms - ret->from_ms <= t->rate_max_age_ms);
+}
+
+/* Noted first: a rate that is not there may come yet. */
+static bool find_rate(struct making *k, uint32_t currency, int64_t at_ms, int64_t *ret_rate)
+{
+	struct fact_maker *m = k->m;
+	uint32_t tenant = k->frame.entity->tenant;
+	struct store_rate rate;
+
+	if (m->watch && event_time_is_sane(at_ms))
+		rate_watch_count(
+			m->watch, tenant, currency, at_ms, k->entity, m->counting ? 1 : -1);
+	if (!fact_maker_rate(m, tenant, currency, at_ms, &rate))
+		return false;
+	*ret_rate = rate.rate;
+	return true;
+}
+
+static bool fits(i128 amount)
+{
+	return amount <= INT64_MAX && amount > INT64_MIN;
+}
+
+static bool is_foreign(const struct making *k, uint32_t currency)
+{
+	return k->currency && currency && currency != k->currency;
+}
+
+/* By itself. What cannot be converted stays what it is. */
+static struct value convert(struct making *k, struct value value)
+{
+	int64_t rate;
+	i128 amount;
+
+	if (!find_rate(k, value.currency, k->rate_at_ms, &rate)) {
+		k->m->counters.fx_missing += k->m->counting;
+		return value;
+	}
+	amount = i128_div_half_even((i128)value.i * rate, RATE_SCALE);
+	if (!fits(amount)) {
+		k->m->counters.overflow += k->m->counting;
+		return value;
+	}
+	value.i = (int64_t)amount;
+	value.currency = k->currency;
+	return value;
+}
+
+/*
+ * Facts of one time and currency together: rounded down each, and what the rounded whole has more goes one unit each to the largest
+ * remainders, which wait in `sub` (a sum has none). There are as many remainders above 0 as units, as each is below 1. False: one does not fit.
+ */
+static bool divide(const struct making *k, struct fact *facts, size_t count, int64_t rate)
+{
+	i128 whole = 0, given = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		i128 exact = (i128)facts[i].amount * rate;
+
+		if (!fits(exact / RATE_SCALE))
+			return false;
+	}
+	for (size_t i = 0; i < count; i++) {
+		i128 exact = (i128)facts[i].amount * rate, rest = exact % RATE_SCALE;
+
+		rest += rest < 0 ? RATE_SCALE : 0;
+		facts[i].amount = (int64_t)((exact - rest) / RATE_SCALE);
+		facts[i].sub = (uint64_t)rest;
+		facts[i].currency = k->currency;
+		given += facts[i].amount;
+		whole += exact;
+	}
+	for (i128 left = i128_div_half_even(whole, RATE_SCALE) - given; left > 0; left--) {
+		size_t best = 0;
+
+		for (size_t i = 1; i < count; i++)
+			if (facts[i].sub > facts[best].sub)
+				best = i;
+		facts[best].amount++;
+		facts[best].sub = 0;
+	}
+	for (size_t i = 0; i < count; i++)
+		facts[i].sub = 0;
+	return true;
+}
+
+static void convert_together(struct making *k, struct fact *facts, size_t count)
+{
+	int64_t rate;
+
+	if (!find_rate(k, facts->currency, facts->at_ms, &rate))
+		k->m->counters.fx_missing += k->m->counting ? count : 0;
+	else if (!divide(k, facts, count, rate))
+		k->m->counters.overflow += k->m->counting ? count : 0;
+}
+
+/* ---- its parts ------------------------------------------------------------------------------------------ */
+
 /* The value in the ledger's units: false if it does not fit. */
 static bool set_amount(struct making *k, struct value value, struct fact *fact)
 {
@@ -158,6 +314,12 @@ static bool set_amount(struct making *k, struct value value, struct fact *fact)
 	return true;
 }
 
+/* Sums of a flow are converted when all of them are there (make_flow). */
+static bool is_converted_alone(const struct plan_measure *measure)
+{
+	return measure->agg == AGG_PERCENTILE || (measure->agg == AGG_SUM && measure->stock);
+}
+
 /* Everything but the time, from the frame as it stands. False: no fact. */
 static bool describe(struct making *k, struct fact *ret)
 {
@@ -174,6 +336,9 @@ static bool describe(struct making *k, struct fact *ret)
 			k->m->counters.null_value += k->m->counting;
 			return false;
 		}
+		if (value.type == VALUE_MONEY && is_foreign(k, value.currency) &&
+			is_converted_alone(measure))
+			value = convert(k, value);
 	}
 	if (!set_amount(k, value, ret))
 		return false;
@@ -236,7 +401,10 @@ static void make_stock(struct making *k)
 	int64_t at_ms, until_ms;
 	struct fact fact;
 
-	if (!holds(k) || !span_of(k, &at_ms, &until_ms) || !describe(k, &fact))
+	if (!holds(k) || !span_of(k, &at_ms, &until_ms))
+		return;
+	k->rate_at_ms = at_ms;
+	if (!describe(k, &fact))
 		return;
 	emit(k, &fact, at_ms, 1);
 	if (until_ms != INT64_MAX)
@@ -266,8 +434,8 @@ static int64_t version_from(const struct list_cells *versions, uint32_t row)
 
 static bool is_same_worth(const struct fact *a, const struct fact *b)
 {
-	return a->amount == b->amount && a->sub == b->sub && a->currency == b->currency && a->scope == b->scope &&
-	       !memcmp(a->dims, b->dims, sizeof(a->dims));
+	return a->amount == b->amount && a->sub == b->sub && a->currency == b->currency &&
+	       a->scope == b->scope && !memcmp(a->dims, b->dims, sizeof(a->dims));
 }
 
 /* The first version reaches back to `at`; of those before `at` only the last is seen; the last one lasts until `until`. */
@@ -279,6 +447,7 @@ static void make_versioned_stock(struct making *k, const struct list_cells *vers
 
 	if (!span_of(k, &at_ms, &until_ms))
 		return;
+	k->rate_at_ms = at_ms;
 	for (uint32_t row = 0; row < versions->count; row++) {
 		if (row + 1 < versions->count && version_from(versions, row + 1) <= at_ms)
 			continue;
@@ -327,10 +496,39 @@ static void make_flow(struct making *k)
 	if (!holds(k))
 		return;
 	at = run(k, k->measure->at);
-	if (at.is_null || !describe(k, &fact))
+	if (at.is_null)
 		return;
+	k->rate_at_ms = at.i;
+	if (!describe(k, &fact))
+		return;
+	if (k->measure->agg == AGG_SUM && is_foreign(k, fact.currency)) {
+		fact.at_ms = at.i;
+		X_GROW(k->m->foreign.items, k->m->foreign.count, k->m->foreign.capacity);
+		k->m->foreign.items[k->m->foreign.count++] = fact;
+		return;
+	}
 	emit(k, &fact, at.i, 1);
 	emit_wholes(k, fact, at.i);
+}
+
+/* Rows of one time and currency stand side by side: they are the parts of one whole. */
+static void settle_foreign(struct making *k)
+{
+	struct fact_set *set = &k->m->foreign;
+
+	for (size_t from = 0, to; from < set->count; from = to) {
+		const struct fact *first = &set->items[from];
+
+		for (to = from + 1; to < set->count && set->items[to].at_ms == first->at_ms &&
+				    set->items[to].currency == first->currency;)
+			to++;
+		convert_together(k, &set->items[from], to - from);
+		for (size_t i = from; i < to; i++) {
+			emit(k, &set->items[i], set->items[i].at_ms, 1);
+			emit_wholes(k, set->items[i], set->items[i].at_ms);
+		}
+	}
+	fact_set_reset(set);
 }
 
 static const struct list_cells *list_in(const struct making *k, uint32_t slot)
@@ -377,9 +575,11 @@ void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *o
 
 	if (!entity_is_live(e))
 		return;
-	assert(e->tenant < m->calendar_count && m->calendars[e->tenant]);
+	assert(e->tenant < m->tenant_count && m->tenants[e->tenant].calendar);
 	m->counting = !store_change_shows_old(m->store);
-	k.frame.calendar = m->calendars[e->tenant];
+	k.entity = entity;
+	k.currency = m->tenants[e->tenant].currency;
+	k.frame.calendar = m->tenants[e->tenant].calendar;
 	k.frame.store = m->store;
 	k.frame.entity = e;
 	k.frame.overlay_set[0] = m->overlay_set[0];
@@ -390,5 +590,39 @@ void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *o
 	for (uint16_t i = 0; i < m->plan->measures_on_count[e->type]; i++) {
 		k.measure = &m->plan->measures[m->plan->measures_on[e->type][i]];
 		make(&k);
+		if (m->foreign.count)
+			settle_foreign(&k);
 	}
+}
+
+/* Of an open opportunity also what it was before is worth something. */
+static bool has_foreign_version(const struct fact_maker *m, const struct entity *e, uint32_t own)
+{
+	const struct list_cells *versions;
+	int64_t list = 0;
+
+	if (e->type != ENTITY_OPPORTUNITY || !store_slot(m->store, e, m->versions_slot, &list))
+		return false;
+	versions = (const struct list_cells *)(intptr_t)list;
+	for (uint32_t row = 0; row < versions->count; row++)
+		if (versions->present[row] >> VERSION_CURRENCY & 1 &&
+			(uint32_t)versions->cells[(size_t)row * versions->columns +
+						  VERSION_CURRENCY] != own)
+			return true;
+	return false;
+}
+
+bool fact_maker_is_foreign(const struct fact_maker *m, uint32_t entity)
+{
+	const struct entity *e = store_entity(m->store, entity);
+	uint32_t own = fact_maker_currency_of(m, e->tenant);
+	int at = model_table[e->type].currency_at;
+	int64_t currency = 0;
+
+	if (!own || !entity_is_live(e) || !m->plan->measures_on_count[e->type])
+		return false;
+	if (m->has_foreign_reach[e->type] || has_foreign_version(m, e, own))
+		return true;
+	return at >= 0 && store_slot(m->store, e, (uint32_t)at, &currency) &&
+	       (uint32_t)currency != own;
 }

@@ -65,6 +65,7 @@ struct shard *shard_new(const struct shard_settings *settings)
 	(void)r;
 	s->store = store_new(s->plan, &s->strings, settings->store);
 	s->maker = fact_maker_new(s->plan, s->store, &s->strings);
+	s->watch = rate_watch_new();
 	s->ledgers = x_calloc(s->class_count, sizeof(struct ledger *));
 	s->day_start_ms = x_calloc(s->class_count, sizeof(*s->day_start_ms));
 	new_totals(s);
@@ -86,6 +87,8 @@ void shard_free(struct shard *s)
 	free(s->ledgers);
 	free(s->day_start_ms);
 	fact_maker_free(s->maker);
+	rate_watch_free(s->watch);
+	free(s->reached.items);
 	store_free(s->store);
 	intern_deinit(&s->strings);
 	index_deinit(&s->tenant_index);
@@ -122,13 +125,12 @@ static bool is_tenant(const void *ctx, const void *wanted, uint32_t tenant)
 static uint32_t add_tenant(struct shard *s, struct slice tenant_id)
 {
 	const struct tenant_settings *settings = tenant_book_find(s->settings.tenants, tenant_id);
-	uint32_t tenant = store_tenant(s->store, tenant_id, settings);
+	uint32_t tenant = store_tenant(s->store, tenant_id, settings), currency = 0;
 
 	if (tenant == UINT32_MAX)
 		return tenant;
-	if (settings->currency)
-		intern_add(&s->strings,
-			slice_of(settings->currency)); /* the key of its money, before any comes */
+	if (settings->currency) /* the key of its money, before any comes */
+		currency = intern_add(&s->strings, slice_of(settings->currency));
 	assert(tenant == s->tenant_count && settings->calendar < s->class_count);
 	if (s->tenant_count == s->tenant_cap) {
 		s->tenant_cap = s->tenant_cap ? s->tenant_cap * 2 : 16;
@@ -138,12 +140,14 @@ static uint32_t add_tenant(struct shard *s, struct slice tenant_id)
 		s->tenant_currency =
 			x_realloc_array(s->tenant_currency, s->tenant_cap, sizeof(char *));
 	}
-	s->tenants[tenant] = (struct shard_tenant){ settings->calendar, settings->currency };
+	s->tenants[tenant] =
+		(struct shard_tenant){ settings->calendar, settings->currency, currency };
 	s->tenant_class[tenant] = settings->calendar;
 	s->tenant_currency[tenant] = settings->currency;
 	s->tenant_count++;
 	index_insert(&s->tenant_index, hash_u64(store_tenant_id(s->store, tenant)), tenant);
 	fact_maker_tenant(s->maker, tenant, &s->settings.tenants->calendars[settings->calendar]);
+	fact_maker_currency(s->maker, tenant, currency, s->settings.tenants->rate_max_age_ms);
 	return tenant;
 }
 
@@ -191,8 +195,7 @@ bool shard_is_in_scope(const struct shard *s, const struct fact *fact, uint8_t n
 {
 	const struct plan_measure *measure = &s->plan->measures[fact->measure];
 
-	return !fact->scope ||
-	       s->plan->groupings[measure->groupings[n]].scope_id == fact->scope;
+	return !fact->scope || s->plan->groupings[measure->groupings[n]].scope_id == fact->scope;
 }
 
 uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
@@ -297,12 +300,14 @@ static void make_facts(struct shard *s, const struct store_change *change)
 	fact_set_reset(&s->deltas);
 	if (!change->affected_count)
 		return;
+	fact_maker_watch(s->maker, s->watch);
 	for (size_t i = 0; i < change->affected_count; i++)
 		fact_maker_entity(s->maker, change->affected[i], &s->new_facts);
 	store_change_swap(s->store);
 	for (size_t i = 0; i < change->affected_count; i++)
 		fact_maker_entity(s->maker, change->affected[i], &s->old_facts);
 	store_change_swap(s->store);
+	fact_maker_watch(s->maker, NULL);
 	fact_difference(&s->old_facts, &s->new_facts, &s->deltas);
 	s->facts += s->new_facts.count;
 	s->delta_count += s->deltas.count;
@@ -359,6 +364,8 @@ enum shard_answer shard_apply(struct shard *s, const struct event *event, char *
 		s->duplicates++;
 		return SHARD_DUPLICATE;
 	}
+	if (change.rate_count)
+		change = shard_reach(s, tenant, &change);
 	make_facts(s, &change);
 	store_change_close(s->store);
 	late = book_deltas(s);
@@ -490,7 +497,7 @@ struct shard_counters shard_counters(const struct shard *s)
 	};
 
 	c.bytes = store_bytes(s->store) + group_bytes(s->groups) + intern_bytes(&s->strings) +
-		  s->pending.capacity * sizeof(*s->pending.items);
+		  rate_watch_bytes(s->watch) + s->pending.capacity * sizeof(*s->pending.items);
 	for (uint32_t i = 0; i < s->class_count; i++) {
 		c.ledger_entries += ledger_entries(s->ledgers[i]);
 		c.bytes += ledger_bytes(s->ledgers[i]);

@@ -229,6 +229,7 @@ static void check_span(const struct shard *s, uint16_t span)
 void shard_check(const struct shard *s)
 {
 	store_check(s->store);
+	shard_rates_check(s);
 	group_check(s->groups);
 	for (uint32_t i = 0; i < s->class_count; i++)
 		ledger_check(s->ledgers[i]);

@@ -285,7 +285,11 @@ void shard_book_other(struct shard *s)
 				      *is = &s->settings.tenants->calendars[s->tenant_class[i]];
 
 		fact_maker_tenant(then, i, was);
+		fact_maker_currency(
+			then, i, s->tenants[i].currency_id, s->settings.tenants->rate_max_age_ms);
 		fact_maker_tenant(now, i, is);
+		fact_maker_currency(
+			now, i, s->tenants[i].currency_id, s->settings.tenants->rate_max_age_ms);
 		is_other[i] = !calendar_agrees(was, is, INT64_MAX);
 	}
 	for (uint32_t i = 0; i < store_count(s->store); i++) {

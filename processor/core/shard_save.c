@@ -23,6 +23,7 @@ enum record_kind {
 	RECORD_PENDING,	  /* all of them */
 	RECORD_SNAPSHOTS, /* snapshots_save */
 	RECORD_CALENDARS, /* of all classes; in whole cuts */
+	RECORD_RATES,	  /* what money was converted into, by which rates (shard_rates.c) */
 };
 
 enum { STORE_RECORD_BYTES = 256 * 1024 };
@@ -137,6 +138,11 @@ void shard_save(struct shard *s, bool whole, struct buffer *out)
 	}
 	save_strings(s, from->strings, out);
 	save_tenants(s, from->tenants, out);
+	if (whole || s->tenant_count > from->tenants) {
+		start = begin(out, RECORD_RATES);
+		shard_rates_save(s, out);
+		end(out, start);
+	}
 	save_store(s, whole, out);
 	start = begin(out, RECORD_GROUPS);
 	group_save(s->groups, from->groups, from->cells, out);
@@ -309,6 +315,8 @@ static int restore_record(struct shard *s, uint8_t kind, struct reader *in)
 		return snapshots_restore_as(s->snapshots, in, s->before.class_was, s->class_count);
 	case RECORD_CALENDARS:
 		return shard_calendars_restore(s, in);
+	case RECORD_RATES:
+		return shard_rates_restore(s, in);
 	}
 	return 1;
 }
@@ -358,10 +366,13 @@ static void rebuild(struct shard *s)
 
 int shard_restored(struct shard *s)
 {
-	bool rebuilt = s->must_rebuild || !shard_calendars_are_whole(s),
-	     is_other = !rebuilt && shard_calendars_are_other(s);
+	bool rebuilt, is_other;
 
 	store_restored(s->store);
+	rebuilt = s->must_rebuild || !shard_calendars_are_whole(s) ||
+		  (!s->rates_agree && store_has_rates(s->store));
+	is_other = !rebuilt && shard_calendars_are_other(s);
+	shard_watch_all(s);
 	if (rebuilt) {
 		rebuild(s);
 	} else {

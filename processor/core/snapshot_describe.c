@@ -69,14 +69,6 @@ uint32_t snapshot_board_currencies(
 	return count ? count : 1;
 }
 
-bool snapshot_is_unconverted(
-	const struct collecting *c, const struct plan_metric *m, uint32_t group, uint32_t currency)
-{
-	uint32_t own = c->s->tenants[group_at(c->view->groups, group)->tenant].currency;
-
-	return m->money && own && currency != own;
-}
-
 /* ---- the key -------------------------------------------------------------------------------------------- */
 
 /* Of several parts, joined by commas; a comma or backslash inside one is escaped, so that two groups never share a key. */

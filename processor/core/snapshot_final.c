@@ -233,9 +233,12 @@ static bool settle_key(
 		o.value = (struct metric_value){ .state = METRIC_NO_DATA };
 		exists = false;
 	}
-	if (o.value.state == METRIC_OK && snapshot_is_unconverted(c, m, group, currency))
+	if (o.value.state == METRIC_OK &&
+		snapshot_is_unconverted(c, &source, m, w, NULL, group, currency))
 		o.value.state = METRIC_FX_MISSING;
-	if (sums->has_previous && w->prev && !m->reads_previous) {
+	if (sums->has_previous && w->prev && !m->reads_previous &&
+		!snapshot_lacks_money(c, &source, m, w, NULL, group, currency) &&
+		!snapshot_lacks_money(c, &before, m, w, NULL, group, currency)) {
 		struct metric_value previous = snapshot_run(&before, m, w, NULL, group, currency);
 
 		snapshot_compare(&o, &o.value, &previous);

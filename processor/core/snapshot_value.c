@@ -210,6 +210,14 @@ static struct metric_input read_input(const struct totals_source *source, const 
 	return in;
 }
 
+static int16_t place_of(const struct plan_metric *m, const struct plan_metric_window *w,
+	const int16_t *places, uint16_t input)
+{
+	if (m->inputs[input].read == INPUT_PREVIOUS)
+		return w->prev ? w->prev[input] : -1;
+	return places ? places[input] : -1;
+}
+
 struct metric_value snapshot_run(const struct totals_source *source, const struct plan_metric *m,
 	const struct plan_metric_window *w, const int16_t *places, uint32_t group,
 	uint32_t currency)
@@ -218,13 +226,53 @@ struct metric_value snapshot_run(const struct totals_source *source, const struc
 
 	for (uint16_t i = 0; i < m->input_count; i++) {
 		const struct reading r = reading_of(source, m, w, i);
-		int16_t place = places ? places[i] : -1;
 
-		if (r.input->read == INPUT_PREVIOUS)
-			place = w->prev ? w->prev[i] : -1;
-		inputs[i] = read_input(source, &r, place, group, currency);
+		inputs[i] = read_input(source, &r, place_of(m, w, places, i), group, currency);
 	}
 	return metric_run(m->program, inputs, m->min_sample);
+}
+
+static bool has_money(const struct totals_source *source, const struct plan_metric *m,
+	const struct plan_metric_window *w, const int16_t *places, uint32_t group,
+	uint32_t currency)
+{
+	for (uint16_t i = 0; i < m->input_count; i++) {
+		const struct reading r = reading_of(source, m, w, i);
+		struct total total;
+
+		if (r.measure->value_type != VALUE_MONEY)
+			continue;
+		total = total_of(source, &r, place_of(m, w, places, i), group, currency);
+		if (total.count || total.sum)
+			return true;
+	}
+	return false;
+}
+
+bool snapshot_lacks_money(const struct collecting *c, const struct totals_source *source,
+	const struct plan_metric *m, const struct plan_metric_window *w, const int16_t *places,
+	uint32_t group, uint32_t currency)
+{
+	const struct snapshot_group *g = &c->s->groups[group];
+	uint32_t own = c->s->tenants[group_at(c->view->groups, group)->tenant].currency;
+
+	for (uint16_t i = 0; m->money && own && currency == own && i < g->currency_count; i++)
+		if (g->currencies[i] != own &&
+			has_money(source, m, w, places, group, g->currencies[i]))
+			return true;
+	return false;
+}
+
+bool snapshot_is_unconverted(const struct collecting *c, const struct totals_source *source,
+	const struct plan_metric *m, const struct plan_metric_window *w, const int16_t *places,
+	uint32_t group, uint32_t currency)
+{
+	uint32_t own = c->s->tenants[group_at(c->view->groups, group)->tenant].currency;
+
+	if (!m->money || !own)
+		return false;
+	return currency == own ? snapshot_lacks_money(c, source, m, w, places, group, currency)
+			       : has_money(source, m, w, places, group, currency);
 }
 
 bool snapshot_is_nonzero(const struct totals_source *source, const struct plan_metric *m,
@@ -296,6 +344,7 @@ void snapshot_compute(const struct collecting *c, uint32_t group, const struct s
 	const struct totals_source source = { .view = c->view };
 	const struct plan_metric *m = &c->view->plan->metrics[slot->metric];
 	const struct plan_metric_window *w = &m->windows[slot->place];
+	const int16_t *places;
 	bool early;
 
 	memset(o, 0, sizeof(*o));
@@ -304,17 +353,19 @@ void snapshot_compute(const struct collecting *c, uint32_t group, const struct s
 		o->value.state = METRIC_NO_DATA;
 		return;
 	}
-	o->value = snapshot_run(
-		&source, m, w, m->reads_previous && w->cur ? w->cur : w->main, group, currency);
+	places = m->reads_previous && w->cur ? w->cur : w->main;
+	o->value = snapshot_run(&source, m, w, places, group, currency);
 	early = snapshot_is_early(c, w, group);
 	if (early)
 		metric_withhold(&o->value);
 	if (o->value.state == METRIC_OK && is_partial(m, &c->view->plan->windows[w->window]))
 		o->value.state = METRIC_PARTIAL;
 	if ((o->value.state == METRIC_OK || o->value.state == METRIC_PARTIAL) &&
-		snapshot_is_unconverted(c, m, group, currency))
+		snapshot_is_unconverted(c, &source, m, w, places, group, currency))
 		o->value.state = METRIC_FX_MISSING;
-	if (w->prev && !m->reads_previous && !early) {
+	if (w->prev && !m->reads_previous && !early &&
+		!snapshot_lacks_money(c, &source, m, w, w->cur, group, currency) &&
+		!snapshot_lacks_money(c, &source, m, w, w->prev, group, currency)) {
 		struct metric_value current = snapshot_run(&source, m, w, w->cur, group, currency);
 		struct metric_value previous =
 			snapshot_run(&source, m, w, w->prev, group, currency);

@@ -211,6 +211,10 @@ static const struct {
 	{ offsetof(struct store_slots, spend_period_start), ENTITY_SPEND, "period_start" },
 	{ offsetof(struct store_slots, spend_period_end), ENTITY_SPEND, "period_end" },
 	{ offsetof(struct store_slots, spend_days), ENTITY_SPEND, "days" },
+	{ offsetof(struct store_slots, fx_base), ENTITY_FX_RATE, "base" },
+	{ offsetof(struct store_slots, fx_quote), ENTITY_FX_RATE, "quote" },
+	{ offsetof(struct store_slots, fx_rate), ENTITY_FX_RATE, "rate" },
+	{ offsetof(struct store_slots, fx_valid_from), ENTITY_FX_RATE, "valid_from" },
 };
 
 static void find_slots(struct store_slots *slot)
@@ -317,6 +321,7 @@ struct store *store_new(const struct plan *plan, struct intern *strings, struct 
 	store_derive_init(s);
 	store_evict_init(s);
 	store_next_init(s);
+	store_rates_init(s);
 	return s;
 }
 
@@ -370,6 +375,7 @@ void store_free(struct store *s)
 	free_scratch(s);
 	store_evict_deinit(s);
 	store_next_deinit(s);
+	store_rates_deinit(s);
 	free(s->tenants);
 	free(s->touched);
 	free(s->graveyard);
@@ -621,6 +627,8 @@ enum store_answer store_apply(struct store *s, uint32_t tenant, const struct eve
 	}
 	*ret_change = (struct store_change){ .affected = s->affected.items,
 		.affected_count = s->affected.count };
+	if (event->type == ENTITY_FX_RATE)
+		store_rates_change(s, ret_change);
 	return STORE_CHANGED;
 }
 
@@ -659,5 +667,6 @@ size_t store_bytes(const struct store *s)
 {
 	return s->chunk_count * (sizeof(struct store_node) << STORE_CHUNK_BITS) +
 	       arena_used_bytes(&s->memory) + index_bytes(&s->index) + s->list_bytes +
-	       s->ext_bytes + slab_used_bytes(&s->cold) + s->register_bytes + s->next_bytes;
+	       s->ext_bytes + slab_used_bytes(&s->cold) + s->register_bytes + s->next_bytes +
+	       store_rates_bytes(s);
 }

@@ -328,5 +328,6 @@ void store_change_close(struct store *s)
 	s->graveyard_count = 0;
 	s->touched_count = 0;
 	arena_reset(&s->trail_memory);
+	store_rates_close(s);
 	s->open = false;
 }

@@ -108,6 +108,7 @@ void store_check(const struct store *constant)
 		hinted += intern_hint(s->strings, store_node(s, i)->entity.id) == i + 1;
 	}
 	assert(gone == s->gone_count);
+	store_rates_check(s);
 	assert(index_count(&s->index) + hinted == store_live_count(s));
 	store_change_begin(s);
 	store_recompute(s);

@@ -79,6 +79,8 @@ static void keep_what_it_is_made_from(struct store *s)
 	if (is_kept(s, ENTITY_TARGET, slot->target_slices))
 		KEEP(s, ENTITY_TARGET, slot->target_currency, slot->target_period_start,
 			slot->target_period_end, slot->target_pacing_curve);
+	/* What facts are converted with, whatever is defined. */
+	KEEP(s, ENTITY_FX_RATE, slot->fx_base, slot->fx_quote, slot->fx_rate, slot->fx_valid_from);
 	/* Not to be had from an image that was erased. */
 	KEEP(s, ENTITY_DEAL, slot->deal_customer_id);
 }

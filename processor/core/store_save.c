@@ -400,6 +400,7 @@ void store_restored(struct store *s)
 	assert(!s->open);
 	store_recompute(s);
 	store_evict_restored(s);
+	store_rates_recompute(s);
 	arena_reset(&s->trail_memory);
 	s->restore_map = (struct string_map){ .map = NULL };
 }

@@ -181,6 +181,7 @@ static void add_totals(const struct assignment_shard *shard, struct counters *to
 	to->lost_facts += c.facts_lost.null_value + c.facts_lost.overflow +
 			  c.facts_lost.currency_mismatch + c.facts_lost.negative_duration +
 			  c.facts_lost.split_overflow;
+	to->unconverted_facts += c.facts_lost.fx_missing;
 	to->ahead += shard->clock.ahead_count;
 	to->folded_versions += c.store.versions_folded;
 	to->evicted += c.store.evicted;

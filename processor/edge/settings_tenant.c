@@ -201,6 +201,7 @@ int settings_build_tenants(struct settings_loader *l)
 	kept->tenants = x_calloc(l->tenant_count + 1, sizeof(*kept->tenants));
 	s->tenants.calendars = kept->calendars;
 	s->tenants.tenants = kept->tenants;
+	s->tenants.rate_max_age_ms = s->fx_max_age_ms;
 	lay_out(&kept->timelines[0], &fallback, NULL);
 	if (build_tenant(l, &fallback, &kept->timelines[0], &s->tenants.fallback))
 		return 1;

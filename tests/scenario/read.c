@@ -303,6 +303,7 @@ static const struct verb verbs[] = {
 	{ ENTITY_TARGET, "set", { NULL } },
 	{ ENTITY_SPEND, "booked", { NULL } },
 	{ ENTITY_FX_RATE, "quoted", { "valid_from", "now" } },
+	{ ENTITY_FX_RATE, "corrected", { NULL } },
 	{ ENTITY_INTERACTION, "written", { "completed_at", "now" } },
 	{ ENTITY_INTERACTION, "promised", { "is_follow_up", "true" } },
 	{ ENTITY_INTERACTION, "done", { "completed_at", "now" } },
@@ -621,6 +622,8 @@ static void read_line(struct reading *r, char *line)
 		set_calendar(r, 0, NULL, NULL, shift(r, "a month"));
 	else if (!strcmp(word, "currency"))
 		r->s->tenants.fallback.currency = shift(r, "a currency");
+	else if (!strcmp(word, "rates_hold")) /* fx.max_age */
+		r->s->tenants.rate_max_age_ms = (int64_t)strtoul(shift(r, "days"), NULL, 10) * 86400000;
 	else if (!strcmp(word, "tenant"))
 		read_tenant(r);
 	else if (!strcmp(word, "change") || !strcmp(word, "announce"))
@@ -665,6 +668,7 @@ void scenario_read(struct scenario *s, const char *path)
 	if (!file)
 		fail(r, "can't be read");
 	s->tenants.fallback.currency = "IDR";
+	s->tenants.rate_max_age_ms = 7 * INT64_C(86400000);
 	r->calendars[0] = (struct calendar){ .week_start = 1, .fiscal_start_month = 1 };
 	set_calendar(r, 0, "Asia/Jakarta", NULL, NULL);
 	while (fgets(line, sizeof(line), file)) {
