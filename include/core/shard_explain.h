@@ -34,6 +34,9 @@ struct explain_item {
 	int64_t at_ms;               /* of its first fact there; FACT_AT_EVER: since ever */
 	i128 amount;                 /* 1/10,000; counts too; of distinct and percentile measures 0 */
 	int64_t count;
+	i128 foreign_amount;         /* S16: what it was before it was converted, 1/10,000 */
+	uint32_t foreign_currency;   /* … intern id; 0: it was not */
+	int64_t rate;                /* … at which, 1/100,000,000; 0: at several */
 };
 
 struct explain_part {
@@ -45,6 +48,7 @@ struct explain_part {
 	int64_t count;
 	struct explain_item *items;  /* owned; by entity */
 	uint32_t item_count;
+	uint64_t missing_count;      /* facts that belong here and could not be converted: in another currency's total */
 	bool adds_up;
 };
 

@@ -1,5 +1,6 @@
 #include "core/shard_explain.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,7 +178,8 @@ static bool begin_part(
 	return true;
 }
 
-static bool is_in_part(struct shard *s, const struct asked *asked, const struct explain_part *part,
+/* But for its currency. */
+static bool is_in_place(struct shard *s, const struct asked *asked, const struct explain_part *part,
 	const struct fact *f)
 {
 	const struct plan_measure *m = part->measure;
@@ -186,8 +188,7 @@ static bool is_in_part(struct shard *s, const struct asked *asked, const struct 
 	/* What stands for a whole period counts from the period's first instant on. */
 	if (f->measure != m->index || f->at_ms > part->end_ms ||
 		(f->at_ms == part->end_ms && !(m->is_whole && part->is_to_now)) ||
-		(f->at_ms < part->start_ms && part->start_ms != INT64_MIN) ||
-		(m->value_type == VALUE_MONEY && f->currency != asked->currency))
+		(f->at_ms < part->start_ms && part->start_ms != INT64_MIN))
 		return false;
 	for (uint8_t n = 0; n < m->grouping_count; n++)
 		if (m->groupings[n] == grouping)
@@ -227,6 +228,74 @@ static void drop_what_is_over(struct explain_part *part)
 	part->item_count = kept;
 }
 
+/* Into the part that it adds up to; money that could not be converted is only counted. */
+static void offer(struct shard *s, const struct asked *asked, struct explain_part *part,
+	uint32_t *capacity, uint32_t entity, const struct fact *f)
+{
+	bool is_money = part->measure->value_type == VALUE_MONEY;
+
+	if (!is_in_place(s, asked, part, f))
+		return;
+	if (!is_money || f->currency == asked->currency)
+		add_item(part, capacity, entity, f);
+	else if (asked->currency == s->tenants[asked->tenant].currency_id)
+		part->missing_count += f->count > 0;
+}
+
+static int64_t rate_of(const struct shard *s, const struct asked *asked,
+	const struct explain_part *part, const struct fact *f)
+{
+	const struct explain_item *item = &part->items[part->item_count - 1];
+	struct store_rate rate;
+
+	if (part->measure->is_whole ||
+		!fact_maker_rate(s->maker, asked->tenant, f->currency,
+			part->measure->stock ? item->at_ms : f->at_ms, &rate))
+		return 0;
+	return rate.rate;
+}
+
+/* What the record's last fact in the part was, before it was converted. */
+static void note_foreign(const struct shard *s, const struct asked *asked,
+	struct explain_part *part, const struct fact *f)
+{
+	struct explain_item *item = &part->items[part->item_count - 1];
+	int64_t rate = rate_of(s, asked, part, f);
+
+	if (!item->foreign_currency)
+		item->rate = rate;
+	else if (item->rate != rate)
+		item->rate = 0;
+	item->foreign_currency = f->currency;
+	item->foreign_amount += f->amount;
+}
+
+/* The record's facts once more as they are without any rate. */
+static void list_foreign(
+	struct shard *s, const struct asked *asked, struct explanation *x, uint32_t entity)
+{
+	uint32_t own = s->tenants[asked->tenant].currency_id;
+	int64_t age_ms = s->settings.tenants->rate_max_age_ms;
+
+	if (asked->currency != own || !fact_maker_is_foreign(s->maker, entity))
+		return;
+	fact_set_reset(&s->old_facts);
+	fact_maker_currency(s->maker, asked->tenant, 0, age_ms);
+	fact_maker_entity(s->maker, entity, &s->old_facts);
+	fact_maker_currency(s->maker, asked->tenant, own, age_ms);
+	for (size_t k = 0; k < s->old_facts.count; k++)
+		for (uint32_t p = 0; p < x->part_count; p++) {
+			struct explain_part *part = &x->parts[p];
+			const struct fact *f = &s->old_facts.items[k];
+
+			if (part->item_count &&
+				part->items[part->item_count - 1].entity == entity &&
+				part->measure->agg == AGG_SUM && f->currency &&
+				f->currency != own && is_in_place(s, asked, part, f))
+				note_foreign(s, asked, part, f);
+		}
+}
+
 /* Every record's facts are made once, and offered to all parts. */
 static void list_items(struct shard *s, const struct asked *asked, struct explanation *x)
 {
@@ -244,9 +313,9 @@ static void list_items(struct shard *s, const struct asked *asked, struct explan
 		fact_maker_entity(s->maker, i, &s->new_facts);
 		for (size_t k = 0; k < s->new_facts.count; k++)
 			for (uint32_t p = 0; p < x->part_count; p++)
-				if (is_in_part(s, asked, &x->parts[p], &s->new_facts.items[k]))
-					add_item(&x->parts[p], &capacity[p], i,
-						&s->new_facts.items[k]);
+				offer(s, asked, &x->parts[p], &capacity[p], i,
+					&s->new_facts.items[k]);
+		list_foreign(s, asked, x, i);
 	}
 }
 
@@ -372,6 +441,23 @@ static const char *read_name(enum input_read read)
 				       : "";
 }
 
+/* «152000 = 9.5 USD x 16000» */
+static void put_foreign(const struct shard *s, const struct explain_item *item, struct buffer *out)
+{
+	char text[DECIMAL_TEXT_MAX];
+
+	buffer_put_text(out, " = ");
+	put_units(out, item->foreign_amount);
+	buffer_printf(
+		out, " " SLICE_FMT, SLICE_ARG(intern_text(&s->strings, item->foreign_currency)));
+	if (!item->rate) {
+		buffer_put_text(out, " at several rates");
+		return;
+	}
+	decimal_format_rate(item->rate, text, sizeof(text));
+	buffer_printf(out, " x %s", text);
+}
+
 static void put_part(struct shard *s, const struct calendar *calendar,
 	const struct explain_part *part, uint32_t items_max, struct buffer *out)
 {
@@ -399,8 +485,15 @@ static void put_part(struct shard *s, const struct calendar *calendar,
 			buffer_put_text(out, "  ");
 			put_units(out, item->amount);
 		}
+		if (item->foreign_currency)
+			put_foreign(s, item, out);
 		buffer_put_text(out, "\n");
 	}
+	if (part->missing_count)
+		buffer_printf(out,
+			"    not in it: %" PRIu64
+			" in other currencies, without a rate of their day\n",
+			part->missing_count);
 	if (part->item_count > items_max)
 		buffer_printf(out, "    … and %u more\n", part->item_count - items_max);
 }

@@ -85,6 +85,37 @@ static void test_parts_and_records(void **state)
 	floor_deinit(&f);
 }
 
+static void test_money_of_another_currency(void **state)
+{
+	struct explain_question q = question("average", "month_to_date", "ana");
+	struct explanation x;
+	struct sales_floor f;
+	char message[EXPLAIN_MESSAGE_MAX];
+	struct buffer _cleanup_buffer_ text;
+	struct event *rate;
+
+	(void)state;
+	begin(&f);
+	rate = event_make(&f.arena, ENTITY_FX_RATE, "R1", 1, "2026-03-02");
+	event_set_all(rate, "base", "USD", "quote", "IDR", "rate", "16000.5", "valid_from", "2026-03-02T00:00:00Z", NULL);
+	floor_apply(&f, rate);
+	floor_win(&f, "D8", 1, "2026-03-02T09:00:00Z", "ana", "2", "USD");
+	floor_win(&f, "D9", 1, "2026-03-02T09:00:00Z", "ana", "3", "EUR");
+	assert_int_equal(shard_explain(f.shard, &q, &x, message), 0);
+	assert_true(explanation_adds_up(&x));
+	assert_true(x.parts[0].total == 1500000 + 320010000);
+	assert_int_equal(x.parts[0].item_count, 3);
+	assert_int_equal(x.parts[0].missing_count, 1);
+	assert_true(x.parts[0].items[2].foreign_amount == 20000 && x.parts[0].items[2].rate == INT64_C(1600050000000));
+	buffer_init(&text);
+	explanation_print(f.shard, &q, &x, 9, &text);
+	assert_non_null(strstr(buffer_text(&text), "(FX_MISSING)\n"));
+	assert_non_null(strstr(buffer_text(&text), "    deal D8  2026-03-02T16:00:00  32001 = 2 USD x 16000.5\n"));
+	assert_non_null(strstr(buffer_text(&text), "    not in it: 1 in other currencies, without a rate of their day\n"));
+	explanation_deinit(&x);
+	floor_deinit(&f);
+}
+
 static void test_previous_stock_and_distinct(void **state)
 {
 	struct explain_question q = question("open", "now", "ana");
@@ -147,6 +178,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_parts_and_records),
+		cmocka_unit_test(test_money_of_another_currency),
 		cmocka_unit_test(test_previous_stock_and_distinct),
 		cmocka_unit_test(test_what_there_is_none_of),
 	};
