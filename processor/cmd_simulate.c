@@ -30,7 +30,7 @@ static volatile sig_atomic_t stopped;
 
 struct flags {
 	int64_t seed, from_ms, to_ms, tenants, reps, events, rate, history_ms;
-	double late, duplicates, corrections, speed, leads;
+	double late, duplicates, corrections, foreign, speed, leads;
 	const char *brokers, *out, *format;
 	bool live;
 };
@@ -297,6 +297,7 @@ static int take_flags(struct flags *f, struct settings **settings, int *argc, ch
 		{ "late", "SHARE", "Events that come minutes to days late (0.01).", OPTION_DECIMAL, &f->late, 0, 1 },
 		{ "duplicates", "SHARE", "Events that come twice (0.01).", OPTION_DECIMAL, &f->duplicates, 0, 1 },
 		{ "corrections", "SHARE", "Records that are corrected later (0.03).", OPTION_DECIMAL, &f->corrections, 0, 1 },
+		{ "foreign", "SHARE", "Opportunities and deals in dollars (0).", OPTION_DECIMAL, &f->foreign, 0, 1 },
 		{ "rate", "N", "Events a second; 0: as fast as it goes (0).", OPTION_INT, &f->rate, 0, INT64_C(100000000) },
 		{ "brokers", "HOST:PORT", "Send to Kafka there (kafka.brokers).", OPTION_TEXT, &f->brokers, 0, 0 },
 		{ "out", "DIR", "Write files there instead, one per stream.", OPTION_TEXT, &f->out, 0, 0 },
@@ -319,7 +320,7 @@ static int simulate(const struct flags *f, struct settings *settings)
 {
 	struct simulator_settings s = { .seed = (uint64_t)f->seed, .from_ms = f->from_ms,
 		.to_ms = f->to_ms ? f->to_ms : f->from_ms + 90 * DAY_MS, .tenants = (uint32_t)f->tenants, .reps = (uint32_t)f->reps,
-		.leads_per_rep_day = f->leads > 0 ? f->leads : 4, .late = f->late, .duplicates = f->duplicates, .corrections = f->corrections,
+		.leads_per_rep_day = f->leads > 0 ? f->leads : 4, .late = f->late, .duplicates = f->duplicates, .corrections = f->corrections, .foreign = f->foreign,
 		.book = &settings->tenants };
 	struct output o = { .settings = settings, .folder = f->out, .as_json = !strcmp(f->format, "jsonl") };
 	int status;

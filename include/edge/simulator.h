@@ -33,6 +33,7 @@ struct simulator_settings {
 	double late;                  /* share of events that come minutes to days late */
 	double duplicates;            /* share of events that come twice */
 	double corrections;           /* share of leads, opportunities and wins that somebody corrects later */
+	double foreign;               /* share of opportunities, with their deals, in dollars; rates are corrected at times then, too */
 	uint32_t open_max;            /* leads and opportunities alive at once; more are not begun, and counted. 0: 2,000,000 */
 	const struct tenant_book *book; /* borrowed: zones */
 };

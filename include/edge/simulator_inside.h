@@ -51,6 +51,7 @@ extern const unsigned sim_product_count;
 extern const struct sim_stage sim_stages[SIM_STAGE_LOST + 1];
 extern const char *const sim_lost_reasons[], *const sim_bad_reasons[];
 extern const unsigned sim_lost_reason_count, sim_bad_reason_count;
+enum { SIM_USD_RUPIAH = 16250 }; /* about what a dollar is worth */
 #define SIM_PIPELINE "penjualan"
 
 struct sim_rep {

@@ -177,9 +177,28 @@ static void put_int(struct writer *w, enum sim_field which, int64_t value)
 	field(w, which)->i = value;
 }
 
-static void put_rupiah(struct writer *w, enum sim_field which, int64_t rupiah)
+/* Drawn of its number, not of the dice: without dollars all is as it was. */
+static bool is_in_dollars(const struct writer *w, const struct sim_funnel *f)
 {
-	put_int(w, which, rupiah * DECIMAL_SCALE);
+	double share = w->sim->settings.foreign;
+
+	return share > 0 && (double)(hash_u64(f->lead * UINT64_C(2654435761)) % 10000) < share * 10000;
+}
+
+static int64_t money_of(const struct writer *w, const struct sim_funnel *f, int64_t rupiah)
+{
+	return rupiah * DECIMAL_SCALE / (is_in_dollars(w, f) ? SIM_USD_RUPIAH : 1);
+}
+
+static void put_money(
+	struct writer *w, enum sim_field which, const struct sim_funnel *f, int64_t rupiah)
+{
+	put_int(w, which, money_of(w, f, rupiah));
+}
+
+static void put_currency(struct writer *w, enum sim_field which, const struct sim_funnel *f)
+{
+	put_text(w, which, is_in_dollars(w, f) ? "USD" : "IDR");
 }
 
 static void put_time(struct writer *w, enum sim_field which, int64_t ms)
@@ -308,8 +327,8 @@ static void render_opportunity(struct writer *w, const struct sim_change *change
 	if (f->stage_before <= SIM_STAGE_LOST)
 		put_text(w, F_OPP_prev_stage_id, sim_stages[f->stage_before].id);
 	put_symbol(w, F_OPP_status, f->opportunity_status);
-	put_rupiah(w, F_OPP_amount, f->opportunity_status == SIM_WON ? sim_amount(f) : f->estimate);
-	put_text(w, F_OPP_currency, "IDR");
+	put_money(w, F_OPP_amount, f, f->opportunity_status == SIM_WON ? sim_amount(f) : f->estimate);
+	put_currency(w, F_OPP_currency, f);
 	put_int(w, F_OPP_probability, stage->probability);
 	put_rep(w, F_OPP_owner_id, f->owner);
 	put_team(w, F_OPP_team_id, f->team);
@@ -358,7 +377,7 @@ static void render_items(struct writer *w, const struct sim_funnel *f)
 		cells[0].text = slice_of(product->id);
 		cells[1].text = slice_of(product->family);
 		cells[2].i = (int64_t)f->items[i].quantity * DECIMAL_SCALE;
-		cells[3].i = sim_item_amount(f, i) * DECIMAL_SCALE;
+		cells[3].i = money_of(w, f, sim_item_amount(f, i));
 	}
 }
 
@@ -376,18 +395,18 @@ static void render_deal(struct writer *w, const struct sim_change *change)
 	put_id(w, F_DEAL_contact_id, 'K', f->lead);
 	put_symbol(w, F_DEAL_status, f->deal_status);
 	put_symbol(w, F_DEAL_deal_type, f->deal_type);
-	put_rupiah(w, F_DEAL_amount, is_won ? sim_amount(f) : f->estimate);
-	put_rupiah(w, F_DEAL_list_amount, sim_list_amount(f));
-	put_text(w, F_DEAL_currency, "IDR");
+	put_money(w, F_DEAL_amount, f, is_won ? sim_amount(f) : f->estimate);
+	put_money(w, F_DEAL_list_amount, f, sim_list_amount(f));
+	put_currency(w, F_DEAL_currency, f);
 	if (f->keeps_margin)
-		put_rupiah(w, F_DEAL_margin_amount, margin_of(f));
+		put_money(w, F_DEAL_margin_amount, f, margin_of(f));
 	put_time(w, F_DEAL_won_at, f->deal_won);
 	if (f->deal_status == SIM_LOST)
 		put_time(w, F_DEAL_lost_at, f->opportunity_lost);
 	put_time(w, F_DEAL_cancelled_at, f->deal_cancelled);
 	put_time(w, F_DEAL_refunded_at, f->deal_refunded);
 	if (f->deal_refunded != 0)
-		put_rupiah(w, F_DEAL_refund_amount, f->refund);
+		put_money(w, F_DEAL_refund_amount, f, f->refund);
 	put_time(w, F_DEAL_first_paid_at, f->paid);
 	put_time(w, F_DEAL_created_at, f->deal_created);
 	put_rep(w, F_DEAL_owner_id, f->owner);

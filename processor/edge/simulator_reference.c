@@ -9,7 +9,7 @@
 #include "edge/simulator_inside.h"
 
 enum { AGENTS = 3, SPEND_DAY = 3, OPENS_HOUR = 8 };
-enum { DEAL_RUPIAH = 60000000, USD_RUPIAH = 16250 };
+enum { DEAL_RUPIAH = 60000000 };
 
 /* ---- days ----------------------------------------------------------------------------------------------- */
 
@@ -117,9 +117,15 @@ static void post_rate(struct simulator *sim, uint32_t number, int64_t day)
 
 	rate.first_day = day;
 	rate.at_ms = zone_from_local(sim->tenants[number].zone, day * SIM_DAY);
-	rate.amount = USD_RUPIAH * RATE_SCALE + (int64_t)rng_below(&sim->rng, 400) * RATE_SCALE -
-		      200 * RATE_SCALE;
+	rate.amount = SIM_USD_RUPIAH * RATE_SCALE +
+		      (int64_t)rng_below(&sim->rng, 400) * RATE_SCALE - 200 * RATE_SCALE;
 	post(sim, ENTITY_FX_RATE, &rate, 1, sim->now_ms);
+	/* Where it matters the bank thinks better of it at times. */
+	if (sim->settings.foreign <= 0 || sim->now_ms + SIM_HOUR >= sim->settings.to_ms ||
+		!rng_chance(&sim->rng, sim->settings.corrections))
+		return;
+	rate.amount += RATE_SCALE * (int64_t)(1 + rng_below(&sim->rng, 50));
+	post(sim, ENTITY_FX_RATE, &rate, 2, sim->now_ms + SIM_HOUR);
 }
 
 static void post_shift(struct simulator *sim, uint32_t number, uint16_t rep, uint8_t state,

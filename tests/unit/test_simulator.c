@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/decimal.h"
 #include "base/hash.h"
 #include "base/timefmt.h"
 #include "base/xalloc.h"
@@ -18,8 +19,10 @@
 static const struct zone jakarta = {
 	.transitions = NULL, .count = 0, .first_offset_ms = 7 * 3600000
 };
-static const struct calendar calendars[1] = { { .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 } };
-static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR" } };
+static const struct calendar calendars[1] = {
+	{ .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 }
+};
+static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR" }, 0 };
 
 static int64_t at(const char *text)
 {
@@ -163,6 +166,47 @@ static void test_mistakes_come_at_their_rates(void **state)
 		0);
 }
 
+/* A share of what is sold is in dollars, at their price, and opportunity and deal agree; without it nothing is. */
+static void test_dollars(void **state)
+{
+	struct simulator_settings settings =
+		settings_of("2026-03-01T17:00:00Z", "2026-03-15T17:00:00Z");
+
+	(void)state;
+	for (int share = 0; share <= 1; share++) {
+		uint64_t dollars = 0, deals = 0, corrected = 0;
+		struct simulator *sim;
+		struct arena arena;
+		struct event event;
+
+		settings.foreign = share * 0.3;
+		sim = simulator_new(&settings);
+		arena_init(&arena, 0);
+		for (; simulator_next(sim, &arena, &event); arena_reset(&arena)) {
+			corrected += event.type == ENTITY_FX_RATE && event.source_version > 1;
+			if ((event.type != ENTITY_OPPORTUNITY && event.type != ENTITY_DEAL) ||
+				!event_has_body(&event))
+				continue;
+			if (event_field(&event, "currency")->is_null ||
+				event_field(&event, "currency")->text.len != 3)
+				continue;
+			deals++;
+			if (!slice_is(event_field(&event, "currency")->text, "USD"))
+				continue;
+			dollars++;
+			assert_true(event_field(&event, "amount")->i <
+				    INT64_C(1000000) * DECIMAL_SCALE);
+		}
+		if (share)
+			assert_in_range(dollars * 100 / deals, 20, 40);
+		else
+			assert_int_equal(dollars, 0);
+		assert_true(share ? corrected > 0 : corrected == 0);
+		arena_deinit(&arena);
+		simulator_free(sim);
+	}
+}
+
 static void test_versions_have_no_gaps(void **state)
 {
 	struct simulator_settings settings =
@@ -286,6 +330,7 @@ int main(void)
 		cmocka_unit_test(test_same_seed_same_events),
 		cmocka_unit_test(test_it_looks_like_a_sales_floor),
 		cmocka_unit_test(test_mistakes_come_at_their_rates),
+		cmocka_unit_test(test_dollars),
 		cmocka_unit_test(test_versions_have_no_gaps),
 		cmocka_unit_test(test_density_meets_a_number_of_events),
 		cmocka_unit_test(test_memory_is_bounded),
