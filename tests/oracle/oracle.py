@@ -270,6 +270,39 @@ def parts_of(whole, percents):
     return [d if whole >= 0 else -d for d in down]
 
 
+class Rates:
+    """What money of another currency is worth in the company's own: by the last rate of this very pair from before the time, if it is not too old."""
+
+    SCALE = 100_000_000
+
+    def __init__(self, world, currency_of, max_age):
+        self.currency_of, self.max_age = currency_of, max_age
+        self.pairs = collections.defaultdict(list)
+        for key, record in world.live("fx_rate"):
+            rate = record.image
+            self.pairs[key[0], rate["base"], rate["quote"]].append((rate["valid_from"], key[2], int(rate["rate"].scaleb(8))))
+        for rates in self.pairs.values():
+            rates.sort()
+
+    def rate(self, tenant, currency, at):
+        known = [r for r in self.pairs.get((tenant, currency, self.currency_of(tenant)), ()) if r[0] <= at]
+        return known[-1][2] if known and at - known[-1][0] <= self.max_age else None
+
+    def convert(self, tenant, currency, at, parts):
+        """The parts of one whole: this is converted, half to even; each gets what it is worth rounded down, and the largest remainders the rest."""
+        if at is None or currency in ("", self.currency_of(tenant)):
+            return currency, parts
+        rate = self.rate(tenant, currency, at)
+        if rate is None:
+            return currency, parts
+        exact = [part * rate for part in parts]
+        down = [e // self.SCALE for e in exact]
+        order_of = sorted(range(len(parts)), key=lambda i: (-(exact[i] % self.SCALE), i))
+        for i in order_of[:half_even(sum(exact), self.SCALE) - sum(down)]:
+            down[i] += 1
+        return self.currency_of(tenant), down
+
+
 def first(*values):
     return next((v for v in values if v is not None), None)
 
@@ -289,8 +322,9 @@ def is_request(call):
 
 
 class Facts:
-    def __init__(self, world, zone_of):
+    def __init__(self, world, zone_of, rates):
         self.w = world
+        self.rates = rates
         self.zone_of = zone_of
         self.facts = []
         self.stocks = []  # (Fact, until)
@@ -312,6 +346,9 @@ class Facts:
     def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, reason=None, queue=None,
             channel=None):
         if at is not None:
+            if currency:
+                currency, [converted] = self.rates.convert(tenant, currency, at, [amount])
+                amount = amount if measure == "deals_with_amount" else converted
             self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE,
                                    reason or NONE, queue or NONE, channel or NONE))
 
@@ -419,10 +456,12 @@ class Facts:
         new = customer is not None and self.is_new(tenant, self.first_won[customer], at, account)
         kinds = [""] + ["new_"] * new + {"UPSELL": ["upsell_"], "CROSS_SELL": ["cross_sell_"]}.get(deal["deal_type"], [])
         refunded = deal["refunded_at"] if deal["status"] == "REFUNDED" else None
-        for rep, amount, refund in credit(deal, winner):
-            for kind in kinds:
-                self.add(tenant, kind + "won_revenue", at, amount, deal["currency"], rep, team, source)
-                self.add(tenant, kind + "refunds", refunded, refund, deal["currency"], rep, team, source)
+        reps, amounts, refunds = zip(*credit(deal, winner))
+        for measure, when, parts in (("won_revenue", at, amounts), ("refunds", refunded, refunds)):
+            currency, parts = self.rates.convert(tenant, deal["currency"], when, parts)
+            for rep, part in zip(reps, parts):
+                for kind in kinds:
+                    self.add(tenant, kind + measure, when, part, "" if when is None else currency, rep, team, source)
         mine = dict(rep=winner, team=team, source=source)
         money = dict(mine, currency=deal["currency"])
         self.add(tenant, "won_deals", at, **mine)
@@ -518,16 +557,18 @@ class Facts:
                 before, begin = changed["before"], changed["occurred_at"]
                 stage_before = before["pipeline_id"] + "/" + before["stage_id"]
                 team_before = self.team(tenant, before["team_id"], before["owner_id"], None)
-                self.hold(tenant, before, created if created is not None else -(1 << 60), begin, team_before, source, stage_before)
+                self.hold(tenant, before, created, created if created is not None else -(1 << 60), begin, team_before, source, stage_before)
             if o["status"] != "OPEN" and self.open_versions(record):
                 # Until it closed it was what it was said to be while it was open.
                 o = self.open_versions(record)[-1]
                 stage, team = o["pipeline_id"] + "/" + o["stage_id"], self.team(tenant, o["team_id"], o["owner_id"], None)
             if end > begin:
-                self.hold(tenant, o, begin, end, team, source, stage)
+                self.hold(tenant, o, created, begin, end, team, source, stage)
 
-    def hold(self, tenant, image, begin, end, team, source, stage):
+    def hold(self, tenant, image, created, begin, end, team, source, stage):
         for measure, value, cur in self.worth(image):
+            if cur:  # at the rate of its beginning, whenever its worth changed
+                cur, [value] = self.rates.convert(tenant, cur, created, [value])
             fact = Fact(tenant, measure, begin, value, cur, image["owner_id"] or NONE, team or NONE, source or NONE, stage, NONE, NONE, NONE)
             self.stocks.append((fact, end))
 
@@ -685,7 +726,8 @@ class Facts:
             else:
                 part = whole // len(days) + (i < whole % len(days))
             at = self.zone_of(tenant).start(day)
-            self.facts.append(Fact(tenant, "target_revenue", at, part, t["currency"], t["scope_id"] or NONE, t["scope_id"] or NONE,
+            currency, [part] = self.rates.convert(tenant, t["currency"], at, [part])
+            self.facts.append(Fact(tenant, "target_revenue", at, part, currency, t["scope_id"] or NONE, t["scope_id"] or NONE,
                                    NONE, NONE, NONE, NONE, NONE, {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere")))
 
     def interaction(self, key, record):
@@ -961,7 +1003,7 @@ MONEY = {"target_revenue", "full:target_revenue", "acquisition_spend", "won_reve
 
 
 class Oracle:
-    def __init__(self, events, zone_of_name, currency_of):
+    def __init__(self, events, zone_of_name, currency_of, rate_max_age=7 * DAY):
         zones = {}
 
         def zone_of(tenant):
@@ -970,7 +1012,11 @@ class Oracle:
         self.zone_of, self.currency_of = zone_of, currency_of
         self.known_edges, self.around = {}, {}  # the same for all groups of a window or a period
         self.world = World(events)
-        facts = Facts(self.world, zone_of)
+        facts = Facts(self.world, zone_of, Rates(self.world, currency_of, rate_max_age))
+        self.currencies = collections.defaultdict(set)
+        for fact in facts.facts + [fact for fact, _ in facts.stocks]:
+            if fact.measure in MONEY:
+                self.currencies[fact.tenant].add(fact.currency)
         self.series = {}
         self.stock = collections.defaultdict(list)
         self.groups = collections.defaultdict(set)
@@ -1036,6 +1082,24 @@ class Oracle:
         if not series:
             return 0, 0
         return series.between(-(1 << 61) if start is None else start, min(end, clock))
+
+    def missing(self, metric, tenant, currency, group, key, spans, clock):
+        """Whether some of its money could not be converted: in the company's currency what is of any other, in another one what there is."""
+        own = self.currency_of(tenant)
+        if not currency or not any(m in MONEY for m in metric.measures):
+            return False
+        items = [m for _, m in metric.num + (metric.den or [])] + ["opportunities_lost_value"] * metric.lost_value
+        for other in self.currencies[tenant] - {own} if currency == own else [currency]:
+            for m in items:
+                if m.removeprefix("opening:").removeprefix("full:") not in MONEY:
+                    continue
+                if spans is None:
+                    held = self.stock.get((tenant, m, other, group, key), ())
+                    if any(begin < clock <= end for begin, end, _ in held):
+                        return True
+                elif any(self.total(tenant, m, other, group, key, span, clock) != (0, 0) for span in spans):
+                    return True
+        return False
 
     def side(self, items, *place):
         totals = [(sign, *self.total(place[0], m, *place[1:])) for sign, m in items]
@@ -1103,6 +1167,18 @@ class Oracle:
 
     def value(self, metric, tenant, window, group, key, clock, currency=""):
         """The metric as it should read at `clock`: state, value, numerator, denominator, previous value."""
+        state, *rest, before = self.converted_value(metric, tenant, window, group, key, clock, currency)
+        own, spans = currency == self.currency_of(tenant), None
+        if window != "now":
+            main, current, previous = self.edges(tenant, window, clock, metric.cohort or 0)
+            spans = [current, previous] if metric.growth else [main]
+            if own and previous and self.missing(metric, tenant, currency, group, key, [current, previous], clock):
+                before = None
+        if state in ("OK", "PARTIAL") and self.missing(metric, tenant, currency, group, key, spans, clock):
+            state = "FX_MISSING"
+        return state, *rest, before
+
+    def converted_value(self, metric, tenant, window, group, key, clock, currency):
         if not set(metric.streams) <= self.world.streams[tenant]:
             return "NO_DATA", None, None, None, None
         if metric.formula:
@@ -1133,6 +1209,14 @@ class Oracle:
 
     def closed(self, metric, tenant, unit, start, group, key, clock, currency=""):
         """The same of a whole closed period that begins at `start`."""
+        state, *rest = self.converted_closed(metric, tenant, unit, start, group, key, clock, currency)
+        end, prev = self.around[self.zone_of(tenant), unit, start]
+        spans = [(start, end), (prev, start)] if metric.growth else [(start, end)]
+        if state == "OK" and self.missing(metric, tenant, currency, group, key, spans, clock):
+            state = "FX_MISSING"
+        return state, *rest
+
+    def converted_closed(self, metric, tenant, unit, start, group, key, clock, currency):
         self.unit = unit
         zone = self.zone_of(tenant)
         if (zone, unit, start) not in self.around:

@@ -5,7 +5,7 @@
 start_kafka
 start_redis
 simulate() { # FROM TO EVENTS
-	"$program" simulate --brokers "$brokers" --seed 7 --from "$1" --to "$2" --tenants 8 --reps 4 --events "$3" >>"$work/simulate.log" 2>&1
+	"$program" simulate --brokers "$brokers" --seed 7 --from "$1" --to "$2" --tenants 8 --reps 4 --foreign 0.2 --events "$3" >>"$work/simulate.log" 2>&1
 }
 instance() { # NAME FLAG…
 	local log=$1
