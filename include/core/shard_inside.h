@@ -130,6 +130,11 @@ void pending_tidy(struct pending_heap *);
 struct store_change shard_reach(struct shard *, uint32_t tenant, const struct store_change *);
 /* Notes the conversions of all records anew: nothing else than the records knows them. */
 void shard_watch_all(struct shard *);
+/*
+ * In doubt: a process before may have known other rates, as streams are read in another order each time, and so have said of foreign money
+ * what nobody says now, in its own currency or in the company's. Adds facts of nothing to the deltas in both, which note where.
+ */
+void shard_add_twins(struct shard *, const struct store_change *);
 void shard_rates_save(const struct shard *, struct buffer *out);
 int shard_rates_restore(struct shard *, struct reader *);         /* 1: cannot be true */
 void shard_rates_check(const struct shard *);

@@ -236,7 +236,7 @@ static bool book_cell(struct shard *s, uint32_t tenant, uint32_t cell, const str
 		s->pending_dirty = true;
 		return true;
 	}
-	if (ledger_add(s->ledgers[class], cell, p->at_ms, p->sum, p->count))
+	if ((p->sum || p->count) && ledger_add(s->ledgers[class], cell, p->at_ms, p->sum, p->count))
 		return false;
 	note_booked(s, class, cell, p->at_ms);
 	return true;
@@ -279,10 +279,14 @@ void shard_book_all(struct shard *s, const struct store *store, struct fact_make
 
 /* ---- one event ------------------------------------------------------------------------------------------ */
 
-static bool has_room(const struct shard *s)
+static bool has_room(struct shard *s)
 {
 	uint64_t bytes = 0;
 
+	/* In doubt the same nothing may wait several times. */
+	if (s->settings.pending_max && s->pending.count >= s->settings.pending_max &&
+		snapshots_is_in_doubt(s->snapshots))
+		pending_tidy(&s->pending);
 	if (s->settings.pending_max && s->pending.count >= s->settings.pending_max)
 		return false;
 	if (!s->settings.ledger_bytes_max)
@@ -311,6 +315,8 @@ static void make_facts(struct shard *s, const struct store_change *change)
 	fact_difference(&s->old_facts, &s->new_facts, &s->deltas);
 	s->facts += s->new_facts.count;
 	s->delta_count += s->deltas.count;
+	if (snapshots_is_in_doubt(s->snapshots))
+		shard_add_twins(s, change);
 }
 
 /*
@@ -325,7 +331,7 @@ static bool book_deltas(struct shard *s)
 		if (shard_book(s, &s->deltas.items[i]) ||
 			s->plan->measures[s->deltas.items[i].measure].is_whole)
 			continue;
-		s->dropped_flow++;
+		s->dropped_flow += s->deltas.items[i].count || s->deltas.items[i].amount;
 		late |= s->deltas.items[i].count > 0;
 	}
 	return late;

@@ -67,6 +67,52 @@ struct store_change shard_reach(struct shard *s, uint32_t tenant, const struct s
 	return all;
 }
 
+/* ---- doubt ---------------------------------------------------------------------------------------------- */
+
+static void add_nothing(struct shard *s, const struct fact *of, uint32_t currency)
+{
+	struct fact *fact;
+
+	X_GROW(s->deltas.items, s->deltas.count, s->deltas.capacity);
+	fact = &s->deltas.items[s->deltas.count++];
+	*fact = *of;
+	fact->amount = fact->count = 0;
+	fact->currency = currency;
+}
+
+/* Of the side that shows. A percentile's bin in the company's currency depends on the rate: it has none that could be named. */
+static void add_twins_of(struct shard *s, uint32_t entity)
+{
+	uint32_t tenant = store_entity(s->store, entity)->tenant;
+	uint32_t own = s->tenants[tenant].currency_id;
+	int64_t age_ms = s->settings.tenants->rate_max_age_ms;
+
+	if (!fact_maker_is_foreign(s->maker, entity))
+		return;
+	fact_set_reset(&s->old_facts);
+	fact_maker_currency(s->maker, tenant, 0, age_ms);
+	fact_maker_entity(s->maker, entity, &s->old_facts);
+	fact_maker_currency(s->maker, tenant, own, age_ms);
+	for (size_t i = 0; i < s->old_facts.count; i++) {
+		const struct fact *fact = &s->old_facts.items[i];
+
+		if (!fact->currency || fact->currency == own)
+			continue;
+		add_nothing(s, fact, fact->currency);
+		add_nothing(s, fact, own);
+	}
+}
+
+void shard_add_twins(struct shard *s, const struct store_change *change)
+{
+	for (size_t i = 0; i < change->affected_count; i++)
+		add_twins_of(s, change->affected[i]);
+	store_change_swap(s->store);
+	for (size_t i = 0; i < change->affected_count; i++)
+		add_twins_of(s, change->affected[i]);
+	store_change_swap(s->store);
+}
+
 /* ---- restore -------------------------------------------------------------------------------------------- */
 
 static void watch_into(struct shard *s, struct rate_watch *watch)

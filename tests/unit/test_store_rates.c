@@ -258,6 +258,33 @@ static void another_currency_is_made_anew(void **state)
 	floor_deinit(&f);
 }
 
+/* The process before had the deal before its rate, and said so; this one reads the streams the other way round, and has no dollars at all. */
+static void what_a_dead_process_said_in_dollars_goes(void **state)
+{
+	struct sales_floor f;
+
+	(void)state;
+	floor_init(&f, DEFINITIONS);
+	floor_at(&f, "2026-03-02T00:00:00Z");
+	floor_win(&f, "D0", 1, "2026-03-01T09:00:00Z", "ana", "1", NULL);
+	floor_settle(&f);
+	floor_cut(&f, true);
+	floor_win(&f, "D1", 1, "2026-03-01T10:00:00Z", "ana", "2", "USD");
+	floor_settle(&f);
+	floor_expect(&f, "acme/revenue/all///USD", "2", "FX_MISSING");
+	floor_expect(&f, "acme/shares/all/rep/ana/USD", "2", "FX_MISSING");
+	floor_crash(&f);
+	apply_rate(&f, "R1", "USD", "IDR", "16000");
+	floor_win(&f, "D1", 1, "2026-03-01T10:00:00Z", "ana", "2", "USD");
+	snapshots_caught_up(shard_snapshots(f.shard));
+	floor_settle(&f);
+	floor_expect(&f, "acme/revenue/all///IDR", "32001", "OK");
+	floor_expect(&f, "acme/revenue/all///USD", "0", "OK");
+	floor_expect(&f, "acme/shares/all/rep/ana/USD", "0", "OK");
+	assert_int_equal(shard_audit(f.shard, NULL, NULL), 0);
+	floor_deinit(&f);
+}
+
 static void what_has_no_rate_is_counted(void **state)
 {
 	struct sales_floor f;
@@ -293,6 +320,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(equals_one_that_looks_at_everything),
 		cmocka_unit_test(another_currency_is_made_anew),
+		cmocka_unit_test(what_a_dead_process_said_in_dollars_goes),
 		cmocka_unit_test(what_has_no_rate_is_counted),
 		cmocka_unit_test(what_does_not_fit_is_not_cut_off),
 	};
