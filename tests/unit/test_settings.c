@@ -528,6 +528,10 @@ static const struct {
 		"s.yaml:1:13: week_start wants a whole number from 1 to 7, not «monday»\n"
 		"  week_start: monday\n"
 		"              ^~~~~~\n" },
+	{ "fx: {max_age: 3}\n",
+		"s.yaml:1:15: fx.max_age wants a duration with its unit (ms s m h d w) from 1m to 366d, not «3»\n"
+		"  fx: {max_age: 3}\n"
+		"                ^\n" },
 	{ "fiscal_start: 0\n",
 		"s.yaml:1:15: fiscal_start wants a whole number from 1 to 12, not «0»\n"
 		"  fiscal_start: 0\n"
