@@ -3,7 +3,7 @@
  * A pure function of the store; the difference of the facts before and after an event is all that flows on.
  *
  * S16: money of another currency than the company's is converted as it becomes a fact, at the rate that is known for the day of the fact: the
- * latest valid_from <= the time that it is booked at (a win's won_at, a refund's refunded_at, a day of a spend; of a stock its beginning, an open
+ * latest valid_from <= its time (of all of a deal, its refund too, won_at; a day of a spend; of a stock its beginning, an open
  * opportunity's created_at), of the direct pair alone. Half-even, once: what a list divides (a deal's credit, its items) is first converted
  * whole and then divided by largest remainder, the earlier row first, so that the parts add up to the whole to the last digit. A stock's
  * facts and percentiles are converted each by itself. Where no rate is known, or only one that is too old, the fact stays in
@@ -62,7 +62,12 @@ void fact_maker_currency(struct fact_maker *, uint32_t tenant, uint32_t currency
 uint32_t fact_maker_currency_of(const struct fact_maker *, uint32_t tenant);
 /* Each conversion is noted there, on the old side of a change taken away; NULL, as at first: nowhere. Borrowed. */
 void fact_maker_watch(struct fact_maker *, struct rate_watch *);
-/* The rate that a fact of this time is converted with. False: none, or it is too old. */
+/*
+ * At which time's rate a record's money is converted: all of a deal's at that of its win, so that what is refunded later takes away what was
+ * counted; else at the fact's own time.
+ */
+int64_t fact_maker_rate_time(const struct fact_maker *, const struct entity *, int64_t at_ms);
+/* The rate of this time, for the currency of the company. False: none, or it is too old. */
 bool fact_maker_rate(const struct fact_maker *, uint32_t tenant, uint32_t currency, int64_t at_ms, struct store_rate *ret);
 /* Whether facts of this record can be converted at all: its money, or what its measures reach through references, is foreign. */
 bool fact_maker_is_foreign(const struct fact_maker *, uint32_t entity);

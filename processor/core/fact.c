@@ -32,7 +32,7 @@ struct fact_maker {
 	bool counting;		     /* the new side: what is lost is counted once */
 	struct fact_counters counters;
 	uint8_t version_slots[VERSION_COLUMNS]; /* opportunity's slot of each column of a version */
-	uint32_t versions_slot;
+	uint32_t versions_slot, won_at_slot;
 	uint64_t overlay_set[2];
 	int64_t overlay[ATTRIBUTE_SLOTS_MAX];
 };
@@ -66,6 +66,7 @@ struct fact_maker *fact_maker_new(
 	m->store = store;
 	m->strings = strings;
 	m->versions_slot = attribute_slot(ENTITY_OPPORTUNITY, "versions");
+	m->won_at_slot = attribute_slot(ENTITY_DEAL, "won_at");
 	for (int i = 0; i < VERSION_COLUMNS; i++) {
 		if (!names[i])
 			continue;
@@ -189,6 +190,20 @@ bool fact_maker_rate(const struct fact_maker *m, uint32_t tenant, uint32_t curre
 	       (!t->rate_max_age_ms || at_ms - ret->from_ms <= t->rate_max_age_ms);
 }
 
+int64_t fact_maker_rate_time(const struct fact_maker *m, const struct entity *e, int64_t at_ms)
+{
+	int64_t won_at_ms;
+
+	return e->type == ENTITY_DEAL && store_slot(m->store, e, m->won_at_slot, &won_at_ms)
+		       ? won_at_ms
+		       : at_ms;
+}
+
+static int64_t rate_time(const struct making *k, int64_t at_ms)
+{
+	return k->currency ? fact_maker_rate_time(k->m, k->frame.entity, at_ms) : at_ms;
+}
+
 /* Noted first: a rate that is not there may come yet. */
 static bool find_rate(struct making *k, uint32_t currency, int64_t at_ms, int64_t *ret_rate)
 {
@@ -277,7 +292,7 @@ static void convert_together(struct making *k, struct fact *facts, size_t count)
 {
 	int64_t rate;
 
-	if (!find_rate(k, facts->currency, facts->at_ms, &rate))
+	if (!find_rate(k, facts->currency, rate_time(k, facts->at_ms), &rate))
 		k->m->counters.fx_missing += k->m->counting ? count : 0;
 	else if (!divide(k, facts, count, rate))
 		k->m->counters.overflow += k->m->counting ? count : 0;
@@ -403,7 +418,7 @@ static void make_stock(struct making *k)
 
 	if (!holds(k) || !span_of(k, &at_ms, &until_ms))
 		return;
-	k->rate_at_ms = at_ms;
+	k->rate_at_ms = rate_time(k, at_ms);
 	if (!describe(k, &fact))
 		return;
 	emit(k, &fact, at_ms, 1);
@@ -447,7 +462,7 @@ static void make_versioned_stock(struct making *k, const struct list_cells *vers
 
 	if (!span_of(k, &at_ms, &until_ms))
 		return;
-	k->rate_at_ms = at_ms;
+	k->rate_at_ms = rate_time(k, at_ms);
 	for (uint32_t row = 0; row < versions->count; row++) {
 		if (row + 1 < versions->count && version_from(versions, row + 1) <= at_ms)
 			continue;
@@ -498,7 +513,7 @@ static void make_flow(struct making *k)
 	at = run(k, k->measure->at);
 	if (at.is_null)
 		return;
-	k->rate_at_ms = at.i;
+	k->rate_at_ms = rate_time(k, at.i);
 	if (!describe(k, &fact))
 		return;
 	if (k->measure->agg == AGG_SUM && is_foreign(k, fact.currency)) {

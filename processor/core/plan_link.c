@@ -118,6 +118,9 @@ static void read_load(struct plan *plan, enum entity_type type, const struct pla
 	if (load->element_field < 0)
 		read_slot(plan, type, load->slot);
 	read_slot(plan, type, load->currency_slot);
+	/* Its money is converted at the rate of the day of the win. */
+	if (load->type == VALUE_MONEY && type == ENTITY_DEAL)
+		read_slot(plan, type, attribute_find(ENTITY_DEAL, SLICE_LIT("won_at")));
 }
 
 static void read_program(

@@ -250,7 +250,9 @@ static int64_t rate_of(const struct shard *s, const struct asked *asked,
 
 	if (part->measure->is_whole ||
 		!fact_maker_rate(s->maker, asked->tenant, f->currency,
-			part->measure->stock ? item->at_ms : f->at_ms, &rate))
+			fact_maker_rate_time(s->maker, store_entity(s->store, item->entity),
+				part->measure->stock ? item->at_ms : f->at_ms),
+			&rate))
 		return 0;
 	return rate.rate;
 }

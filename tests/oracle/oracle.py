@@ -344,10 +344,10 @@ class Facts:
         self.customers()
 
     def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, reason=None, queue=None,
-            channel=None):
+            channel=None, rate_at=None):
         if at is not None:
             if currency:
-                currency, [converted] = self.rates.convert(tenant, currency, at, [amount])
+                currency, [converted] = self.rates.convert(tenant, currency, first(rate_at, at), [amount])
                 amount = amount if measure == "deals_with_amount" else converted
             self.facts.append(Fact(tenant, measure, at, amount, currency, rep or NONE, team or NONE, source or NONE, stage or NONE,
                                    reason or NONE, queue or NONE, channel or NONE))
@@ -458,12 +458,12 @@ class Facts:
         refunded = deal["refunded_at"] if deal["status"] == "REFUNDED" else None
         reps, amounts, refunds = zip(*credit(deal, winner))
         for measure, when, parts in (("won_revenue", at, amounts), ("refunds", refunded, refunds)):
-            currency, parts = self.rates.convert(tenant, deal["currency"], when, parts)
+            currency, parts = self.rates.convert(tenant, deal["currency"], at, parts)  # a refund, too, at the rate of the win
             for rep, part in zip(reps, parts):
                 for kind in kinds:
                     self.add(tenant, kind + measure, when, part, "" if when is None else currency, rep, team, source)
         mine = dict(rep=winner, team=team, source=source)
-        money = dict(mine, currency=deal["currency"])
+        money = dict(mine, currency=deal["currency"], rate_at=at)
         self.add(tenant, "won_deals", at, **mine)
         if deal["amount"] is not None:
             self.add(tenant, "won_amount", at, deal["amount"], **money)
