@@ -15,10 +15,14 @@ static const struct command {
 	{ "replay", cmd_replay, "compute KPIs from files (Avro, JSON lines, CSV by a mapping)" },
 	{ "simulate", cmd_simulate, "make the events of a believable sales floor" },
 	{ "check", cmd_check, "validate settings and definitions, print the compiled plan" },
-	{ "catalogue", cmd_catalogue, "describe the KPIs of the definitions, for people (Markdown, HTML)" },
+	{ "catalogue", cmd_catalogue,
+		"describe the KPIs of the definitions, for people (Markdown, HTML)" },
 	{ "top", cmd_top, "live board in the terminal" },
 	{ "demo", cmd_demo, "all of it on this machine, with nothing to set up" },
-	{ "explain", cmd_explain, "why is this number what it is: its parts and the records behind them" },
+	{ "explain", cmd_explain,
+		"why is this number what it is: its parts and the records behind them" },
+	{ "diff", cmd_diff,
+		"what other numbers a definition file would give, before it is taken up" },
 	{ "audit", cmd_audit, "recompute every total of a checkpoint and compare" },
 };
 

@@ -107,6 +107,7 @@ need_feed() {
 
 run_part() {
 	need_feed
+	quietly pass warm-up --definitions="$kpis" >/dev/null # raw consumption has had its own
 	ratio "comparison job" --definitions="$kpis"
 	sustained=$(awk -v n="$events" -v s="$run_seconds" 'BEGIN { printf "%d", n / s }')
 	[ "${SHIPPED:-1}" = 0 ] || rounds=1 ratio "shipped kpis.yaml, once"

@@ -27,6 +27,8 @@ check "it serves, and leads are there" wait_for 60 some leads_new 7d
 cp "$work/values" "$work/before"
 check "a KPI that nobody defined is not" test -z "$(values good_share 7d)"
 messages=$(metric_of run salespulse_messages_total)
+cp "$work/kpis.yaml" "$work/before.yaml"
+checkpointed() { [ "$(metric_of run salespulse_checkpoints_total)" -ge 12 ]; }
 
 echo "  - {name: good_share, value: good / leads, windows: [7d], group_by: [[], [source]], unit: percent, compare: nothing_such}" >>"$work/kpis.yaml"
 kill -HUP "$run_pid"
@@ -35,6 +37,17 @@ check "with its place" says 'kpis.yaml:6:'
 check "and the process goes on" kill -0 "$run_pid"
 
 sed -i 's/, compare: nothing_such//' "$work/kpis.yaml"
+wait_for 10 checkpointed
+differs() { "$program" diff --redis.address="unix:$work/redis.sock" --definitions="$work/before.yaml" "$@" >"$work/diff" 2>&1; }
+differs "$work/before.yaml"
+check "by the same file nothing would be another number" test $? -eq 0
+check "and it says so" grep -qE '^diff: 0 changed, 0 new, 0 gone, [1-9][0-9]* the same$' "$work/diff"
+differs "$work/kpis.yaml"
+check "by the mended one something would" test $? -eq 1
+check "nothing that is there" grep -qE '^diff: 0 changed, [1-9][0-9]* new, 0 gone, [1-9][0-9]* the same$' "$work/diff"
+check "but the new KPI" grep -qE '^[^ ]+  good_share 7d  \(none\) -> [1-9][0-9.]* %$' "$work/diff"
+differs "$work/nowhere.yaml"
+check "a file that is not there is named" grep -q 'nowhere.yaml' "$work/diff"
 kill -HUP "$run_pid"
 check "the mended file is taken up" wait_for 20 says 'event=redefined'
 check "the new KPI knows the past" wait_for 20 some good_share 7d
