@@ -158,6 +158,7 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 		{ "samples", INPUT_SAMPLES, 0 }, { "full", INPUT_FULL, 0 } };
 	struct metric_node *node, *inner;
 	uint16_t quantile;
+	size_t known = 0;
 
 	if (slice_is(e->text, "percentile")) {
 		if (e->child_count != 2 || !quantile_of(e->children[1], &quantile))
@@ -172,15 +173,17 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 				"over wants a measure and a time from 1m to 1100d: over(m, 90d)");
 		return build_input(b, e->children[0], INPUT_OVER, 0, e->children[1]->literal.i);
 	}
+	/* Whether there is such a function comes before how many arguments it has. */
+	while (known < sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, reads[known].name))
+		known++;
+	if (known == sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, "abs"))
+		return refuse_function(b, e);
 	if (e->child_count != 1)
 		return refuse(b, e, "it takes one argument");
-	for (size_t i = 0; i < sizeof(reads) / sizeof(reads[0]); i++)
-		if (slice_is(e->text, reads[i].name)) {
-			b->compares |= reads[i].read == INPUT_PREVIOUS;
-			return build_input(b, e->children[0], reads[i].read, reads[i].quantile, 0);
-		}
-	if (!slice_is(e->text, "abs"))
-		return refuse_function(b, e);
+	if (known < sizeof(reads) / sizeof(reads[0])) {
+		b->compares |= reads[known].read == INPUT_PREVIOUS;
+		return build_input(b, e->children[0], reads[known].read, reads[known].quantile, 0);
+	}
 	inner = build(b, e->children[0]);
 	if (!inner)
 		return NULL;

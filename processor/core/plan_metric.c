@@ -739,7 +739,10 @@ static int compile_metric(
 	m->inputs = arena_alloc(&c->plan->arena, (m->input_count + 1u) * sizeof(*m->inputs));
 	memcpy(m->inputs, b.inputs, m->input_count * sizeof(*m->inputs));
 	if (m->reads_previous && !b.compare)
-		return plan_fail(c, &d->value, "previous() wants `compare: previous`");
+		return plan_fail(c, &d->value,
+			m->reads_over ? "over() says how things stand now: beside it there is no "
+					"previous()"
+				      : "previous() wants `compare: previous`");
 	return 0;
 }
 
