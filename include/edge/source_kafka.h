@@ -3,6 +3,9 @@
  * queue, so that alignment is not serving a queue (S27). A revocation is completed only when every shard was released, so
  * that the last checkpoint comes first (S24). In `single` mode the group is joined on the lock topic's one
  * partition, and its owner reads all partitions of all topics as shard 0 (S25).
+ *
+ * A static member that the group replaced while a commit of its was under way is finished for librdkafka (FENCED_INSTANCE_ID): all shards
+ * are told as lost, and when they are released another client joins. Three times in 20 sessions; then it has a twin, which is SOURCE_FATAL.
  */
 #ifndef EDGE_SOURCE_KAFKA_H
 #define EDGE_SOURCE_KAFKA_H

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -21,7 +22,9 @@ enum {
 	SHARES_PER_POLL = 16,
 	PING_POLLS = 16,
 	HEARD_CALLS = 4,
-	PING_TIMEOUT_MS = 100
+	PING_TIMEOUT_MS = 100,
+	FENCED_MAX = 3, /* in FENCED_SESSIONS: who is fenced more often has a twin */
+	FENCED_SESSIONS = 20
 };
 static const size_t BATCH_BYTES_MAX = (size_t)256 << 20;
 
@@ -37,6 +40,7 @@ struct partition {
 
 struct source_kafka {
 	struct source base;
+	rd_kafka_conf_t *conf; /* of every client */
 	rd_kafka_t *client;
 	const char *lock_topic;	      /* NULL: partition mode */
 	int wake_fd;		      /* written by the library when a queue fills */
@@ -47,6 +51,9 @@ struct source_kafka {
 	bool *is_ours;	  /* per shard: assigned, and not yet released */
 	bool *is_leaving; /* per shard: revoked or lost, and not yet released */
 	bool is_revoking; /* the revocation waits for the last release */
+	bool is_fenced;	  /* this client can do nothing more: another follows when all shards are released */
+	int64_t session_ms, fenced_ms[FENCED_MAX]; /* when, monotone; the oldest is overwritten */
+	uint32_t fenced_count;
 	bool is_down;
 	uint32_t polls_down;  /* while it is down */
 	uint32_t heard_count; /* of kafka_confirmed */
@@ -174,11 +181,18 @@ static void shard_stop(struct source_kafka *kafka, int32_t shard)
 	}
 }
 
-static void complete_revocation(struct source_kafka *kafka)
+static bool is_any_leaving(const struct source_kafka *kafka)
 {
 	for (int32_t shard = 0; shard < kafka->base.shard_count; shard++)
 		if (kafka->is_leaving[shard])
-			return;
+			return true;
+	return false;
+}
+
+static void complete_revocation(struct source_kafka *kafka)
+{
+	if (is_any_leaving(kafka))
+		return;
 	kafka->is_revoking = false;
 	await_stops(kafka);
 	rd_kafka_assign(kafka->client, NULL);
@@ -195,11 +209,8 @@ static void forget_last_commit(struct source_kafka *kafka)
 	kafka->last_commit = NULL;
 }
 
-static void tell_revoked(struct source_kafka *kafka)
+static void tell_gone(struct source_kafka *kafka, enum source_event_kind kind)
 {
-	bool is_lost = rd_kafka_assignment_lost(kafka->client) != 0;
-
-	kafka->is_revoking = true;
 	kafka->heard_count = 0;
 	forget_last_commit(kafka);
 	for (int32_t shard = 0; shard < kafka->base.shard_count; shard++) {
@@ -208,8 +219,15 @@ static void tell_revoked(struct source_kafka *kafka)
 		kafka->is_ours[shard] = false;
 		kafka->is_leaving[shard] = true;
 		shard_stop(kafka, shard);
-		event_add(kafka, is_lost ? SOURCE_LOST : SOURCE_REVOKED, shard);
+		event_add(kafka, kind, shard);
 	}
+}
+
+static void tell_revoked(struct source_kafka *kafka)
+{
+	kafka->is_revoking = true;
+	tell_gone(kafka,
+		rd_kafka_assignment_lost(kafka->client) != 0 ? SOURCE_LOST : SOURCE_REVOKED);
 	complete_revocation(kafka);
 }
 
@@ -227,11 +245,47 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
 	}
 }
 
+static int64_t monotone_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * A commit that was under way when the group threw us out names the member that we were: the coordinator takes it for a twin's, and
+ * the library's client is finished. That is not a twin, and a new client joins as after a new start. Two processes with one
+ * instance id fence each other for as long as both live: then it is for the operator.
+ */
+static bool is_twin(struct source_kafka *kafka)
+{
+	int64_t now_ms = monotone_ms(),
+		*oldest_ms = &kafka->fenced_ms[kafka->fenced_count % FENCED_MAX];
+	bool is_often = kafka->fenced_count >= FENCED_MAX &&
+			now_ms - *oldest_ms < FENCED_SESSIONS * kafka->session_ms;
+
+	*oldest_ms = now_ms;
+	kafka->fenced_count++;
+	return is_often;
+}
+
 static void tell_fatal(struct source_kafka *kafka)
 {
 	char text[160];
 	rd_kafka_resp_err_t code = rd_kafka_fatal_error(kafka->client, text, sizeof(text));
 
+	if (kafka->is_fenced)
+		return; /* known */
+	if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID && !is_twin(kafka)) {
+		log_warn("event=fenced_by_group detail=\"%s: joins it anew\"", text);
+		kafka->is_fenced = true;
+		tell_gone(kafka, SOURCE_LOST);
+		return;
+	}
+	if (code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID)
+		snprintf(text, sizeof(text),
+			"again and again: each process wants a kafka.instance_id of its own");
 	snprintf(event_add(kafka, SOURCE_FATAL, -1)->text, sizeof(kafka->events->text), "%s: %s",
 		rd_kafka_err2name(code), text);
 }
@@ -407,6 +461,86 @@ static void tell_due_ends(struct source_kafka *kafka)
 	}
 }
 
+/* ---- the client ------------------------------------------------------------------------------------------- */
+
+/* Each partition's own queue, with forwarding cut before the first assignment: the library then leaves it cut. */
+static void open_queues(struct source_kafka *kafka)
+{
+	for (uint16_t topic = 0; topic < kafka->base.topic_count; topic++) {
+		for (int32_t number = 0; number < kafka->partition_count; number++) {
+			struct partition *partition = partition_at(kafka, topic, number);
+
+			partition->topic = topic;
+			partition->number = number;
+			if (number >= kafka->partition_counts[topic])
+				continue;
+			partition->queue = rd_kafka_queue_get_partition(
+				kafka->client, kafka->base.topics[topic], number);
+			rd_kafka_queue_forward(partition->queue, NULL);
+			rd_kafka_queue_cb_event_enable(partition->queue, on_queue_filled, kafka);
+		}
+	}
+	rd_kafka_queue_t *group = rd_kafka_queue_get_consumer(kafka->client);
+	rd_kafka_queue_cb_event_enable(group, on_queue_filled, kafka);
+	rd_kafka_queue_destroy(group);
+}
+
+static int subscribe(struct source_kafka *kafka)
+{
+	rd_kafka_topic_partition_list_t *list =
+		rd_kafka_topic_partition_list_new(kafka->base.topic_count + 1);
+
+	if (is_single(kafka))
+		rd_kafka_topic_partition_list_add(list, kafka->lock_topic, RD_KAFKA_PARTITION_UA);
+	for (uint16_t i = 0; !is_single(kafka) && i < kafka->base.topic_count; i++)
+		rd_kafka_topic_partition_list_add(
+			list, kafka->base.topics[i], RD_KAFKA_PARTITION_UA);
+	rd_kafka_resp_err_t code = rd_kafka_subscribe(kafka->client, list);
+	rd_kafka_topic_partition_list_destroy(list);
+	return code == RD_KAFKA_RESP_ERR_NO_ERROR
+		       ? 0
+		       : err_raise(-EIO, "subscribe: %s", rd_kafka_err2str(code));
+}
+
+static void close_queues(struct source_kafka *kafka)
+{
+	for (size_t i = 0; i < kafka->partition_total; i++) {
+		if (kafka->partitions[i].queue == NULL)
+			continue;
+		rd_kafka_queue_cb_event_enable(kafka->partitions[i].queue, NULL, NULL);
+		rd_kafka_queue_destroy(kafka->partitions[i].queue);
+		kafka->partitions[i].queue = NULL;
+	}
+}
+
+static int open_client(struct source_kafka *kafka)
+{
+	char text[256];
+	rd_kafka_conf_t *conf = rd_kafka_conf_dup(kafka->conf);
+
+	kafka->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
+	if (kafka->client == NULL) {
+		rd_kafka_conf_destroy(conf);
+		return err_raise(-EINVAL, "kafka consumer: %s", text);
+	}
+	rd_kafka_poll_set_consumer(kafka->client);
+	open_queues(kafka);
+	return subscribe(kafka);
+}
+
+static int join_anew(struct source_kafka *kafka)
+{
+	close_queues(kafka);
+	/* It is no member any more, and has nothing to say to the group. */
+	rd_kafka_destroy_flags(kafka->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	kafka->client = NULL;
+	kafka->is_fenced = kafka->is_revoking = false;
+	int code = open_client(kafka);
+	return code != 0 ? err_pass(code) : 0;
+}
+
+/* ---- poll ------------------------------------------------------------------------------------------------- */
+
 static void wait_for_queues(struct source_kafka *kafka, int timeout_ms)
 {
 	struct pollfd waiting = { .fd = kafka->wake_fd, .events = POLLIN };
@@ -425,6 +559,8 @@ static int kafka_poll(
 
 	arena_reset(&kafka->arena);
 	kafka->message_count = 0;
+	if (kafka->is_fenced && !is_any_leaving(kafka) && join_anew(kafka) != 0)
+		return err_pass(-EIO);
 	tell_due_ends(kafka);
 	serve_group(kafka);
 	serve_partitions(kafka, max);
@@ -518,8 +654,10 @@ static int kafka_commit(struct source *source, int32_t shard,
 		element->metadata = x_strdup(metadata);
 		element->metadata_size = strlen(metadata);
 	}
-	rd_kafka_resp_err_t code = list->cnt > 0 ? rd_kafka_commit(kafka->client, list, 1)
-						 : RD_KAFKA_RESP_ERR_NO_ERROR;
+	/* What waits for a broker that is away would come after the session that it is for. */
+	bool is_sent = list->cnt > 0 && !kafka->is_down && !kafka->is_fenced;
+	rd_kafka_resp_err_t code = is_sent ? rd_kafka_commit(kafka->client, list, 1)
+					   : RD_KAFKA_RESP_ERR_NO_ERROR;
 	forget_last_commit(kafka);
 	/* What is committed in a revocation is no question for later. */
 	if (kafka->is_ours[shard])
@@ -582,7 +720,7 @@ static bool kafka_confirmed(struct source *source)
 	struct source_kafka *kafka = (struct source_kafka *)source;
 
 	serve_group(kafka);
-	if (rd_kafka_assignment_lost(kafka->client))
+	if (kafka->is_fenced || rd_kafka_assignment_lost(kafka->client))
 		return false;
 	if (kafka->last_commit == NULL || kafka->last_commit->cnt == 0)
 		return has_heard(kafka);
@@ -607,12 +745,7 @@ static void kafka_free(struct source *source)
 
 	if (kafka == NULL)
 		return;
-	for (size_t i = 0; i < kafka->partition_total; i++) {
-		if (kafka->partitions[i].queue == NULL)
-			continue;
-		rd_kafka_queue_cb_event_enable(kafka->partitions[i].queue, NULL, NULL);
-		rd_kafka_queue_destroy(kafka->partitions[i].queue);
-	}
+	close_queues(kafka);
 	forget_last_commit(kafka);
 	if (kafka->client != NULL) {
 		/* Nobody is left to release a shard: whatever the closing revokes is let go at once. */
@@ -623,6 +756,7 @@ static void kafka_free(struct source *source)
 		rd_kafka_consumer_close(kafka->client);
 		rd_kafka_destroy(kafka->client);
 	}
+	rd_kafka_conf_destroy(kafka->conf);
 	close(kafka->wake_fd);
 	arena_deinit(&kafka->arena);
 	free(kafka->messages);
@@ -647,49 +781,9 @@ static const struct source_ops kafka_ops = {
 	.free = kafka_free,
 };
 
-/* Each partition's own queue, with forwarding cut before the first assignment: the library then leaves it cut. */
-static void open_queues(struct source_kafka *kafka)
-{
-	for (uint16_t topic = 0; topic < kafka->base.topic_count; topic++) {
-		for (int32_t number = 0; number < kafka->partition_count; number++) {
-			struct partition *partition = partition_at(kafka, topic, number);
-
-			partition->topic = topic;
-			partition->number = number;
-			if (number >= kafka->partition_counts[topic])
-				continue;
-			partition->queue = rd_kafka_queue_get_partition(
-				kafka->client, kafka->base.topics[topic], number);
-			rd_kafka_queue_forward(partition->queue, NULL);
-			rd_kafka_queue_cb_event_enable(partition->queue, on_queue_filled, kafka);
-		}
-	}
-	rd_kafka_queue_t *group = rd_kafka_queue_get_consumer(kafka->client);
-	rd_kafka_queue_cb_event_enable(group, on_queue_filled, kafka);
-	rd_kafka_queue_destroy(group);
-}
-
-static int subscribe(struct source_kafka *kafka)
-{
-	rd_kafka_topic_partition_list_t *list =
-		rd_kafka_topic_partition_list_new(kafka->base.topic_count + 1);
-
-	if (is_single(kafka))
-		rd_kafka_topic_partition_list_add(list, kafka->lock_topic, RD_KAFKA_PARTITION_UA);
-	for (uint16_t i = 0; !is_single(kafka) && i < kafka->base.topic_count; i++)
-		rd_kafka_topic_partition_list_add(
-			list, kafka->base.topics[i], RD_KAFKA_PARTITION_UA);
-	rd_kafka_resp_err_t code = rd_kafka_subscribe(kafka->client, list);
-	rd_kafka_topic_partition_list_destroy(list);
-	return code == RD_KAFKA_RESP_ERR_NO_ERROR
-		       ? 0
-		       : err_raise(-EIO, "subscribe: %s", rd_kafka_err2str(code));
-}
-
 struct source *source_kafka_new(const struct source_kafka_settings *settings)
 {
 	size_t total = 0;
-	char text[256];
 
 	for (uint16_t i = 0; i < settings->topic_count; i++)
 		total += (size_t)settings->partition_counts[i];
@@ -715,16 +809,9 @@ struct source *source_kafka_new(const struct source_kafka_settings *settings)
 	rd_kafka_conf_set_opaque(conf, kafka);
 	rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
 	rd_kafka_conf_set_error_cb(conf, on_error);
-	kafka->client = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof(text));
-	if (kafka->client == NULL) {
-		rd_kafka_conf_destroy(conf);
-		err_raise(-EINVAL, "kafka consumer: %s", text);
-		kafka_free(&kafka->base);
-		return NULL;
-	}
-	rd_kafka_poll_set_consumer(kafka->client);
-	open_queues(kafka);
-	if (subscribe(kafka) != 0) {
+	kafka->conf = conf;
+	kafka->session_ms = settings->settings->kafka_session_ms;
+	if (open_client(kafka) != 0) {
 		kafka_free(&kafka->base);
 		return NULL;
 	}

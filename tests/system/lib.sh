@@ -35,7 +35,14 @@ check() {
 	fi
 }
 
+# The logs of what failed are gone with $work: their last lines are said.
 summary() {
+	local log
+	if [ "$failed" -gt 0 ]; then
+		for log in "$work"/*.log; do
+			[ -s "$log" ] && echo "-- the last lines of ${log##*/}" && tail -n 25 "$log" | cut -c1-400
+		done
+	fi
 	echo "$name: $passed passed, $failed failed"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

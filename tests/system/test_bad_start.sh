@@ -94,6 +94,28 @@ read -r keys_after after fell <<<"$(highest)"
 check "its revisions rise ($before, then $after; $fell of $keys_after keys fell)" test "$before" -gt 0 -a "$after" -gt "$before" -a "$fell" -eq 0 -a "$keys_after" -ge "$keys"
 stop_run
 
+# ---- a twin: two processes with one instance id fence each other; one ends and says why, the other goes on
+start_run elder --rebuild=true --checkpoint.interval=300ms --kafka.session_timeout=6s --kafka.instance_id=twin
+elder=$run_pid
+wait_for 20 is_ready elder
+start_run younger --rebuild=true --checkpoint.interval=300ms --kafka.session_timeout=6s --kafka.instance_id=twin
+younger=$run_pid
+one_has_ended() { ! kill -0 $elder || ! kill -0 $younger; }
+check "one of two twins ends" wait_for 60 one_has_ended
+ended=elder lives=younger
+kill -0 $elder 2>/dev/null && ended=younger lives=elder
+check "it says why, and what to do" grep -q 'event=failed.*a kafka.instance_id of its own' "$work/$ended.log"
+check "not at the first time" test "$(grep -c 'event=fenced_by_group' "$work/$ended.log")" -ge 2
+check "the other goes on" wait_for 20 is_ready $lives
+before=$(metric_of $lives salespulse_events_total)
+"$program" simulate --brokers "$brokers" --seed 3 --from 2026-06-08T00:00:00Z --to 2026-06-10T00:00:00Z --tenants 2 --reps 4 --events 300 \
+	>>"$work/simulate.log" 2>&1
+reads_more() { [ "$(metric_of $lives salespulse_events_total)" -gt "$before" ]; }
+check "and reads" wait_for 15 reads_more
+run_pid=${!lives}
+stop_run
+check "and ends in order" test $? -eq 0
+
 # ---- a Redis that evicts
 redis-cli -s "$work/redis.sock" config set maxmemory-policy allkeys-lru >/dev/null
 start_run evicts

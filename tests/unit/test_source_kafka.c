@@ -139,11 +139,66 @@ static void a_batch_is_of_all_partitions(void **state)
 	mock_broker_stop(&b);
 }
 
+enum { OFFSET_COMMIT = 8 /* its number in Kafka's protocol */ };
+
+/* The next commit is answered as one that a member made which the group has replaced. */
+static void be_fenced(struct mock_broker *b, struct source *s)
+{
+	const struct source_position at = { 0, 0, 10 };
+
+	rd_kafka_mock_push_request_errors(b->cluster, OFFSET_COMMIT, 1, RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID);
+	s->ops->commit(s, 0, &at, 1, "epoch=7;checkpoint=9");
+}
+
+/*
+ * A commit that outlives its session is no reason to die: all is lost, and another client joins. That the new one reads, and that who has a
+ * twin ends, is asked of a real broker (test_bad_start.sh): the built-in one knows no static members.
+ */
+static void who_is_fenced_has_lost_all_and_goes_on(void **state)
+{
+	static const char *const flags[] = { "--job=fenced", NULL };
+	static const int32_t counts[] = { 2, 2 };
+	struct mock_broker b;
+	struct source_batch batch;
+	struct seen seen = { 0 };
+	size_t lost = 0;
+
+	(void)state;
+	mock_broker_start(&b, flags);
+	mock_broker_topic(&b, "crm.lead", 2);
+	mock_broker_topic(&b, "crm.deal", 2);
+	struct source *s = source_kafka_new(&(struct source_kafka_settings){
+		.settings = b.settings, .topics = topics, .topic_count = 2, .partition_counts = counts });
+	assert_non_null(s);
+	for (int i = 0; i < 300 && !(seen.assigned[0] && seen.assigned[1]); i++)
+		turn(s, &seen, 1000);
+	be_fenced(&b, s);
+	for (int i = 0; i < 200 && lost < 2; i++) {
+		assert_int_equal(s->ops->poll(s, 50, 1000, &batch), 0);
+		for (size_t e = 0; e < batch.event_count; e++) {
+			lost += batch.events[e].kind == SOURCE_LOST;
+			assert_int_not_equal(batch.events[e].kind, SOURCE_FATAL);
+		}
+	}
+	assert_int_equal(lost, 2);
+	assert_false(s->ops->confirmed(s)); /* until it has joined again */
+	s->ops->released(s, 0);
+	s->ops->released(s, 1);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(s->ops->poll(s, 50, 1000, &batch), 0);
+		for (size_t e = 0; e < batch.event_count; e++)
+			assert_int_not_equal(batch.events[e].kind, SOURCE_FATAL);
+	}
+	s->ops->free(s);
+	mock_broker_stop(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_its_shards),
 		cmocka_unit_test(a_batch_is_of_all_partitions),
+		cmocka_unit_test(who_is_fenced_has_lost_all_and_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
