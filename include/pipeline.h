@@ -22,6 +22,8 @@
 #include "edge/assignment.h"
 #include "edge/codec.h"
 #include "edge/counters.h"
+#include "edge/explain_request.h"
+#include "edge/question.h"
 #include "edge/settings.h"
 #include "edge/sink.h"
 #include "edge/source.h"
@@ -80,6 +82,13 @@ bool pipeline_is_ended(const struct pipeline *);
 
 /* Counters, and the text of /readyz: «ready» or «not ready: why», then a line per part. Answers whether it is ready. */
 bool pipeline_status(const struct pipeline *, struct counters *ret_counters, struct buffer *ret_text);
+/*
+ * What `explain` wants to know, from the memory of the shard that the tenant is in; only between two turns. The answer, or why there is none,
+ * is appended to `out`: text, or JSON if it was asked for. It changes nothing that is ever published, saved or counted. It holds the turns up for
+ * as long as it takes to look at the tenant's records once. False: not at this moment, as the clock is on its way: ask again after the next
+ * turn; *ret_outcome is QUESTION_LATE.
+ */
+bool pipeline_explain(struct pipeline *, const struct explain_request *, enum question_outcome *ret_outcome, struct buffer *out);
 const struct assignment *pipeline_assignment(const struct pipeline *);
 
 #endif

@@ -36,6 +36,8 @@ enum {
 	PREPARE_RETRY_FIRST_MS = 250,
 	PREPARE_RETRY_MAX_MS = 5000,
 	END_MS_MAX = 20000,
+	QUESTIONS_MAX = 16,
+	QUESTION_PATIENCE_MS = 10000,
 	EXIT_INTERRUPTED = 130,
 };
 
@@ -140,8 +142,15 @@ static int prepare_files(struct run *run)
 		return EXIT_WRONG;
 	}
 	if (run->settings->http_address[0] != '\0') {
-		run->http = http_new(
-			run->settings->http_address, (uint32_t)run->settings->http_clients_max);
+		const struct http_settings http = {
+			.address = run->settings->http_address,
+			.clients_max = (uint32_t)run->settings->http_clients_max,
+			.answers_questions = run->settings->http_explain,
+			.questions_max = QUESTIONS_MAX,
+			.patience_ms = QUESTION_PATIENCE_MS,
+		};
+
+		run->http = http_new(&http);
 		if (run->http == NULL) {
 			fprintf(stderr, "salespulse run: %s\n", err_message());
 			return EXIT_WRONG;
@@ -301,6 +310,22 @@ static int64_t publish_status(struct run *run)
 	return is_ready ? STATUS_EVERY_MS : STATUS_UNREADY_MS;
 }
 
+/* One a turn, so that whoever asks much slows the numbers down only so far. */
+static void answer_question(struct run *run)
+{
+	struct question_queue *queue = http_questions(run->http);
+	struct question *question = queue != NULL ? question_next(queue) : NULL;
+	_cleanup_buffer_ struct buffer text = { 0 };
+	enum question_outcome outcome;
+
+	if (question == NULL)
+		return;
+	if (pipeline_explain(run->pipeline, question->request, &outcome, &text))
+		question_answer(queue, question, outcome, &text);
+	else
+		question_put_back(queue, question);
+}
+
 static int turn(struct run *run, int64_t *status_ms)
 {
 	int64_t now_ms = wall_monotone_ms(&run->wall);
@@ -308,6 +333,7 @@ static int turn(struct run *run, int64_t *status_ms)
 	if (now_ms >= *status_ms)
 		*status_ms = now_ms + publish_status(run);
 	look_after_definitions(run);
+	answer_question(run);
 	return pipeline_turn(run->pipeline, TURN_WAIT_MS);
 }
 

@@ -62,6 +62,8 @@ void fact_maker_currency(struct fact_maker *, uint32_t tenant, uint32_t currency
 uint32_t fact_maker_currency_of(const struct fact_maker *, uint32_t tenant);
 /* Each conversion is noted there, on the old side of a change taken away; NULL, as at first: nowhere. Borrowed. */
 void fact_maker_watch(struct fact_maker *, struct rate_watch *);
+/* Facts that are only looked at: what is lost of them was counted when they were made for good. Not while something is watched. */
+void fact_maker_be_quiet(struct fact_maker *, bool);
 /*
  * At which time's rate a record's money is converted: all of a deal's at that of its win, so that what is refunded later takes away what was
  * counted; else at the fact's own time.

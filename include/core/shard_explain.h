@@ -63,11 +63,18 @@ struct explanation {
 	struct explain_part parts[EXPLAIN_PARTS_MAX];
 };
 
+/*
+ * Of a shard that works: its clock has arrived everywhere, and what came was looked at for publishing. Then a question changes nothing: what
+ * is published, saved and counted afterwards is what it would have been without it.
+ */
+bool shard_is_explainable(const struct shard *);
 /* 0: explanation_deinit it. 1: there is no such number, and *ret_message says what is unknown, with the nearest name. */
 int shard_explain(struct shard *, const struct explain_question *, struct explanation *ret, char ret_message[EXPLAIN_MESSAGE_MAX]);
 void explanation_deinit(struct explanation *);
 bool explanation_adds_up(const struct explanation *);
 /* As people read it; at most items_max records a part, then how many more. Times in the tenant's zone. */
 void explanation_print(struct shard *, const struct explain_question *, const struct explanation *, uint32_t items_max, struct buffer *out);
+/* The same as one JSON object: times as UTC, null where there is none («since ever» too), amounts as exact numbers. */
+void explanation_print_json(struct shard *, const struct explain_question *, const struct explanation *, uint32_t items_max, struct buffer *out);
 
 #endif

@@ -89,7 +89,8 @@ enum settings_type {
 	X(INT, int64_t, ext_max, "limits.ext", "128", 1, 4096, "", false, "Fields of the customer's own in an event.") \
 	X(BYTES, int64_t, text_bytes_max, "limits.text_bytes", "64KiB", 1024, 67108864, "bytes", false, "Texts of an event together, apart from those that are ASCII and shorter than 64 bytes.") \
 	X(INT, int64_t, foreign_values_max, "limits.foreign_values", "8000", 100, 100000000, "", false, "Values in an event's fields that no stream of ours has; they are passed over, and take their time.") \
-	X(STRING, const char *, http_address, "http.address", "127.0.0.1:9464", 0, 0, "host:port, empty: none", false, "Where /metrics, /healthz and /readyz are served.") \
+	X(STRING, const char *, http_address, "http.address", "127.0.0.1:9464", 0, 0, "host:port, empty: none", false, "Where /metrics, /healthz, /readyz and /v1/explain are served.") \
+	X(BOOL, bool, http_explain, "http.explain", "true", 0, 0, "", false, "Answer GET /v1/explain, which names records and their amounts: false where others than yours reach the port.") \
 	X(INT, int64_t, http_clients_max, "http.clients", "64", 1, 4096, "", false, "HTTP clients at once.") \
 	X(STRING, const char *, zone, "zone", "Asia/Jakarta", 0, 0, "tz name", false, "Time zone of tenants that are not named under `tenants`.") \
 	X(STRING, const char *, currency, "currency", "IDR", 0, 0, "ISO 4217", false, "Reporting currency of tenants that are not named under `tenants`: money in another one is converted at the rates of topics.fx_rate.") \

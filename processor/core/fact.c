@@ -30,6 +30,7 @@ struct fact_maker {
 	bool has_foreign_reach
 		[ENTITY_TYPE_COUNT]; /* a measure of the type reads money of another record */
 	bool counting;		     /* the new side: what is lost is counted once */
+	bool is_quiet;		     /* nothing is counted at all */
 	struct fact_counters counters;
 	uint8_t version_slots[VERSION_COLUMNS]; /* opportunity's slot of each column of a version */
 	uint32_t versions_slot, won_at_slot;
@@ -122,6 +123,11 @@ uint32_t fact_maker_currency_of(const struct fact_maker *m, uint32_t tenant)
 void fact_maker_watch(struct fact_maker *m, struct rate_watch *watch)
 {
 	m->watch = watch;
+}
+
+void fact_maker_be_quiet(struct fact_maker *m, bool is_quiet)
+{
+	m->is_quiet = is_quiet;
 }
 
 struct fact_counters fact_maker_counters(const struct fact_maker *m)
@@ -591,7 +597,7 @@ void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *o
 	if (!entity_is_live(e))
 		return;
 	assert(e->tenant < m->tenant_count && m->tenants[e->tenant].calendar);
-	m->counting = !store_change_shows_old(m->store);
+	m->counting = !m->is_quiet && !store_change_shows_old(m->store);
 	k.entity = entity;
 	k.currency = m->tenants[e->tenant].currency;
 	k.frame.calendar = m->tenants[e->tenant].calendar;

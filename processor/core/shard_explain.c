@@ -178,6 +178,20 @@ static bool begin_part(
 	return true;
 }
 
+/* Nothing is looked up that might be made: a group of what lies below the floor need not be there. */
+static bool is_of_group(const struct shard *s, uint32_t group, const struct fact *f, uint8_t n)
+{
+	const struct group *g = group_at(s->groups, group);
+	const struct plan_measure *m = &s->plan->measures[f->measure];
+
+	if (m->groupings[n] != g->grouping || f->tenant != g->tenant)
+		return false;
+	for (uint8_t k = 0; k < s->plan->groupings[g->grouping].dim_count; k++)
+		if (f->dims[s->routes[f->measure].dims[n][k]] != g->dims[k])
+			return false;
+	return true;
+}
+
 /* But for its currency. */
 static bool is_in_place(struct shard *s, const struct asked *asked, const struct explain_part *part,
 	const struct fact *f)
@@ -192,8 +206,7 @@ static bool is_in_place(struct shard *s, const struct asked *asked, const struct
 		return false;
 	for (uint8_t n = 0; n < m->grouping_count; n++)
 		if (m->groupings[n] == grouping)
-			return shard_is_in_scope(s, f, n) &&
-			       shard_group_of(s, f, n) == asked->group;
+			return shard_is_in_scope(s, f, n) && is_of_group(s, asked->group, f, n);
 	return false;
 }
 
@@ -337,6 +350,11 @@ static void add_up(struct explain_part *part)
 				part->measure->agg == AGG_PERCENTILE || sum == part->total);
 }
 
+bool shard_is_explainable(const struct shard *s)
+{
+	return !s->is_advancing && s->snapshots->tenants_seen == s->tenant_count;
+}
+
 int shard_explain(struct shard *s, const struct explain_question *q, struct explanation *ret,
 	char message[EXPLAIN_MESSAGE_MAX])
 {
@@ -357,7 +375,9 @@ int shard_explain(struct shard *s, const struct explain_question *q, struct expl
 	for (uint16_t i = 0; i < asked.metric->input_count && ret->part_count < EXPLAIN_PARTS_MAX;
 		i++)
 		ret->part_count += begin_part(s, &asked, i, &ret->parts[ret->part_count]);
+	fact_maker_be_quiet(s->maker, true);
 	list_items(s, &asked, ret);
+	fact_maker_be_quiet(s->maker, false);
 	for (uint32_t i = 0; i < ret->part_count; i++)
 		add_up(&ret->parts[i]);
 	return 0;

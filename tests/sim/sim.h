@@ -5,6 +5,7 @@
  *      sim_world     the steps and faults, and what must hold after each (epochs, clocks, fencing, silence of a stale owner)
  *      sim_topic     what reached the output topics, in their order; three boards that read it
  *      sim_oracle    the same events once, in order, in a shard of its own, at the same clock
+ *      sim_question  somebody asks why a number is what it is: that must add up and change nothing
  *
  * Whatever does not hold ends the process: sim_fail says why.
  */
@@ -22,6 +23,7 @@ struct sim_report {
 	uint64_t position;	      /* in the list of seeds */
 	char text[SIM_MESSAGE_BYTES]; /* why the last one failed */
 	bool kept[SIM_STEPS_MAX];     /* steps to be taken */
+	uint64_t answers;	      /* that questions got */
 };
 
 /* ---- the output ------------------------------------------------------------------------------------------ */
@@ -64,6 +66,7 @@ struct sim {
 	struct rig rig;
 	struct plan *plan; /* of the simulation; borrowed */
 	struct rng *rng;   /* of the step under way */
+	struct rng curiosity; /* of those who ask: what they draw changes no run */
 	struct sim_report *report;
 	struct sim_topic topic;
 	struct sim_node nodes[RIG_NODES];
@@ -82,6 +85,9 @@ _Noreturn void sim_fail(const char *format, ...) __attribute__((format(printf, 1
 /* One run; `report` has the steps to be taken. */
 void sim_run(uint64_t seed, struct plan *, struct sim_report *, bool is_told);
 struct plan *sim_plan(void);
+
+/* One of the node's pipeline, between two turns. */
+void sim_ask(struct sim *, int node);
 
 /* An opportunity or a deal of few ids, times and versions: corrections, ties, late and ahead of time. */
 struct event *sim_event(struct arena *, struct rng *, int64_t wall_ms);

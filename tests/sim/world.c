@@ -214,6 +214,8 @@ static void turn(struct sim *sim, int n)
 	collect(sim, n);
 	for (int32_t s = 0; s < sim->rig.partition_count; s++)
 		check_shard(sim, n, s);
+	if (rng_chance(&sim->curiosity, 0.1))
+		sim_ask(sim, n);
 }
 
 static void turn_all(struct sim *sim, int count, int64_t ms)
@@ -694,6 +696,7 @@ void sim_run(uint64_t seed, struct plan *plan, struct sim_report *report, bool i
 
 	failing = report;
 	rng_init(&rng, seed);
+	rng_init(&sim.curiosity, ~seed);
 	sim_begin(&sim, &rng);
 	uint64_t count = 30 + rng_below(&rng, SIM_STEPS_MAX - 30 + 1);
 	for (uint64_t i = 0; i < count; i++) {

@@ -31,11 +31,33 @@ check "the other takes over" wait_for 20 serves a 4
 instance b
 b=$run_pid
 check "it comes back" wait_for 25 both_serve
+live() { # METRIC WINDOW FLAG…
+	local metric=$1 window=$2
+	shift 2
+	"$program" explain --tenant cendana-prima --window "$window" "$@" "$metric" >"$work/live.log" 2>&1
+}
+knows() { live won_revenue year_to_date --http "$(http_of "$1")"; }
+either() { live won_revenue year_to_date --http "$(http_of a)" --http "$(http_of b)"; }
+check "a running number is explained by whichever has the company" wait_for 10 either
+knowing=$( (knows a && echo a; knows b && echo b) | xargs)
+check "which is one of them ($knowing)" test "${#knowing}" -eq 1
+[ "$knowing" = a ] && other=b || other=a
+knows $other
+check "and the other says that it is not there" grep -q "belongs to shard .*, which is not ours" "$work/live.log"
 kill -KILL "$b"
 wait "$b" 2>/dev/null
 check "after a kill -9 the other takes over" wait_for 25 serves a 4
 check "all values equal the oracle's, and revisions never fell" compare
 tail -n 6 "$work/compare.log"
+answer() { curl -s -o "$work/answer" -w '%{http_code}' "http://$(http_of a)/v1/explain?$1"; }
+check "a running number's records add up" live won_revenue year_to_date --http "$(http_of a)"
+cp "$work/live.log" "$work/live.year"
+check "and are there as JSON" test "$(answer 'metric=win_rate&tenant=cendana-prima&window=30d&group=team%3Djakarta&format=json')" = 200
+adds_up() { "$python" -c 'import json, sys; x = json.load(open(sys.argv[1])); sys.exit(not (x["adds_up"] and x["value"] > 0 and all(p["records"] for p in x["parts"])))' "$work/answer"; }
+check "which say that they add up" adds_up
+check "an unknown metric is 404" test "$(answer 'metric=win_rat&tenant=cendana-prima&window=30d')" = 404
+check "with what is near" grep -q "there is no metric «win_rat»; the nearest is «win_rate»" "$work/answer"
+check "a wrong question is 400" test "$(answer 'metrik=win_rate')" = 400
 kill -TERM "$a"
 wait "$a"
 check "the last one ends in order" test $? -eq 0
@@ -46,6 +68,7 @@ explain() { # METRIC WINDOW FLAG…
 		grep -q "^Every list adds up to its total.$" "$work/explain.log"
 }
 check "a number is explained by the records that it adds up to" explain won_revenue year_to_date
+check "the running processor said the same as its last checkpoint does" cmp "$work/live.year" "$work/explain.log"
 check "so is a team's rate" explain win_rate 30d --group team=jakarta
 explain win_rat today
 check "what nobody counts is named, with what is near" grep -q "there is no metric «win_rat»; the nearest is «win_rate»" "$work/explain.log"
