@@ -20,6 +20,7 @@
 #include "edge/mapping.h"
 #include "edge/snapshot_text.h"
 #include "edge/source_file.h"
+#include "edge/workday_file.h"
 #include "edge/zone_file.h"
 #include "options.h"
 
@@ -34,7 +35,7 @@ enum {
 };
 
 struct flags {
-	const char *kpis, *mapping, *zone, *currency, *format, *rejects;
+	const char *kpis, *mapping, *zone, *currency, *format, *rejects, *workdays;
 	struct option_list changes, at, metrics, windows, groupings;
 	int64_t week_start, fiscal_start, fx_max_age_ms, memory_mib;
 	bool history, all;
@@ -49,6 +50,8 @@ struct replay {
 		spliced[CHANGES_MAX]; /* of changes: theirs, and all up to theirs in one */
 	size_t zone_count;
 	struct calendar calendar;
+	struct arena texts; /* of the file of working days */
+	struct workdays workdays;
 	struct tenant_book tenants;
 	struct source_file *source;
 	struct shard *shard;
@@ -89,6 +92,10 @@ static int take_flags(struct flags *f, int *argc, char **argv)
 			"From this local date on another zone, week_start or fiscal_start: "
 			"2026-07-01,zone=Asia/Makassar; may be repeated, in the order of dates.",
 			OPTION_LIST, &f->changes, 0, 0 },
+		{ "workdays", "FILE",
+			"Working days and holidays, over which targets are spread; without it every "
+			"day is one.",
+			OPTION_TEXT, &f->workdays, 0, 0 },
 		{ "at", "TIME",
 			"As of when: 2026-03-28T16:59:00Z, or a local date (its start) or "
 			"date-time; may be repeated. Without it: right behind the last event.",
@@ -317,6 +324,18 @@ static int take_changes(struct replay *r)
 	return code;
 }
 
+static int load_workdays(struct replay *r)
+{
+	struct buffer _cleanup_buffer_ said = { 0 };
+
+	if (!r->flags.workdays)
+		return 0;
+	if (workday_file_load(r->flags.workdays, &r->texts, &r->workdays, &said))
+		return wrong("--workdays: %s", buffer_text(&said));
+	r->tenants.fallback.workdays = &r->workdays;
+	return 0;
+}
+
 static int load_zone(struct replay *r)
 {
 	const char *of_mapping = r->mapping ? mapping_zone(r->mapping) : NULL;
@@ -334,10 +353,11 @@ static int load_zone(struct replay *r)
 		.fallback = { NULL, 0,
 			r->flags.currency ? r->flags.currency
 			: r->mapping	  ? mapping_currency(r->mapping)
-					  : NULL },
+					  : NULL,
+			NULL },
 		.rate_max_age_ms = r->flags.fx_max_age_ms,
 	};
-	return take_changes(r) || take_times(r) ? 2 : 0;
+	return load_workdays(r) || take_changes(r) || take_times(r) ? 2 : 0;
 }
 
 static void make_shard(struct replay *r)
@@ -671,6 +691,7 @@ static void replay_deinit(struct replay *r)
 	source_file_free(r->source);
 	mapping_free(r->mapping);
 	zone_deinit(&r->zone);
+	arena_deinit(&r->texts);
 	for (size_t i = 0; i < r->zone_count; i++) {
 		zone_deinit(&r->other_zones[i]);
 		zone_deinit(&r->spliced[i]);
@@ -690,6 +711,7 @@ static int run(struct replay *r, const char *const *paths, size_t count)
 {
 	int code;
 
+	arena_init(&r->texts, 0);
 	if (!count && !r->flags.mapping)
 		return wrong("which files? salespulse replay --help says more");
 	code = load_definitions(r);

@@ -64,7 +64,7 @@ struct metric_value metric_run(const struct metric_program *, const struct metri
 void metric_withhold(struct metric_value *);
 
 /*
- * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) over(m, 90d) abs(x), and + - * / .
+ * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) over(m, 90d) abs(x) max(x, y) min(x, y), and + - * / .
  * samples(m): how many facts m has; for money, in the currency that is looked at.
  */
 

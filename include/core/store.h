@@ -101,10 +101,12 @@ struct store *store_new(const struct plan *, struct intern *strings, struct stor
 void store_free(struct store *);
 
 /* Tenants, in order of first sight. Registering is idempotent. */
-uint32_t store_tenant(struct store *, struct slice tenant_id, const struct tenant_settings *);
+uint32_t store_tenant(struct store *, struct slice tenant_id, const struct tenant_settings *); /* settings NULL: every day is one of work */
 uint32_t store_tenant_count(const struct store *);
 /* plan_param_row of the tenant. */
 uint32_t store_param_row(const struct store *, uint32_t tenant);
+/* Borrowed from the tenant's settings; NULL: every day. */
+const struct workdays *store_workdays(const struct store *, uint32_t tenant);
 uint32_t store_tenant_id(const struct store *, uint32_t tenant);   /* intern id */
 
 /*

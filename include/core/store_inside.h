@@ -75,6 +75,7 @@ struct store_tenant {
 	uint32_t id;                      /* intern id */
 	uint64_t streams;                 /* bit per entity type that has delivered */
 	uint32_t param_row;               /* plan_param_row */
+	const struct workdays *workdays;  /* borrowed; NULL: every day */
 };
 
 /* Slots that store*.c use themselves, looked up once. */

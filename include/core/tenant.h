@@ -13,11 +13,13 @@
 
 #include "base/slice.h"
 #include "core/calendar.h"
+#include "core/workdays.h"
 
 struct tenant_settings {
 	const char *tenant_id;      /* NULL in the fallback */
 	uint32_t calendar;          /* index in calendars: the calendar class */
 	const char *currency;       /* reporting currency, ISO 4217; NULL: none set */
+	const struct workdays *workdays; /* borrowed; NULL: every day */
 };
 
 struct tenant_book {

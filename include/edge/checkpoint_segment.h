@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 #include "base/slice.h"
 
-enum { CHECKPOINT_SEGMENT_VERSION = 2, CHECKPOINT_SEGMENT_RAW_MAX = 64 << 20 };
+enum { CHECKPOINT_SEGMENT_VERSION = 3, CHECKPOINT_SEGMENT_RAW_MAX = 64 << 20 };
 
 /* Appends the envelope around `raw` (<= CHECKPOINT_SEGMENT_RAW_MAX) to `out`. */
 void checkpoint_segment_write(struct slice raw, uint64_t fingerprint, bool compress, struct buffer *out);

@@ -93,6 +93,7 @@ enum settings_type {
 	X(BOOL, bool, http_explain, "http.explain", "true", 0, 0, "", false, "Answer GET /v1/explain, which names records and their amounts: false where others than yours reach the port.") \
 	X(INT, int64_t, http_clients_max, "http.clients", "64", 1, 4096, "", false, "HTTP clients at once.") \
 	X(STRING, const char *, zone, "zone", "Asia/Jakarta", 0, 0, "tz name", false, "Time zone of tenants that are not named under `tenants`.") \
+	X(STRING, const char *, workdays, "workdays", "", 0, 0, "path", false, "File of working days and holidays (deploy/workdays-id.yaml), over which targets are spread; empty: every day is one.") \
 	X(STRING, const char *, currency, "currency", "IDR", 0, 0, "ISO 4217", false, "Reporting currency of tenants that are not named under `tenants`: money in another one is converted at the rates of topics.fx_rate.") \
 	X(DURATION, int64_t, fx_max_age_ms, "fx.max_age", "7d", 60000, 31622400000, "ms", false, "An exchange rate that is older at the time of a deal converts nothing: FX_MISSING.") \
 	X(INT, int64_t, week_start, "week_start", "1", 1, 7, "1 = Monday", false, "First day of the week of tenants that are not named.") \

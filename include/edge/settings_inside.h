@@ -66,6 +66,9 @@ struct settings_kept {               /* struct settings' `owned` */
 	struct zone **zones;         /* owned, each too */
 	const char **zone_names;     /* owned; names in the arena */
 	size_t zone_count, zone_capacity, zone_name_capacity;
+	struct workdays **workdays;  /* owned; each in the arena */
+	const char **workday_paths;  /* owned; of them; in the arena */
+	size_t workdays_count, workdays_capacity, workday_path_capacity;
 	struct zone *spliced;        /* owned, each too: several in one, of calendars that change */
 	size_t spliced_count;
 	struct calendar *calendars;  /* owned */
@@ -75,10 +78,10 @@ struct settings_kept {               /* struct settings' `owned` */
 };
 
 struct settings_tenant {             /* one row of `tenants`; what is not said is the fallback's */
-	const char *id, *zone, *currency;
+	const char *id, *zone, *currency, *workdays;
 	int64_t week_start, fiscal_start; /* 0: not said */
 	struct settings_changes changes;
-	struct settings_where id_where, zone_where, currency_where;
+	struct settings_where id_where, zone_where, currency_where, workdays_where;
 };
 
 struct settings_loader {

@@ -131,6 +131,7 @@ static const struct model_field day_fields[DAY_COLUMNS] = {
 		.is_date = true },
 	[DAY_AMOUNT] = { .name = "amount", .type = VALUE_MONEY, .reference = -1 },
 	[DAY_VALUE] = { .name = "value", .type = VALUE_DECIMAL, .reference = -1, .required = true },
+	[DAY_WORKING] = { .name = "working", .type = VALUE_BOOL, .reference = -1, .required = true },
 };
 static const struct model_list days = { "day", day_fields, DAY_COLUMNS };
 

@@ -16,7 +16,9 @@ struct metric_node {
 		NODE_MULTIPLY,
 		NODE_DIVIDE,
 		NODE_NEGATE,
-		NODE_ABS
+		NODE_ABS,
+		NODE_MAX,
+		NODE_MIN
 	} op;
 	enum value_type type;
 	bool is_exact;
@@ -135,16 +137,46 @@ static bool is_trailing(const struct expr_node *e)
 static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
 {
 	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
-		"opening", "full", "over", "abs" };
+		"opening", "full", "over", "abs", "max", "min" };
 	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
 
 	refuse(b, e, "");
 	b->error->len = e->text.len;
 	snprintf(b->error->message, sizeof(b->error->message),
 		"the functions of formulas are p50 p90 percentile samples previous opening full "
-		"over abs (offset comes with a later version)%s%s%s",
+		"over abs max min (offset comes with a later version)%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	return NULL;
+}
+
+static bool is_zero(const struct metric_node *n)
+{
+	return n->op == NODE_CONSTANT && n->constant == 0;
+}
+
+/* The greater, or lesser, of two of a kind; 0 is of every kind. */
+static struct metric_node *build_choice(struct building *b, const struct expr_node *e, int op)
+{
+	struct metric_node *left, *right, *node;
+
+	if (e->child_count != 2)
+		return refuse(b, e, "it takes two arguments: max(quota - won, 0)");
+	left = build(b, e->children[0]);
+	right = left ? build(b, e->children[1]) : NULL;
+	if (!right)
+		return NULL;
+	if (left->type != right->type && !is_zero(left) && !is_zero(right)) {
+		refuse(b, e, "");
+		snprintf(b->error->message, sizeof(b->error->message),
+			"a %s and a %s do not go together here", value_type_name(left->type),
+			value_type_name(right->type));
+		return NULL;
+	}
+	node = node_of(b, op, is_zero(left) ? right->type : left->type,
+		left->is_exact && right->is_exact);
+	node->left = left;
+	node->right = right;
+	return node;
 }
 
 static struct metric_node *build_call(struct building *b, const struct expr_node *e)
@@ -173,6 +205,8 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 				"over wants a measure and a time from 1m to 1100d: over(m, 90d)");
 		return build_input(b, e->children[0], INPUT_OVER, 0, e->children[1]->literal.i);
 	}
+	if (slice_is(e->text, "max") || slice_is(e->text, "min"))
+		return build_choice(b, e, slice_is(e->text, "max") ? NODE_MAX : NODE_MIN);
 	/* Whether there is such a function comes before how many arguments it has. */
 	while (known < sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, reads[known].name))
 		known++;
@@ -410,6 +444,12 @@ static struct exact run_exact(const struct metric_node *n, const struct metric_i
 		r.units = a.units;
 		r.overflow = a.units < 0 && i128_negate_overflow(a.units, &r.units);
 		break;
+	case NODE_MAX:
+		r.units = a.units > b.units ? a.units : b.units;
+		break;
+	case NODE_MIN:
+		r.units = a.units < b.units ? a.units : b.units;
+		break;
 	default:
 		r.overflow = i128_mul_overflow(a.units, b.units, &r.units);
 		if (!r.overflow)
@@ -453,6 +493,12 @@ static struct inexact run_inexact(const struct metric_node *n, const struct metr
 		break;
 	case NODE_MULTIPLY:
 		r.value = a.value * b.value;
+		break;
+	case NODE_MAX:
+		r.value = a.value > b.value ? a.value : b.value;
+		break;
+	case NODE_MIN:
+		r.value = a.value < b.value ? a.value : b.value;
 		break;
 	default:
 		r.by_zero |= b.value == 0 && !b.is_null;

@@ -80,6 +80,7 @@ static void save_tenants(const struct shard *s, uint32_t first, struct buffer *o
 	for (uint32_t i = first; i < s->tenant_count; i++) {
 		buffer_put_varint(out, store_tenant_id(s->store, i));
 		buffer_put_varint(out, s->tenants[i].class);
+		buffer_put_u64le(out, workdays_hash(store_workdays(s->store, i)));
 	}
 	end(out, start);
 }
@@ -224,7 +225,8 @@ static int restore_tenants(struct shard *s, struct reader *in)
 	if (first > s->tenant_count || count > reader_left(in))
 		return 1;
 	for (uint64_t i = 0; i < count && !in->bad; i++) {
-		uint64_t id = reader_varint(in), class = reader_varint(in);
+		uint64_t id = reader_varint(in), class = reader_varint(in),
+			 workdays = reader_u64le(in);
 		uint32_t tenant;
 
 		if (in->bad || !id || id > s->string_map_count ||
@@ -233,6 +235,8 @@ static int restore_tenants(struct shard *s, struct reader *in)
 		tenant = shard_tenant_get(s, intern_text(&s->strings, s->string_map[id]));
 		if (tenant != first + i || shard_tenant_was(s, tenant, class))
 			return 1;
+		/* What was planned falls on other days. */
+		s->must_rebuild |= workdays != workdays_hash(store_workdays(s->store, tenant));
 	}
 	return in->bad;
 }

@@ -391,15 +391,16 @@ uint32_t store_tenant(
 {
 	uint32_t id = intern_add(s->strings, tenant_id);
 
-	(void)settings; /* the store works in UTC and in each record's own currency */
 	for (uint32_t i = 0; id && i < s->tenant_count; i++)
 		if (s->tenants[i].id == id)
 			return i;
 	if (!id)
 		return UINT32_MAX;
 	X_GROW(s->tenants, s->tenant_count, s->tenant_cap);
-	s->tenants[s->tenant_count] =
-		(struct store_tenant){ .id = id, .param_row = plan_param_row(s->plan, tenant_id) };
+	/* The store works in UTC and in each record's own currency; of the settings it wants the days of work. */
+	s->tenants[s->tenant_count] = (struct store_tenant){ .id = id,
+		.param_row = plan_param_row(s->plan, tenant_id),
+		.workdays = settings ? settings->workdays : NULL };
 	return s->tenant_count++;
 }
 
@@ -412,6 +413,12 @@ uint32_t store_param_row(const struct store *s, uint32_t tenant)
 {
 	assert(tenant < s->tenant_count);
 	return s->tenants[tenant].param_row;
+}
+
+const struct workdays *store_workdays(const struct store *s, uint32_t tenant)
+{
+	assert(tenant < s->tenant_count);
+	return s->tenants[tenant].workdays;
 }
 
 uint32_t store_tenant_id(const struct store *s, uint32_t tenant)

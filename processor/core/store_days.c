@@ -1,7 +1,8 @@
 /*
  * What is said of a whole period, a row a day, exact: the rows add up to the whole. A spend is even over its days, the earlier days
- * get what rounding leaves. A target follows its pacing curve, else it is even too; and each day has what was last said to hold
- * from then on (S2 versions): a target that is raised in mid-month leaves the days before as they were.
+ * get what rounding leaves. A target follows its pacing curve, else it is even over the days on which the tenant works (over all of
+ * them where it works on none); and each day has what was last said to hold from then on (S2 versions): a target that is raised in
+ * mid-month leaves the days before as they were.
  */
 #include "base/decimal.h"
 #include "core/store_inside.h"
@@ -19,14 +20,16 @@ static uint32_t days_of(const struct store *s, const struct entity *e, uint32_t 
 	return last < *ret_first ? 0 : (uint32_t)(last - *ret_first + 1);
 }
 
-static void set_day(
-	struct list_cells *list, uint32_t row, int64_t day, int64_t value, bool is_money)
+static void set_day(struct list_cells *list, uint32_t row, int64_t day, int64_t value,
+	bool is_money, const struct workdays *workdays)
 {
 	int64_t *cells = &list->cells[(size_t)row * DAY_COLUMNS];
 
 	cells[DAY_DAY] = day;
 	cells[DAY_VALUE] = value;
-	list->present[row] = UINT64_C(1) << DAY_DAY | UINT64_C(1) << DAY_VALUE;
+	cells[DAY_WORKING] = workdays_has(workdays, day);
+	list->present[row] = UINT64_C(1) << DAY_DAY | UINT64_C(1) << DAY_VALUE |
+			     UINT64_C(1) << DAY_WORKING;
 	if (!is_money)
 		return;
 	cells[DAY_AMOUNT] = value;
@@ -52,7 +55,8 @@ struct list_cells *store_spend_days(struct store *s, const struct entity *e)
 	list = store_list_draft(s, days, DAY_COLUMNS);
 	for (uint32_t row = 0; row < days; row++)
 		set_day(list, row, first + row,
-			even_part(slot_cell(s, e, s->slot.spend_amount), days, row), true);
+			even_part(slot_cell(s, e, s->slot.spend_amount), days, row), true,
+			s->tenants[e->tenant].workdays);
 	return list;
 }
 
@@ -100,26 +104,35 @@ static const struct register_version *version_on(const struct registers_sets *se
 struct list_cells *store_target_slices(struct store *s, const struct entity *e)
 {
 	const struct list_cells *curve = slot_list(s, e, s->slot.target_pacing_curve);
+	const struct workdays *workdays = s->tenants[e->tenant].workdays, *spread = workdays;
 	bool is_money = slot_present(e, s->slot.target_currency), is_even = !curve || !curve->count;
 	struct list_cells *list;
+	uint32_t workday = 0, workday_count;
 	int64_t first, share = 0;
 	uint32_t days =
 		days_of(s, e, s->slot.target_period_start, s->slot.target_period_end, &first);
 
 	if (!days || !e->registers)
 		return NULL;
+	workday_count = workdays_count(workdays, first, days);
+	if (!workday_count) {
+		spread = NULL;
+		workday_count = days;
+	}
 	list = store_list_draft(s, days, DAY_COLUMNS);
 	for (uint32_t row = 0; row < days; row++) {
 		const struct register_version *v = version_on(e->registers->sets, first + row);
 		int64_t whole = v && v->has_amount ? whole_of(v) : 0, before = share, part;
 
 		if (is_even) {
-			part = even_part(whole, days, row);
+			part = workdays_has(spread, first + row)
+				       ? even_part(whole, workday_count, workday++)
+				       : 0;
 		} else {
 			share = share_by(curve, days, row, before);
 			part = part_of(whole, share) - part_of(whole, before);
 		}
-		set_day(list, row, first + row, part, is_money);
+		set_day(list, row, first + row, part, is_money, workdays);
 	}
 	return list;
 }

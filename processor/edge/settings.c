@@ -122,6 +122,8 @@ void settings_free(struct settings *settings)
 	free(kept->spliced);
 	free(kept->timelines);
 	free(kept->zones);
+	free(kept->workdays);
+	free(kept->workday_paths);
 	free(kept->zone_names);
 	free(kept->calendars);
 	free(kept->tenants);

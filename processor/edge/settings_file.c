@@ -377,7 +377,7 @@ static int put_tenant_value(struct settings_loader *l, struct settings_tenant *t
 	struct fy_node *key_node, const struct settings_where *key, struct fy_node *value)
 {
 	static const char *const names[] = { "zone", "currency", "week_start", "fiscal_start",
-		"calendar_changes" };
+		"workdays", "calendar_changes" };
 	struct slice name = slice_of(key->value);
 	struct settings_where where = { 0 };
 
@@ -389,10 +389,14 @@ static int put_tenant_value(struct settings_loader *l, struct settings_tenant *t
 		return put_like_setting(l, key, value, &tenant->week_start, &where);
 	if (slice_is(name, "fiscal_start"))
 		return put_like_setting(l, key, value, &tenant->fiscal_start, &where);
+	if (slice_is(name, "workdays"))
+		return put_like_setting(l, key, value, &tenant->workdays, &tenant->workdays_where);
 	if (slice_is(name, "calendar_changes"))
 		return put_changes(l, key_node, value, &tenant->changes);
 	return refuse_key(l, key,
-		"a tenant has zone, currency, week_start, fiscal_start and calendar_changes", names,
+		"a tenant has zone, currency, week_start, fiscal_start, workdays and "
+		"calendar_changes",
+		names,
 		COUNT_OF(names));
 }
 
@@ -418,7 +422,7 @@ static int put_tenant(struct settings_loader *l, struct fy_node *key, struct fy_
 		if (!name.value)
 			return settings_complain(l, &name,
 				"a name is wanted here: zone, currency, week_start, fiscal_start, "
-				"calendar_changes");
+				"workdays, calendar_changes");
 		if (put_tenant_value(
 			    l, tenant, fy_node_pair_key(pair), &name, fy_node_pair_value(pair)))
 			return 1;

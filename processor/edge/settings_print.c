@@ -97,7 +97,7 @@ void settings_print_help(struct buffer *out, bool markdown)
 			"`kafka.security.protocol`, `kafka.sasl.password` … |\n"
 			"| `calendar_changes` | | | `[{from: 2026-07-01, zone, week_start, "
 			"fiscal_start}]`: what holds from a local date on. In the file only. |\n"
-			"| `tenants` | | | `{id: {zone, currency, week_start, fiscal_start, "
+			"| `tenants` | | | `{id: {zone, currency, week_start, fiscal_start, workdays, "
 			"calendar_changes}}`: what differs for one tenant. In the file only. |\n");
 		return;
 	}
@@ -110,7 +110,7 @@ void settings_print_help(struct buffer *out, bool markdown)
 		"local date on. In the file only.\n",
 		NAME_WIDTH, "calendar_changes");
 	buffer_printf(out,
-		"  %-*s  {id: {zone, currency, week_start, fiscal_start, calendar_changes}}: what "
+		"  %-*s  {id: {zone, currency, week_start, fiscal_start, workdays, calendar_changes}}: what "
 		"differs for one tenant. In the file only.\n",
 		NAME_WIDTH, "tenants");
 	buffer_put_text(out,
@@ -267,8 +267,8 @@ static void print_calendar_changes(const struct settings *s, struct buffer *out)
 static void print_tenant(const struct settings *s, uint32_t index, struct buffer *out)
 {
 	const struct tenant_settings *tenant = &s->tenants.tenants[index];
-	const struct settings_timeline *line =
-		&((const struct settings_kept *)s->owned)->timelines[index + 1];
+	const struct settings_kept *kept = s->owned;
+	const struct settings_timeline *line = &kept->timelines[index + 1];
 
 	buffer_put_text(out, "  ");
 	settings_print_value(&as_text, &tenant->tenant_id, out);
@@ -276,6 +276,14 @@ static void print_tenant(const struct settings *s, uint32_t index, struct buffer
 	settings_print_value(&as_text, &line->base.zone, out);
 	buffer_printf(out, ", currency: %s, week_start: %d, fiscal_start: %d", tenant->currency,
 		(int)line->base.week_start, (int)line->base.fiscal_start);
+	if (!tenant->workdays && s->tenants.fallback.workdays)
+		buffer_put_text(out, ", workdays: \"\"");
+	for (size_t i = 0; tenant->workdays && i < kept->workdays_count; i++) {
+		if (kept->workdays[i] != tenant->workdays)
+			continue;
+		buffer_put_text(out, ", workdays: ");
+		settings_print_value(&as_text, &kept->workday_paths[i], out);
+	}
 	if (line->count) {
 		buffer_put_text(out, ", ");
 		print_changes(line, out);

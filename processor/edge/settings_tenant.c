@@ -1,5 +1,5 @@
 /*
- * settings_tenant: zone, currency, week and fiscal start of every tenant -> the book of tenants and its calendars.
+ * settings_tenant: zone, currency, week and fiscal start, and days of work of every tenant -> the book of tenants and its calendars.
  *
  * What a tenant does not say is what all have, with their changes; from the date on which it says a value itself (in its row: since
  * ever) the others' changes of this value pass it by.
@@ -11,6 +11,7 @@
 
 #include "base/xalloc.h"
 #include "edge/settings_inside.h"
+#include "edge/workday_file.h"
 #include "edge/zone_file.h"
 
 enum { MESSAGE_BYTES = 320 };
@@ -38,6 +39,32 @@ static const struct zone *zone_get(
 	kept->zone_names[kept->zone_count] = name;
 	kept->zones[kept->zone_count++] = zone;
 	return zone;
+}
+
+/* Those of the file, read once. "": every day, NULL. 0, or 1: a mistake, said. */
+static int workdays_get(struct settings_loader *l, const char *path,
+	const struct settings_where *where, const struct workdays **ret)
+{
+	struct settings_kept *kept = l->kept;
+	struct workdays *workdays;
+
+	*ret = NULL;
+	if (path[0] == '\0')
+		return 0;
+	for (size_t i = 0; i < kept->workdays_count && !*ret; i++)
+		if (strcmp(kept->workday_paths[i], path) == 0)
+			*ret = kept->workdays[i];
+	if (*ret)
+		return 0;
+	workdays = arena_alloc(&kept->arena, sizeof(*workdays));
+	if (workday_file_load(path, &kept->arena, workdays, l->message))
+		return settings_complain(l, where, "the file of working days is wrong, see above");
+	X_GROW(kept->workdays, kept->workdays_count, kept->workdays_capacity);
+	X_GROW(kept->workday_paths, kept->workdays_count, kept->workday_path_capacity);
+	kept->workday_paths[kept->workdays_count] = path;
+	kept->workdays[kept->workdays_count++] = workdays;
+	*ret = workdays;
+	return 0;
 }
 
 /* The class of calendars: the same zone, week and fiscal year at all times share a ledger. */
@@ -170,7 +197,8 @@ static int build_tenant(struct settings_loader *l, const struct settings_tenant 
 	struct calendar calendar;
 
 	if (build_calendar(l, line, &calendar) ||
-		check_currency(l, said->currency, &said->currency_where))
+		check_currency(l, said->currency, &said->currency_where) ||
+		workdays_get(l, said->workdays, &said->workdays_where, &to->workdays))
 		return 1;
 	to->tenant_id = said->id;
 	to->currency = said->currency;
@@ -185,11 +213,13 @@ int settings_build_tenants(struct settings_loader *l)
 	struct settings_tenant fallback = {
 		.zone = s->zone,
 		.currency = s->currency,
+		.workdays = s->workdays,
 		.week_start = s->week_start,
 		.fiscal_start = s->fiscal_start,
 		.changes = l->changes,
 		.zone_where = kept->where[SETTING_ID_zone],
 		.currency_where = kept->where[SETTING_ID_currency],
+		.workdays_where = kept->where[SETTING_ID_workdays],
 	};
 	size_t spliced_max = l->changes.count * (l->tenant_count + 1);
 
@@ -213,6 +243,10 @@ int settings_build_tenants(struct settings_loader *l)
 		if (!tenant->currency) {
 			tenant->currency = fallback.currency;
 			tenant->currency_where = fallback.currency_where;
+		}
+		if (!tenant->workdays) {
+			tenant->workdays = fallback.workdays;
+			tenant->workdays_where = fallback.workdays_where;
 		}
 		if (build_tenant(l, tenant, line, &kept->tenants[i]))
 			return 1;

@@ -45,7 +45,8 @@ static const struct zone zone = { transitions, 2, 25200000 };
 static const struct calendar calendars[] = {
 	{ .zone = &zone, .week_start = 1, .fiscal_start_month = 1 }
 };
-static const struct tenant_settings tenants[] = { { "acme", 0, "IDR" }, { "bolt", 0, "USD" } };
+static const struct tenant_settings tenants[] = { { "acme", 0, "IDR", NULL },
+	{ "bolt", 0, "USD", NULL } };
 static const struct tenant_book book = {
 	.calendars = calendars, .calendar_count = 1, .tenants = tenants, .tenant_count = 2
 };

@@ -1,6 +1,6 @@
 """compare.py: reads the input topics of a job and what it published, computes what it should have published, and says where they differ.
 
-    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--fx-max-age DAYS] [--idle SECONDS] [--single] [--outputs LATEST,HISTORY]…
+    compare.py --brokers HOST:PORT --schemas DIR [--zone Z] [--currency C] [--fx-max-age DAYS] [--workdays FILE] [--idle SECONDS] [--single] [--outputs LATEST,HISTORY]…
 
 Checked: the last value of every key on kpi.latest as of the end of the events, the last value of every closed period on
 kpi.history, that nothing which should be there is missing, that revisions rise per key in the log, and that dead letters are
@@ -8,11 +8,13 @@ whole. Prints the differences (the first 20) and "compare: N passed, N failed".
 """
 import argparse
 import collections
+import datetime as dt
 import decimal
 import io
 import json
 import os
 import pathlib
+import re
 import sys
 import time
 
@@ -265,6 +267,20 @@ def compare_closed_days(o, history, clocks, own, c):
                 c.check((tenant, zone.start(day)) in have, f"day {day} of {tenant} was not closed")
 
 
+def works_of(path):
+    """Of a day since 1970-01-01, whether it is one of the file's working days."""
+    if not path:
+        return lambda day: True
+    text = open(path, encoding="utf-8").read()
+    week = re.search(r"^week: \[(.*)\]", text, re.M).group(1).split(", ")
+    holidays = {dt.date.fromisoformat(d) for d in re.findall(r"^  (\d{4}-\d\d-\d\d):", text, re.M)}
+
+    def works(day):
+        date = dt.date(1970, 1, 1) + dt.timedelta(days=day)
+        return date.strftime("%a").lower() in week and date not in holidays
+    return works
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--brokers", required=True)
@@ -272,6 +288,7 @@ def main():
     parser.add_argument("--zone", default="Asia/Jakarta")
     parser.add_argument("--currency", default="IDR")
     parser.add_argument("--fx-max-age", type=int, default=7, help="days")
+    parser.add_argument("--workdays", help="the file of working days and holidays")
     parser.add_argument("--idle", type=float, default=6)
     parser.add_argument("--outputs", action="append", help="LATEST,HISTORY; several jobs over the same inputs")
     parser.add_argument("--single", action="store_true", help="one shard, and so one clock, has all partitions")
@@ -280,7 +297,8 @@ def main():
     outputs = [read_outputs(arguments, schemas, c, pair.split(",")) for pair in arguments.outputs or ["kpi.latest,kpi.history"]]
     events, clocks = read_inputs(arguments, schemas)
     print(f"compare: {len(events)} events of {len(clocks)} tenants", flush=True)
-    o = oracle.Oracle(events, lambda tenant: arguments.zone, lambda tenant: arguments.currency, arguments.fx_max_age * oracle.DAY)
+    o = oracle.Oracle(events, lambda tenant: arguments.zone, lambda tenant: arguments.currency, arguments.fx_max_age * oracle.DAY,
+                      works_of(arguments.workdays))
     for latest, history in outputs:
         compare_latest(o, latest, clocks, arguments.currency, c)
         compare_ranks(o, latest, clocks, arguments.currency, c)

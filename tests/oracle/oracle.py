@@ -322,8 +322,9 @@ def is_request(call):
 
 
 class Facts:
-    def __init__(self, world, zone_of, rates):
+    def __init__(self, world, zone_of, rates, works):
         self.w = world
+        self.works = works  # of a day, whether it is a working day
         self.rates = rates
         self.zone_of = zone_of
         self.facts = []
@@ -713,9 +714,18 @@ class Facts:
 
     def target(self, key, record):
         t, tenant = record.image, key[0]
-        if t["metric"] != "won_revenue" or t["period"] != "MONTH" or not t["currency"]:
+        if t["metric"] != "won_revenue" or t["period"] != "MONTH":
             return
-        days, reached = range(t["period_start"], t["period_end"] + 1), 0
+        days, reached, zone = range(t["period_start"], t["period_end"] + 1), 0, self.zone_of(tenant)
+        dims = (t["scope_id"] or NONE, t["scope_id"] or NONE, NONE, NONE, NONE, NONE, NONE,
+                {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere"))
+        working = [day for day in days if self.works(day)]
+        for day in working if record.versions else ():
+            self.facts.append(Fact(tenant, "target_days", zone.start(day), UNIT, "", *dims))
+            self.facts.append(Fact(tenant, "target_days_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
+        spread = working or list(days)
+        if not t["currency"]:
+            return
         for i, day in enumerate(days):
             said = [v for v in record.versions if v["effective_from"] is None or v["effective_from"] <= day]
             whole = half_even(said[-1]["value"] * (UNIT if said[-1]["ramp_factor"] is None else said[-1]["ramp_factor"]), UNIT) if said else 0
@@ -724,11 +734,10 @@ class Facts:
                 reached = UNIT if i + 1 == len(days) else max([before] + shares)
                 part = half_even(whole * reached, UNIT) - half_even(whole * before, UNIT)
             else:
-                part = whole // len(days) + (i < whole % len(days))
+                part = whole // len(spread) + (spread.index(day) < whole % len(spread)) if day in spread else 0
             at = self.zone_of(tenant).start(day)
             currency, [part] = self.rates.convert(tenant, t["currency"], at, [part])
-            self.facts.append(Fact(tenant, "target_revenue", at, part, currency, t["scope_id"] or NONE, t["scope_id"] or NONE,
-                                   NONE, NONE, NONE, NONE, NONE, {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere")))
+            self.facts.append(Fact(tenant, "target_revenue", at, part, currency, *dims))
 
     def interaction(self, key, record):
         i, tenant = record.image, key[0]
@@ -811,6 +820,7 @@ class Metric:
         self.quantile = options.get("quantile")
         self.empty = options.get("empty")
         self.min_share = options.get("min_share")
+        self.floor = options.get("floor")  # the numerator is at least 0
         self.trails = options.get("trails")  # … whose second argument is of so many days behind now
         self.formula = options.get("formula")  # of what ratios of sums do not say: from totals to a Fraction, None where it divides by zero
         self.measures = {m.removeprefix("opening:").removeprefix("full:") for _, m in num + (den or [])} | ({"opportunities_lost_value"} if self.lost_value else set())
@@ -932,6 +942,9 @@ METRICS = [
     Metric("aht", "seconds", plus("call_handle_time"), plus("handled_calls"), CALLS, [C, T, R], "call"),
     Metric("sales_target", "money", plus("full:target_revenue"), None, PERIODS, [C, T, R], "target"),
     Metric("target_attainment", "percent", NET, plus("full:target_revenue"), PERIODS, [C, T, R], "deal target"),
+    Metric("target_days_left", "count", plus("full:target_days") + [(-1, "target_days_over")], None, PERIODS[1:], [C, T, R], "target"),
+    Metric("required_per_day", "money", plus("full:target_revenue", "refunds") + [(-1, "won_revenue")],
+           plus("full:target_days") + [(-1, "target_days_over")], PERIODS[1:], [C, T, R], "deal target", floor=True),
     Metric("target_pace", "percent", NET, plus("target_revenue"), PERIODS[1:], [C, T, R], "deal target", min_share=20),
     Metric("marketing_spend", "money", plus("acquisition_spend"), None, USUAL, [C, H], "spend"),
     Metric("cac", "money", plus("acquisition_spend"), plus("first_wins"), USUAL, [C], "spend deal", empty="acquisition_spend"),
@@ -1003,7 +1016,7 @@ MONEY = {"target_revenue", "full:target_revenue", "acquisition_spend", "won_reve
 
 
 class Oracle:
-    def __init__(self, events, zone_of_name, currency_of, rate_max_age=7 * DAY):
+    def __init__(self, events, zone_of_name, currency_of, rate_max_age=7 * DAY, works=lambda day: True):
         zones = {}
 
         def zone_of(tenant):
@@ -1012,7 +1025,7 @@ class Oracle:
         self.zone_of, self.currency_of = zone_of, currency_of
         self.known_edges, self.around = {}, {}  # the same for all groups of a window or a period
         self.world = World(events)
-        facts = Facts(self.world, zone_of, Rates(self.world, currency_of, rate_max_age))
+        facts = Facts(self.world, zone_of, Rates(self.world, currency_of, rate_max_age), works)
         self.currencies = collections.defaultdict(set)
         for fact in facts.facts + [fact for fact, _ in facts.stocks]:
             if fact.measure in MONEY:
@@ -1121,6 +1134,7 @@ class Oracle:
         if metric.quantile:
             return self.quantile(metric, down, *place)
         num, den, count, lost = self.parts(metric, *place)
+        num = max(num, 0) if metric.floor else num
         if metric.lost_value and not lost or metric.empty and not self.total(place[0], metric.empty, *place[1:])[1]:
             return "NO_DATA", None, None, None
         if den is None:

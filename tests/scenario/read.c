@@ -34,6 +34,7 @@ struct reading {
 	size_t other_count, spliced_count;
 	uint32_t tenant_count;
 	bool is_announced;
+	const struct workdays *workdays_later; /* announced */
 };
 
 static void fail(const struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
@@ -206,10 +207,39 @@ static void read_change(struct reading *r, bool is_announced)
 	add_change(r, is_announced ? &r->calendars_later[class] : &r->calendars[class], &change);
 }
 
+/* «12345», days of the week from Monday = 1 on, and holidays, «2026-03-20,2026-03-21»; NULL: none. */
+static const struct workdays *read_workdays(struct reading *r, const char *week, const char *holidays)
+{
+	struct workdays *workdays = arena_alloc(&r->s->arena, sizeof(*workdays));
+	int32_t *days = arena_alloc(&r->s->arena, STEP_WORDS_MAX * sizeof(*days));
+	char *rest = holidays ? keep(r, holidays) : NULL, *date;
+
+	for (; *week; week++)
+		workdays->week |= (uint8_t)(1 << (*week - '1'));
+	while ((date = rest ? strsep(&rest, ",") : NULL)) {
+		if (workdays->holiday_count == STEP_WORDS_MAX || !date_parse(slice_of(date), &days[workdays->holiday_count]))
+			fail(r, "«%s» is no date, or one too many", date);
+		workdays->holiday_count++;
+	}
+	workdays->holidays = days;
+	return workdays;
+}
+
+static void announce_workdays(struct reading *r, const struct workdays *workdays)
+{
+	if (r->is_announced)
+		fail(r, "one thing is announced");
+	memcpy(r->calendars_later, r->calendars, sizeof(r->calendars));
+	add_step(r, STEP_ANNOUNCE);
+	r->is_announced = true;
+	r->workdays_later = workdays;
+}
+
 static void read_tenant(struct reading *r)
 {
 	struct tenant_settings *t = &r->tenants[r->tenant_count];
 	uint32_t class = r->tenant_count + 1;
+	char *workdays = take(r, "workdays"), *holidays = take(r, "holidays");
 	char *zone = take(r, "zone"), *week = take(r, "week_start"), *fiscal = take(r, "fiscal_start");
 
 	if (r->tenant_count == TENANTS_MAX)
@@ -219,6 +249,8 @@ static void read_tenant(struct reading *r)
 	r->calendars[class] = (struct calendar){ .week_start = 1, .fiscal_start_month = 1 };
 	set_calendar(r, class, zone ? zone : "Asia/Jakarta", week, fiscal);
 	*t = (struct tenant_settings){ .calendar = class, .currency = take(r, "currency") };
+	if (workdays)
+		t->workdays = read_workdays(r, workdays, holidays);
 	t->tenant_id = shift(r, "the tenant's name");
 	r->tenant_count++;
 }
@@ -622,7 +654,14 @@ static void read_line(struct reading *r, char *line)
 		set_calendar(r, 0, NULL, NULL, shift(r, "a month"));
 	else if (!strcmp(word, "currency"))
 		r->s->tenants.fallback.currency = shift(r, "a currency");
-	else if (!strcmp(word, "rates_hold")) /* fx.max_age */
+	else if (!strcmp(word, "workdays")) {
+		char *week = shift(r, "days of the week"), *holidays = take(r, "holidays");
+
+		if (r->s->step_count) /* said in the middle of the events: restarted with */
+			announce_workdays(r, read_workdays(r, week, holidays));
+		else
+			r->s->tenants.fallback.workdays = read_workdays(r, week, holidays);
+	} else if (!strcmp(word, "rates_hold")) /* fx.max_age */
 		r->s->tenants.rate_max_age_ms = (int64_t)strtoul(shift(r, "days"), NULL, 10) * 86400000;
 	else if (!strcmp(word, "tenant"))
 		read_tenant(r);
@@ -692,6 +731,9 @@ void scenario_read(struct scenario *s, const char *path)
 	s->tenants.calendar_count = r->tenant_count + 1;
 	s->tenants_later = s->tenants;
 	s->tenants_later.calendars = r->calendars_later;
+	s->has_other_workdays = r->workdays_later != NULL;
+	if (s->has_other_workdays)
+		s->tenants_later.fallback.workdays = r->workdays_later;
 }
 
 void scenario_free(struct scenario *s)

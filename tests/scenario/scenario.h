@@ -49,6 +49,7 @@ struct scenario {
 	struct arena arena;
 	struct step *steps;
 	size_t step_count, step_capacity;
+	bool has_other_workdays; /* what is announced is days of work */
 	struct buffer kpis;          /* definitions of its own; empty: the shipped ones */
 	struct buffer kpis_later;    /* those from `redefine` on */
 	uint32_t partition_count;    /* 0: events and expectations move the clock by themselves */

@@ -10,12 +10,13 @@ simulate() { # FROM TO EVENTS
 instance() { # NAME FLAG…
 	local log=$1
 	shift
-	start_run "$log" --clock=event --publish.restate=1s --checkpoint.interval=300ms --kafka.session_timeout=6s --kafka.instance_id="$log" "$@"
+	start_run "$log" --clock=event --publish.restate=1s --checkpoint.interval=300ms --kafka.session_timeout=6s --kafka.instance_id="$log" \
+		--workdays="$root/deploy/workdays-id.yaml" "$@"
 }
 serving() { metric_of "$1" salespulse_shards_serving; }
 serves() { [ "$(serving "$1")" = "$2" ]; }
 both_serve() { [ "$(serving a)" -ge 1 ] && [ "$(serving b)" -ge 1 ] && [ $(($(serving a) + $(serving b))) -eq 4 ]; }
-compare() { "$python" "$root/tests/oracle/compare.py" --brokers "$brokers" --schemas "$root/schemas" --idle 5 "$@" >"$work/compare.log" 2>&1; }
+compare() { "$python" "$root/tests/oracle/compare.py" --brokers "$brokers" --schemas "$root/schemas" --workdays "$root/deploy/workdays-id.yaml" --idle 5 "$@" >"$work/compare.log" 2>&1; }
 
 check "events are on the topics" simulate 2026-06-01T00:00:00Z 2026-06-20T00:00:00Z 4000
 instance a
@@ -64,7 +65,7 @@ check "the last one ends in order" test $? -eq 0
 explain() { # METRIC WINDOW FLAG…
 	local metric=$1 window=$2
 	shift 2
-	"$program" explain --redis.address="unix:$work/redis.sock" --tenant cendana-prima --window "$window" "$@" "$metric" >"$work/explain.log" 2>&1 &&
+	"$program" explain --redis.address="unix:$work/redis.sock" --workdays="$root/deploy/workdays-id.yaml" --tenant cendana-prima --window "$window" "$@" "$metric" >"$work/explain.log" 2>&1 &&
 		grep -q "^Every list adds up to its total.$" "$work/explain.log"
 }
 check "a number is explained by the records that it adds up to" explain won_revenue year_to_date

@@ -94,6 +94,8 @@ says "no such metric" 2 "the nearest is «won_revenue»" --metric won_revenu eve
 says "no such window" 2 "--window: there is no «9y»" --window 9y events.jsonl
 says "no such grouping" 2 "the nearest is «team»" --group-by teem events.jsonl
 says "no such zone" 2 'did you mean "Asia/Jakarta"?' --zone Asia/Jakrta events.jsonl
+printf 'week: [mon, tus]\n' >days.yaml
+says "a file of working days that is wrong" 2 "days.yaml:1:13: a day of the week is" --workdays days.yaml events.jsonl
 says "a change without a date" 2 "a date like 2026-07-01 is wanted first" --calendar-change zone=UTC events.jsonl
 says "a change of nothing" 2 "zone, week_start or fiscal_start is wanted" --calendar-change 2026-07-01 events.jsonl
 says "a change of what is not" 2 "the nearest is «zone»" --calendar-change 2026-07-01,zon=UTC events.jsonl

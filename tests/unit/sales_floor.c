@@ -24,8 +24,8 @@ void floor_init(struct sales_floor *f, const char *definitions)
 	f->zones[1] = zone_of("Europe/Berlin");
 	f->calendars[0] = (struct calendar){ .zone = &f->zones[0], .week_start = 1, .fiscal_start_month = 1 };
 	f->calendars[1] = (struct calendar){ .zone = &f->zones[1], .week_start = 1, .fiscal_start_month = 1 };
-	f->tenants[0] = (struct tenant_settings){ "acme", 0, "IDR" };
-	f->tenants[1] = (struct tenant_settings){ "bolt", 1, NULL };
+	f->tenants[0] = (struct tenant_settings){ "acme", 0, "IDR", NULL };
+	f->tenants[1] = (struct tenant_settings){ "bolt", 1, NULL, NULL };
 	f->book = (struct tenant_book){ .calendars = f->calendars,
 		.calendar_count = 2,
 		.tenants = f->tenants,

@@ -234,6 +234,20 @@ static void test_properties(void **state)
 
 /* ---- tenants -------------------------------------------------------------------------------- */
 
+static void test_days_of_work(void **state)
+{
+	struct settings *s =
+		load_right(&(struct given){ .file = "workdays: deploy/workdays-id.yaml\ntenants:\n"
+						    "  a: {zone: Asia/Tokyo}\n"
+						    "  b: {workdays: \"\"}\n" });
+
+	(void)state;
+	assert_non_null(s->tenants.fallback.workdays);
+	assert_ptr_equal(s->tenants.tenants[0].workdays, s->tenants.fallback.workdays);
+	assert_null(s->tenants.tenants[1].workdays);
+	settings_free(s);
+}
+
 static void test_tenants(void **state)
 {
 	struct settings *s = load_right(
@@ -547,8 +561,8 @@ static const struct {
 		"    ^~~~\n" },
 	{ "tenants:\n"
 	  "  acme: {zones: UTC}\n",
-		"s.yaml:2:10: a tenant has zone, currency, week_start, fiscal_start and "
-		"calendar_changes, not «zones»; the nearest is «zone»\n"
+		"s.yaml:2:10: a tenant has zone, currency, week_start, fiscal_start, workdays "
+		"and calendar_changes, not «zones»; the nearest is «zone»\n"
 		"    acme: {zones: UTC}\n"
 		"           ^~~~~\n" },
 	{ "tenants:\n"
@@ -974,6 +988,7 @@ int main(void)
 		cmocka_unit_test(test_environment),
 		cmocka_unit_test(test_properties),
 		cmocka_unit_test(test_tenants),
+		cmocka_unit_test(test_days_of_work),
 		cmocka_unit_test(test_indirect),
 		cmocka_unit_test(test_secrets),
 		cmocka_unit_test(test_wrong_files),

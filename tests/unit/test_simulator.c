@@ -22,7 +22,7 @@ static const struct zone jakarta = {
 static const struct calendar calendars[1] = {
 	{ .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 }
 };
-static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR" }, 0 };
+static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR", NULL }, 0 };
 
 static int64_t at(const char *text)
 {

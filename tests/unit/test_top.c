@@ -15,7 +15,7 @@ static const struct zone jakarta = {
 	.transitions = NULL, .count = 0, .first_offset_ms = 7 * 3600000
 };
 static const struct calendar calendars[1] = { { .zone = &jakarta, .week_start = 1, .fiscal_start_month = 1 } };
-static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR" }, 0 };
+static const struct tenant_book book = { calendars, 1, NULL, 0, { NULL, 0, "IDR", NULL }, 0 };
 static const struct top_label labels[] = {
 	{ "won_revenue", "Won revenue", "Pendapatan dimenangkan" },
 	{ "own_kpi", "A KPI of our own", "KPI kami sendiri" },
