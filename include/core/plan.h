@@ -243,7 +243,8 @@ struct plan_metric {
 	enum plan_unit unit;
 	bool money;                  /* value carries a currency */
 	bool reads_previous;         /* the formula uses previous(): evaluated at the comparison's resolution */
-	bool reads_over;             /* … over(): it says how things stand, and so has no closed periods and no comparison */
+	bool reads_over;             /* … over(): it says how things stand, and so has no comparison */
+	bool is_never_closed;        /* no closed periods: reads over(), or is compared with the year before */
 	int64_t mature_ms;
 	int64_t min_sample;
 	int16_t rank_of;             /* metric index that it ranks, or -1 */

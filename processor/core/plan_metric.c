@@ -15,6 +15,7 @@ struct building {
 	struct plan_metric *m;
 	struct plan_input inputs[INPUTS_MAX];
 	uint64_t compare; /* windows have a comparison */
+	bool with_year;	  /* … with the year before */
 	int64_t *least;	  /* `min_share` by the tenant's row; NULL: none */
 };
 
@@ -276,12 +277,16 @@ static int compile_options(struct building *b)
 	b->compare = (m->basis != BASIS_STOCK && !m->reads_over) || d->compare.text.at;
 	if (d->compare.text.at && slice_is(d->compare.text, "none"))
 		b->compare = 0;
+	else if (d->compare.text.at && slice_is(d->compare.text, "previous_year"))
+		b->with_year = true;
 	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") &&
 		 !slice_is(d->compare.text, "previous_period"))
-		return plan_fail(b->c, &d->compare, "`compare` is previous or none");
+		return plan_fail(
+			b->c, &d->compare, "`compare` is previous, previous_year or none");
 	if (b->compare && m->reads_over)
 		return plan_fail(b->c, &d->compare,
 			"over() says how things stand now: such a metric has no comparison");
+	m->is_never_closed = m->reads_over || b->with_year;
 	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||
 		compile_languages(
 			b, &d->descriptions, "description", &m->description_en, &m->description_id))
@@ -528,22 +533,50 @@ static struct interval current_of(
 	return main;
 }
 
-static struct interval previous_of(
-	struct compiler *c, const struct plan_window *w, struct interval main)
+/*
+ * The year before: the calendar's of a month, a quarter and a year; of days, weeks and rolling windows 52 weeks, so that the days of the week
+ * are the same.
+ */
+static int32_t periods_back(const struct building *b, enum calendar_unit unit)
 {
+	static const int32_t of_a_year[CALENDAR_UNIT_COUNT] = {
+		[CALENDAR_DAY] = 364,
+		[CALENDAR_WEEK] = 52,
+		[CALENDAR_MONTH] = 12,
+		[CALENDAR_QUARTER] = 4,
+		[CALENDAR_YEAR] = 1,
+	};
+
+	return b->with_year ? of_a_year[unit] : 1;
+}
+
+static struct interval previous_of(
+	const struct building *b, const struct plan_window *w, struct interval main)
+{
+	const int64_t year_ms = INT64_C(364) * 86400000;
+	struct compiler *c = b->c;
 	struct interval i;
 
 	if (w->kind == WINDOW_TO_DATE) {
-		i.a = plan_edge_get(
-			c, (struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = 1 });
-		i.b = plan_edge_get(c,
-			(struct plan_edge){
-				.kind = EDGE_LIKE, .unit = w->unit, .back = 1, .res_ms = 900000 });
+		int32_t back = periods_back(b, w->unit);
+
+		i.a = plan_edge_get(c,
+			(struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = back });
+		i.b = plan_edge_get(
+			c, (struct plan_edge){ .kind = EDGE_LIKE,
+				   .unit = w->unit,
+				   .back = back,
+				   .res_ms = 900000 });
 		return i;
 	}
 	i.b = main.a;
+	if (b->with_year)
+		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
+					       .shift_ms = year_ms + w->shift_ms,
+					       .res_ms = w->res_ms });
 	i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
-				       .shift_ms = 2 * w->length_ms + w->shift_ms,
+				       .shift_ms = (b->with_year ? year_ms : w->length_ms) +
+						   w->length_ms + w->shift_ms,
 				       .res_ms = w->res_ms });
 	return i;
 }
@@ -664,7 +697,7 @@ static int compile_windows(struct building *b)
 			continue;
 		}
 		mw->cur = places_of(b, mw, current_of(b->c, w, main));
-		main = previous_of(b->c, w, main);
+		main = previous_of(b, w, main);
 		mw->prev_a = main.a;
 		mw->prev_b = main.b;
 		mw->prev = places_of(b, mw, main);
@@ -694,6 +727,7 @@ static int compile_rank(
 	ranked = &c->plan->metrics[of];
 	m->rank_of = (int16_t)of;
 	m->reads_over = ranked->reads_over;
+	m->is_never_closed = ranked->is_never_closed;
 	m->unit = UNIT_COUNT;
 	m->basis = ranked->basis;
 	m->money = ranked->money;

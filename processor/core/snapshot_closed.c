@@ -72,7 +72,7 @@ static void close_slot(struct snapshots *s, uint32_t grouping, uint32_t index)
 	int64_t mature_ms = m->rank_of >= 0 ? plan->metrics[m->rank_of].mature_ms : m->mature_ms;
 	uint32_t closer;
 
-	if (!window->closed_name || m->reads_over)
+	if (!window->closed_name || m->is_never_closed)
 		return;
 	closer = closer_add(s, window->unit, mature_ms);
 	slots = &s->closers[closer].groupings[grouping];

@@ -222,23 +222,23 @@ class Zone:
         total = date.year * 12 + date.month - 1 + k * {"month": 1, "quarter": 3, "year": 12}[unit]
         return (dt.date(total // 12, total % 12 + 1, 1) - dt.date(1970, 1, 1)).days
 
-    def like(self, unit, ms):
-        """The matching instant in the period before."""
+    def like(self, unit, ms, back=1):
+        """The matching instant in the period so many before."""
         local = self.local(ms)
         day = self.day(ms)
         first = self.first_day(unit, day)
-        previous = self.shift(unit, first, -1)
+        previous, end = self.shift(unit, first, -back), self.start(self.shift(unit, first, 1 - back))
         if unit in ("day", "week"):
             target = previous + day - first
         else:
             date = local.date()
-            total = date.year * 12 + date.month - 1 - {"month": 1, "quarter": 3, "year": 12}[unit]
+            total = date.year * 12 + date.month - 1 - back * {"month": 1, "quarter": 3, "year": 12}[unit]
             year, month = total // 12, total % 12 + 1
             if date.day > months.monthrange(year, month)[1]:
-                return min(self.start((dt.date(year + month // 12, month % 12 + 1, 1) - dt.date(1970, 1, 1)).days), self.start(first))
+                return min(self.start((dt.date(year + month // 12, month % 12 + 1, 1) - dt.date(1970, 1, 1)).days), end)
             target = (dt.date(year, month, date.day) - dt.date(1970, 1, 1)).days
         date = dt.date(1970, 1, 1) + dt.timedelta(days=target)
-        return min(self.instant(date, local.time().replace(tzinfo=None)), self.start(first))
+        return min(self.instant(date, local.time().replace(tzinfo=None)), end)
 
 
 # ---- facts ------------------------------------------------------------------------------------------------
@@ -820,6 +820,7 @@ class Metric:
         self.quantile = options.get("quantile")
         self.empty = options.get("empty")
         self.min_share = options.get("min_share")
+        self.with_year = options.get("with_year")  # compared with the year before, or 52 weeks
         self.floor = options.get("floor")  # the numerator is at least 0
         self.trails = options.get("trails")  # … whose second argument is of so many days behind now
         self.formula = options.get("formula")  # of what ratios of sums do not say: from totals to a Fraction, None where it divides by zero
@@ -863,6 +864,8 @@ METRICS = [
     Metric("median_purchase_value", "money", plus("won_amount"), None, ["7d", "month_to_date"], [C], "deal", quantile=0.5),
     Metric("sales_growth_amount", "money", NET, None, GROWTH, [C, T, S], "deal", growth="amount"),
     Metric("sales_growth", "percent", NET, None, GROWTH, [C, T, S], "deal", growth="share"),
+    Metric("sales_growth_yoy", "percent", NET, None, ["today", "7d", "30d", "week_to_date", "month_to_date", "quarter_to_date"], [C, T, S], "deal",
+           growth="share", with_year=True),
     Metric("new_revenue", "money", NEW, None, SALES, [C, T, S], "deal"),
     Metric("existing_revenue", "money", EXISTING, None, SALES, [C, T, S], "deal"),
     Metric("new_revenue_share", "percent", NEW, NET, SALES, [C, T, S], "deal"),
@@ -1060,13 +1063,13 @@ class Oracle:
 
     # windows: edges of the main interval, of the current and of the previous one at the comparison's resolution
 
-    def edges(self, tenant, window, clock, mature):
-        place = (tenant, window, clock, mature)
+    def edges(self, tenant, window, clock, mature, with_year=None):
+        place = (tenant, window, clock, mature, with_year)
         if place not in self.known_edges:
             self.known_edges[place] = self.find_edges(*place)
         return self.known_edges[place]
 
-    def find_edges(self, tenant, window, clock, mature):
+    def find_edges(self, tenant, window, clock, mature, with_year):
         zone = self.zone_of(tenant)
         if window == "all":
             return (None, clock), None, None
@@ -1075,12 +1078,14 @@ class Oracle:
             res = 900_000 if length / 720 >= 900_000 else 60_000 if length / 720 >= 60_000 else 1000
             edge = clock // res * res
             end = edge - mature if mature else clock
-            return (edge - length - mature, end), (edge - length - mature, edge - mature), (edge - 2 * length - mature, edge - length - mature)
+            away = 364 * DAY if with_year else length
+            return (edge - length - mature, end), (edge - length - mature, edge - mature), (edge - away - length - mature, edge - away - mature)
         unit = TO_DATE[window]
         start_day = zone.first_day(unit, zone.day(clock))
         start = zone.start(start_day)
         edge = max(clock // 900_000 * 900_000, zone.start(zone.day(clock)))
-        return (start, clock), (start, edge), (zone.start(zone.shift(unit, start_day, -1)), zone.like(unit, edge))
+        back = {"day": 364, "week": 52, "month": 12, "quarter": 4, "year": 1}[unit] if with_year else 1
+        return (start, clock), (start, edge), (zone.start(zone.shift(unit, start_day, -back)), zone.like(unit, edge, back))
 
     def total(self, tenant, measure, currency, group, key, span, clock):
         """sum, facts. An opening: of all before the span."""
@@ -1184,7 +1189,7 @@ class Oracle:
         state, *rest, before = self.converted_value(metric, tenant, window, group, key, clock, currency)
         own, spans = currency == self.currency_of(tenant), None
         if window != "now":
-            main, current, previous = self.edges(tenant, window, clock, metric.cohort or 0)
+            main, current, previous = self.edges(tenant, window, clock, metric.cohort or 0, metric.with_year)
             spans = [current, previous] if metric.growth else [main]
             if own and previous and self.missing(metric, tenant, currency, group, key, [current, previous], clock):
                 before = None
@@ -1200,7 +1205,7 @@ class Oracle:
         if window == "now":
             return "OK", self.stand(tenant, metric.num[0][1], currency, group, key, clock), None, None, None
         mature, self.unit = metric.cohort or 0, TO_DATE.get(window)
-        main, current, previous = self.edges(tenant, window, clock, mature)
+        main, current, previous = self.edges(tenant, window, clock, mature, metric.with_year)
         if metric.growth:
             now = self.parts(metric, tenant, currency, group, key, current, clock)[0]
             before = self.parts(metric, tenant, currency, group, key, previous, clock)[0]

@@ -330,7 +330,7 @@ static const struct wrong wrongs[] = {
 		"                                                  ^~~~~~\n" },
 	{ BASE "metrics:\n"
 	       "  - {name: m, value: won, windows: [7d], compare: previus}\n",
-		"k.yaml:6:51: `compare` is previous or none\n"
+		"k.yaml:6:51: `compare` is previous, previous_year or none\n"
 		"    - {name: m, value: won, windows: [7d], compare: previus}\n"
 		"                                                    ^~~~~~~\n" },
 	{ BASE "metrics:\n"
