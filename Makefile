@@ -157,7 +157,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario sim system storms zombie golden docs symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario sim system storms zombie years golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	mutants check-valgrind analyze \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
@@ -195,6 +195,9 @@ zombie: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## an instance that is stopp
 
 storms: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## a million events, ten kill -9, a minute without Redis and one without the broker
 	$(Q)STORMS=full tests/system.sh tests/system/test_storms.sh
+
+years: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## thirteen months of events through two instances that take over from each other
+	$(Q)HISTORY=long tests/system.sh tests/system/test_hand_over.sh
 
 check-asan: unit scenario ## unit tests and scenarios with ASan and UBSan
 

@@ -62,6 +62,8 @@ int ledger_advance(struct ledger *, int64_t clock_ms, size_t *budget);
 
 int64_t ledger_clock(const struct ledger *);       /* INT64_MIN before the first advance */
 int64_t ledger_floor(const struct ledger *);
+/* What is before it is in no window any more; not below the floor, which may wait behind it for closed periods. */
+int64_t ledger_past(const struct ledger *);
 int64_t ledger_edge(const struct ledger *, uint32_t edge);   /* where it stands */
 
 /*

@@ -104,7 +104,7 @@ enum edge_kind {
 	EDGE_NEG_INF,  /* before everything */
 	EDGE_NOW,      /* the shard's clock, to the millisecond */
 	EDGE_ROLL,     /* floor(T, res_ms) - shift_ms */
-	EDGE_PERIOD,   /* start of the local period that contains T, `back` periods earlier */
+	EDGE_PERIOD,   /* start of the local period that contains T, `back` periods and shift_ms, whole local days, earlier */
 	EDGE_LIKE,     /* S11: floor(T, res_ms), mapped `back` periods earlier */
 };
 
@@ -211,7 +211,7 @@ enum input_read {
 	INPUT_SAMPLES,    /* how many facts */
 	INPUT_FULL,       /* the total of the window's whole period, what is booked ahead of the clock included */
 	INPUT_OVER,       /* the total over the trailing `over_ms` that ends where the window ends */
-	/* offset(m, d): a later issue; one more input_read with its own spans */
+	INPUT_OFFSET,     /* the total in the window that lies `over_ms` earlier */
 };
 
 struct plan_input {
@@ -219,7 +219,7 @@ struct plan_input {
 	enum input_read read;
 	uint16_t quantile_bp;   /* 1/10,000: 5000 = median */
 	bool empty_is_null;     /* `empty: {m: null}`: a total of nothing is null, not 0 */
-	int64_t over_ms;        /* INPUT_OVER; else 0 */
+	int64_t over_ms;        /* INPUT_OVER, INPUT_OFFSET (whole days); else 0 */
 };
 
 /* The places (indexes in the measure's totals, -1 = none) of one metric's inputs in one of its windows. */
@@ -243,8 +243,8 @@ struct plan_metric {
 	enum plan_unit unit;
 	bool money;                  /* value carries a currency */
 	bool reads_previous;         /* the formula uses previous(): evaluated at the comparison's resolution */
-	bool reads_over;             /* … over(): it says how things stand, and so has no comparison */
-	bool is_never_closed;        /* no closed periods: reads over(), or is compared with the year before */
+	bool reads_over;             /* … over() or offset(): what lies around another time than the window's has no comparison */
+	bool is_never_closed;        /* no closed periods: reads_over, or is compared with the year before */
 	int64_t mature_ms;
 	int64_t min_sample;
 	int16_t rank_of;             /* metric index that it ranks, or -1 */
@@ -288,6 +288,7 @@ struct plan {
 
 	const char *dims[PLAN_DIMS_MAX]; uint32_t dim_count;
 	struct plan_edge edges[PLAN_EDGES_MAX]; uint32_t edge_count;   /* [0] NEG_INF, [1] NOW */
+	uint16_t kept_edge;       /* in no span: how far back closed periods are read; UINT16_MAX: no farther than windows */
 	struct plan_span spans[PLAN_SPANS_MAX]; uint32_t span_count;
 	struct plan_window windows[PLAN_WINDOWS_MAX]; uint32_t window_count;
 	struct plan_share shares[PLAN_SHARES_MAX]; uint32_t share_count;

@@ -109,6 +109,18 @@ static int64_t like_position(
 		.start_ms;
 }
 
+static int64_t period_position(
+	const struct plan_edge *edge, const struct calendar *calendar, int64_t clock_ms)
+{
+	enum { DAY_MS = 86400000 };
+	int64_t start_ms = calendar_period_shift(calendar, edge->unit, clock_ms, -edge->back);
+
+	if (edge->shift_ms == 0)
+		return start_ms;
+	return calendar_day_start(
+		calendar, calendar_local_day(calendar, start_ms) - edge->shift_ms / DAY_MS);
+}
+
 int64_t plan_edge_position(
 	const struct plan *plan, uint32_t index, const struct calendar *calendar, int64_t clock_ms)
 {
@@ -121,7 +133,7 @@ int64_t plan_edge_position(
 	case EDGE_NOW:
 		return clock_ms;
 	case EDGE_PERIOD:
-		return calendar_period_shift(calendar, edge->unit, clock_ms, -edge->back);
+		return period_position(edge, calendar, clock_ms);
 	case EDGE_LIKE:
 		return like_position(edge, calendar, clock_ms);
 	case EDGE_ROLL:

@@ -182,13 +182,27 @@ uint64_t ledger_bytes(const struct ledger *l)
 
 /* ---- bounds --------------------------------------------------------------------------------------------- */
 
+/* The start of the day that every edge of days, but for one, and the horizon of closed periods has reached. */
+static int64_t day_bound(
+	const struct ledger *l, int64_t least_ms, int64_t clock_ms, uint16_t without_edge)
+{
+	int64_t horizon_ms = clock_ms - l->plan->horizon_ms;
+
+	for (uint32_t e = 0; e < l->plan->edge_count; e++)
+		if (e != without_edge && l->plan->edges[e].kind == EDGE_PERIOD &&
+			l->positions[e] < least_ms)
+			least_ms = l->positions[e];
+	return edge_day_kept(l->days, l->calendar, horizon_ms < least_ms ? horizon_ms : least_ms)
+		.start_ms;
+}
+
 /*
  * A time may be rolled up into a tier only when every edge of a finer tier has passed it: no edge ever stops inside a bucket.
  * The floor is a day's start, behind every edge and behind the horizon of closed periods.
  */
 static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER_COUNT])
 {
-	int64_t least = clock_ms, horizon_ms;
+	int64_t least = clock_ms;
 
 	for (int tier = TIER_SECOND; tier < TIER_DAY; tier++) {
 		for (uint32_t e = 0; e < l->plan->edge_count; e++) {
@@ -205,13 +219,13 @@ static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER
 				.start_ms;
 		ret[tier] = least;
 	}
-	for (uint32_t e = 0; e < l->plan->edge_count; e++)
-		if (l->plan->edges[e].kind == EDGE_PERIOD && l->positions[e] < least)
-			least = l->positions[e];
-	horizon_ms = clock_ms - l->plan->horizon_ms;
-	if (horizon_ms < least)
-		least = horizon_ms;
-	ret[TIER_DAY] = edge_day_kept(l->days, l->calendar, least).start_ms;
+	ret[TIER_DAY] = day_bound(l, least, clock_ms, UINT16_MAX);
+}
+
+int64_t ledger_past(const struct ledger *l)
+{
+	return day_bound(
+		l, l->bounds[TIER_QUARTER_HOUR], l->clock_ms, l->plan->kept_edge);
 }
 
 void ledger_stand_at(struct ledger *l, int64_t clock_ms)

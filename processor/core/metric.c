@@ -108,6 +108,9 @@ static struct metric_node *build_input(struct building *b, const struct expr_nod
 			: read == INPUT_FULL
 				? "full() adds up what happens in a period: it wants a measure "
 				  "without `until`, with `agg: count`, sum or distinct"
+			: read == INPUT_OFFSET
+				? "offset() adds up what happened in an earlier window: it wants a "
+				  "measure without `until`, with `agg: count`, sum or distinct"
 			: read == INPUT_OVER
 				? "over() adds up what happened in a trailing time: it wants a "
 				  "measure without `until`, with `agg: count`, sum or distinct"
@@ -134,19 +137,52 @@ static bool is_trailing(const struct expr_node *e)
 	       e->literal.i >= PLAN_ROLLING_MIN_MS && e->literal.i <= PLAN_ROLLING_MAX_MS;
 }
 
+/* A duration, or a param that is one: whole days, none to 400. */
+static bool days_of(const struct building *b, const struct expr_node *e, int64_t *ret_ms)
+{
+	const int64_t day_ms = 86400000, most_ms = 400 * day_ms;
+	bool is_known = false;
+
+	if (e->kind == EXPR_LITERAL && e->literal.type == VALUE_DURATION) {
+		*ret_ms = e->literal.i;
+		is_known = true;
+	} else if (e->kind == EXPR_PATH && e->path_count == 1 && b->resolve->duration) {
+		is_known = b->resolve->duration(b->resolve->ctx, e->path[0], ret_ms);
+	}
+	return is_known && *ret_ms >= 0 && *ret_ms <= most_ms && *ret_ms % day_ms == 0;
+}
+
+/* What lies no time earlier is the window itself. */
+static struct metric_node *build_offset(struct building *b, const struct expr_node *e)
+{
+	int64_t away_ms;
+
+	if (e->child_count != 2 || !days_of(b, e->children[1], &away_ms))
+		return refuse(b, e,
+			"offset wants a measure and whole days, at most 400d, or a param that is "
+			"such a duration: offset(m, 30d)");
+	return build_input(
+		b, e->children[0], away_ms > 0 ? INPUT_OFFSET : INPUT_TOTAL, 0, away_ms);
+}
+
 static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
 {
 	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
-		"opening", "full", "over", "abs", "max", "min" };
+		"opening", "full", "over", "offset", "abs", "max", "min" };
 	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
 
 	refuse(b, e, "");
 	b->error->len = e->text.len;
 	snprintf(b->error->message, sizeof(b->error->message),
 		"the functions of formulas are p50 p90 percentile samples previous opening full "
-		"over abs max min (offset comes with a later version)%s%s%s",
+		"over offset abs max min%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	return NULL;
+}
+
+static bool is_number(enum value_type type)
+{
+	return type == VALUE_INT || type == VALUE_DECIMAL;
 }
 
 static bool is_zero(const struct metric_node *n)
@@ -158,6 +194,7 @@ static bool is_zero(const struct metric_node *n)
 static struct metric_node *build_choice(struct building *b, const struct expr_node *e, int op)
 {
 	struct metric_node *left, *right, *node;
+	enum value_type type;
 
 	if (e->child_count != 2)
 		return refuse(b, e, "it takes two arguments: max(quota - won, 0)");
@@ -165,15 +202,19 @@ static struct metric_node *build_choice(struct building *b, const struct expr_no
 	right = left ? build(b, e->children[1]) : NULL;
 	if (!right)
 		return NULL;
-	if (left->type != right->type && !is_zero(left) && !is_zero(right)) {
+	if (left->type != right->type && !is_zero(left) && !is_zero(right) &&
+		!(is_number(left->type) && is_number(right->type))) {
 		refuse(b, e, "");
 		snprintf(b->error->message, sizeof(b->error->message),
 			"a %s and a %s do not go together here", value_type_name(left->type),
 			value_type_name(right->type));
 		return NULL;
 	}
-	node = node_of(b, op, is_zero(left) ? right->type : left->type,
-		left->is_exact && right->is_exact);
+	type = is_zero(left)		     ? right->type
+	       : is_zero(right)		     ? left->type
+	       : left->type == right->type ? left->type
+						     : VALUE_DECIMAL;
+	node = node_of(b, op, type, left->is_exact && right->is_exact);
 	node->left = left;
 	node->right = right;
 	return node;
@@ -205,6 +246,8 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 				"over wants a measure and a time from 1m to 1100d: over(m, 90d)");
 		return build_input(b, e->children[0], INPUT_OVER, 0, e->children[1]->literal.i);
 	}
+	if (slice_is(e->text, "offset"))
+		return build_offset(b, e);
 	if (slice_is(e->text, "max") || slice_is(e->text, "min"))
 		return build_choice(b, e, slice_is(e->text, "max") ? NODE_MAX : NODE_MIN);
 	/* Whether there is such a function comes before how many arguments it has. */
@@ -224,11 +267,6 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 	node = node_of(b, NODE_ABS, inner->type, inner->is_exact);
 	node->left = inner;
 	return node;
-}
-
-static bool is_number(enum value_type type)
-{
-	return type == VALUE_INT || type == VALUE_DECIMAL;
 }
 
 static enum value_type type_of(int op, enum value_type a, enum value_type b)

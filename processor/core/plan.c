@@ -100,6 +100,7 @@ static int compile_all(struct compiler *c)
 	plan->edges[0].kind = EDGE_NEG_INF;
 	plan->edges[1].kind = EDGE_NOW;
 	plan->edge_count = 2;
+	plan->kept_edge = UINT16_MAX;
 	plan->groupings[0].name = "";
 	plan->groupings[0].roster_dim = -1;
 	plan->groupings[0].scope_id = intern_add(&plan->strings, SLICE_LIT("COMPANY"));

@@ -233,7 +233,7 @@ static void put_metric(struct printing *p, const struct plan_metric *m)
 		put_number(p, m->inputs[i].read);
 		put_number(p, m->inputs[i].quantile_bp);
 		put_number(p, m->inputs[i].empty_is_null);
-		if (m->inputs[i].read == INPUT_OVER)
+		if (m->inputs[i].over_ms)
 			put_number(p, m->inputs[i].over_ms);
 	}
 	for (uint16_t i = 0; i < m->window_count; i++) {

@@ -62,10 +62,10 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 	*ret_type = read == INPUT_SAMPLES ? VALUE_INT : m->value_type;
 	if ((read == INPUT_QUANTILE) != (m->agg == AGG_PERCENTILE) && read != INPUT_SAMPLES)
 		*ret_type = VALUE_NULL;
-	if ((read == INPUT_FULL || read == INPUT_OVER) && m->stock)
+	if ((read == INPUT_FULL || read == INPUT_OVER || read == INPUT_OFFSET) && m->stock)
 		*ret_type = VALUE_NULL;
 	b->m->reads_previous |= read == INPUT_PREVIOUS;
-	b->m->reads_over |= read == INPUT_OVER;
+	b->m->reads_over |= read == INPUT_OVER || read == INPUT_OFFSET;
 	b->m->money |= *ret_type == VALUE_MONEY;
 	b->m->streams |= (uint64_t)1 << stream_of(b->c->plan, m);
 	for (uint16_t i = 0; i < b->m->input_count; i++)
@@ -105,6 +105,23 @@ static bool param_number(void *ctx, struct slice name, i128 *ret)
 			*ret = n->tree->literal.i;
 		else
 			return false;
+		return true;
+	}
+	return false;
+}
+
+static bool param_duration(void *ctx, struct slice name, int64_t *ret_ms)
+{
+	const struct building *b = ctx;
+
+	for (uint32_t i = 0; i < b->c->named_count; i++) {
+		const struct plan_named *n = &b->c->named[i];
+
+		if (n->entity.len || !slice_equal(n->name, name) ||
+			n->tree->kind != EXPR_LITERAL ||
+			n->tree->literal.type != VALUE_DURATION)
+			continue;
+		*ret_ms = n->tree->literal.i;
 		return true;
 	}
 	return false;
@@ -151,7 +168,8 @@ static int unit_of(struct building *b, enum value_type type)
 
 static int compile_formula(struct building *b)
 {
-	struct metric_resolve resolve = { b, input_get, measure_nearest, param_number };
+	struct metric_resolve resolve = { b, input_get, measure_nearest, param_number,
+		param_duration };
 	struct buffer _cleanup_buffer_ text;
 	struct compiler *c = b->c;
 	struct expr_error error;
@@ -285,7 +303,8 @@ static int compile_options(struct building *b)
 			b->c, &d->compare, "`compare` is previous, previous_year or none");
 	if (b->compare && m->reads_over)
 		return plan_fail(b->c, &d->compare,
-			"over() says how things stand now: such a metric has no comparison");
+			"over() and offset() read another time than the window's: such a metric has "
+			"no comparison");
 	m->is_never_closed = m->reads_over || b->with_year;
 	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||
 		compile_languages(
@@ -629,6 +648,32 @@ static uint16_t trailing_edge(struct compiler *c, uint16_t end, int64_t over_ms)
 }
 
 /*
+ * The interval so many days earlier: of rolling windows by the hours of as many days; of a period to date by local days, to the same local
+ * time, so that its end is never before its start.
+ */
+static struct interval shifted(struct compiler *c, struct interval i, int64_t away_ms)
+{
+	const struct plan_edge *edges = c->plan->edges;
+	struct plan_edge a = edges[i.a], b = edges[i.b];
+	bool is_to_date = a.kind == EDGE_PERIOD;
+
+	if (b.kind == EDGE_NOW && is_to_date)
+		b = (struct plan_edge){ .kind = EDGE_LIKE,
+			.unit = CALENDAR_DAY,
+			.back = (int32_t)(away_ms / 86400000),
+			.res_ms = 900000 };
+	else if (b.kind == EDGE_NOW)
+		b = (struct plan_edge){ .kind = EDGE_ROLL,
+			.shift_ms = away_ms,
+			.res_ms = a.kind == EDGE_ROLL ? a.res_ms : plan_rolling_res(away_ms) };
+	else
+		b.shift_ms += away_ms;
+	if (a.kind != EDGE_NEG_INF)
+		a.shift_ms += away_ms;
+	return (struct interval){ plan_edge_get(c, a), plan_edge_get(c, b) };
+}
+
+/*
  * The places of all inputs for one interval. An opening reads everything before it; a stock is all that came and did not go; of a
  * period what is whole is whole from its first instant on, so it is read to the clock, or to the end of the period before.
  */
@@ -648,6 +693,9 @@ static int16_t *places_of(
 			to = i.a == mw->main_a ? mw->main_b : mw->main_a;
 		else if (read == INPUT_OVER)
 			from = trailing_edge(c, i.b, b->inputs[k].over_ms);
+		else if (read == INPUT_OFFSET)
+			from = shifted(c, i, b->inputs[k].over_ms).a,
+			to = shifted(c, i, b->inputs[k].over_ms).b;
 		else if (read == INPUT_TOTAL && c->plan->measures[mw->measures[k]].stock)
 			from = 0;
 		places[k] = from == to ? -1
@@ -655,6 +703,18 @@ static int16_t *places_of(
 						 c, mw->measures[k], plan_span_get(c, from, to));
 	}
 	return places;
+}
+
+/*
+ * Growth of a closed year reads the year before it: the ledger reaches back to where that begins as long as the year is the last one. Shorter
+ * periods lie within the horizon anyhow.
+ */
+static void keep_years(struct building *b, const struct plan_window *w)
+{
+	if (b->m->reads_previous && !b->m->is_never_closed && w->kind == WINDOW_TO_DATE &&
+		w->unit == CALENDAR_YEAR)
+		b->c->plan->kept_edge = plan_edge_get(b->c, (struct plan_edge){
+					    .kind = EDGE_PERIOD, .unit = CALENDAR_YEAR, .back = 2 });
 }
 
 static int compile_windows(struct building *b)
@@ -701,6 +761,7 @@ static int compile_windows(struct building *b)
 		mw->prev_a = main.a;
 		mw->prev_b = main.b;
 		mw->prev = places_of(b, mw, main);
+		keep_years(b, w);
 	}
 	if (plan->edge_count == PLAN_EDGES_MAX || plan->span_count == PLAN_SPANS_MAX)
 		return plan_fail(b->c, &b->d->name, "too many different windows");
@@ -774,8 +835,8 @@ static int compile_metric(
 	memcpy(m->inputs, b.inputs, m->input_count * sizeof(*m->inputs));
 	if (m->reads_previous && !b.compare)
 		return plan_fail(c, &d->value,
-			m->reads_over ? "over() says how things stand now: beside it there is no "
-					"previous()"
+			m->reads_over ? "over() and offset() read another time than the window's: "
+					"beside them there is no previous()"
 				      : "previous() wants `compare: previous`");
 	return 0;
 }

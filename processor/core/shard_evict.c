@@ -1,7 +1,7 @@
 /*
- * shard_evict: calls and other passing records go when they are over and everything about them is below the floor (S26). The floor
- * rises once a local day; a walk over the store follows it in small steps, so that no turn is long. What a walk misses, because it
- * changed behind it, the next one finds.
+ * shard_evict: calls and other passing records go when they are over and everything about them is in no window any more (S26): below the
+ * floor, which here is ledger_past. It rises once a local day; a walk over the store follows it in small steps, so that no turn is long.
+ * What a walk misses, because it changed behind it, the next one finds.
  */
 #include <assert.h>
 
@@ -13,7 +13,7 @@ static int64_t floor_of(const struct shard *s, uint32_t tenant)
 {
 	const struct ledger *ledger = s->ledgers[s->tenant_class[tenant]];
 
-	return s->clock_ms == INT64_MIN ? INT64_MIN : ledger_floor(ledger);
+	return s->clock_ms == INT64_MIN ? INT64_MIN : ledger_past(ledger);
 }
 
 static int64_t highest_floor(const struct shard *s)
@@ -21,8 +21,8 @@ static int64_t highest_floor(const struct shard *s)
 	int64_t highest = INT64_MIN;
 
 	for (uint32_t i = 0; i < s->class_count; i++)
-		if (ledger_floor(s->ledgers[i]) > highest)
-			highest = ledger_floor(s->ledgers[i]);
+		if (ledger_past(s->ledgers[i]) > highest)
+			highest = ledger_past(s->ledgers[i]);
 	return highest;
 }
 

@@ -460,6 +460,7 @@ static const char *read_name(enum input_read read)
 	       : read == INPUT_SAMPLES ? "samples of "
 	       : read == INPUT_FULL    ? "whole "
 	       : read == INPUT_OVER    ? "trailing "
+	       : read == INPUT_OFFSET  ? "earlier "
 				       : "";
 }
 

@@ -34,6 +34,7 @@ static const char *read_name(enum input_read read)
 	       : read == INPUT_SAMPLES ? "samples"
 	       : read == INPUT_FULL    ? "full"
 	       : read == INPUT_OVER    ? "over"
+	       : read == INPUT_OFFSET  ? "offset"
 				       : "value";
 }
 

@@ -173,7 +173,7 @@ static bool is_over(const struct snapshots *s, const struct closing *closing,
 				   closer->mature_ms;
 }
 
-/* As far back as the ledger can reach. What has closed before the first clock has no final; a fact in it makes its key due. */
+/* As far back as the ledger can reach: growth of the last closed year reads the year before it. What has closed before the first clock has no final; a fact in it makes its key due. */
 static void begin_closing(struct snapshots *s, const struct snapshot_view *view, uint32_t class,
 	uint32_t index, int64_t clock_ms)
 {
@@ -181,7 +181,7 @@ static void begin_closing(struct snapshots *s, const struct snapshot_view *view,
 	const struct calendar *calendar = &view->calendars[class];
 	struct closing *closing = snapshot_closing(s, class, index);
 	int64_t from_ms = clock_ms - s->plan->horizon_ms,
-		year_ms = calendar_period_shift(calendar, CALENDAR_YEAR, clock_ms, -1);
+		year_ms = calendar_period_shift(calendar, CALENDAR_YEAR, clock_ms, -2);
 
 	if (closing->count)
 		return;

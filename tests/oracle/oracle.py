@@ -517,6 +517,8 @@ class Facts:
                 self.add(key[0], "first_wins", won)
             times = [t for t in (won, None if since is None else zone.start(since)) if t is not None]
             self.add(key[0], "customers", min(times, default=None))
+            if account:
+                self.add(key[0], "lost_customers", account["churned_at"])
 
     def opportunity(self, key, record):
         o, tenant = record.image, key[0]
@@ -851,6 +853,15 @@ def velocity(open_now, of):
     return None if rate is None or purchase is None else divided(open_now("open_opportunities") * rate * purchase, days)
 
 
+def predicted(total, year):
+    """What a customer brings in a year, for as long as one stays, times the margin."""
+    start = total("customers") - year("customers") - total("lost_customers") + year("lost_customers")
+    stays = divided(start, max(year("lost_customers"), fractions.Fraction(start) / 5))
+    brings = divided((year("won_revenue") - year("refunds")) * UNIT, year("buyers"))
+    margin = divided(year("margin"), year("margin_base"))
+    return None if None in (stays, brings, margin) else stays * brings * margin
+
+
 PERIODS = ["today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date"]
 NET, NEW = less("won_revenue", "refunds"), less("new_won_revenue", "new_refunds")
 EXISTING = NET + [(-sign, m) for sign, m in NEW]
@@ -880,6 +891,10 @@ METRICS = [
            "deal"),
     Metric("repeat_purchase_rate", "percent", plus("repeat_buyers"), plus("buyers"), CUSTOMERS, [C], "deal"),
     Metric("clv_historic", "money", NET, plus("buyers"), ["all"], [C], "deal"),
+    Metric("retention_rate", "percent", plus("opening:customers") + [(-1, "opening:lost_customers"), (-1, "lost_customers")],
+           plus("opening:customers") + [(-1, "opening:lost_customers")], CUSTOMERS, [C], "deal account"),
+    Metric("clv_predicted", "money", NET + plus("buyers", "customers", "lost_customers", "margin", "margin_base"), None, ["all"], [C], "deal account",
+           formula=predicted, trails=365),
     Metric("clv_to_cac", "ratio", NET + plus("buyers", "acquisition_spend", "first_wins"), None, ["all"], [C], "deal spend",
            formula=lambda total, year: divided(total("won_revenue") - total("refunds"), total("buyers"),
                                                divided(year("acquisition_spend"), year("first_wins"))), trails=365, empty="acquisition_spend"),
@@ -945,6 +960,8 @@ METRICS = [
     Metric("aht", "seconds", plus("call_handle_time"), plus("handled_calls"), CALLS, [C, T, R], "call"),
     Metric("sales_target", "money", plus("full:target_revenue"), None, PERIODS, [C, T, R], "target"),
     Metric("target_attainment", "percent", NET, plus("full:target_revenue"), PERIODS, [C, T, R], "deal target"),
+    Metric("plan_variance", "money", NET + [(-1, "target_revenue")], None, PERIODS[1:], [C, T, R], "deal target"),
+    Metric("plan_variance_pct", "percent", NET + [(-1, "target_revenue")], plus("target_revenue"), PERIODS[1:], [C, T, R], "deal target", min_share=20),
     Metric("target_days_left", "count", plus("full:target_days") + [(-1, "target_days_over")], None, PERIODS[1:], [C, T, R], "target"),
     Metric("required_per_day", "money", plus("full:target_revenue", "refunds") + [(-1, "won_revenue")],
            plus("full:target_days") + [(-1, "target_days_over")], PERIODS[1:], [C, T, R], "deal target", floor=True),
@@ -1107,7 +1124,14 @@ class Oracle:
         if not currency or not any(m in MONEY for m in metric.measures):
             return False
         items = [m for _, m in metric.num + (metric.den or [])] + ["opportunities_lost_value"] * metric.lost_value
+        behind = []
+        if metric.formula:
+            items = []
+            metric.formula(lambda m: items.append(m) or fractions.Fraction(1), lambda m: behind.append(m) or fractions.Fraction(1))
+        trailing = (clock // 900_000 * 900_000 - (metric.trails or 0) * 86_400_000, clock)
         for other in self.currencies[tenant] - {own} if currency == own else [currency]:
+            if any(m in MONEY and self.total(tenant, m, other, group, key, trailing, clock) != (0, 0) for m in behind):
+                return True
             for m in items:
                 if m.removeprefix("opening:").removeprefix("full:") not in MONEY:
                     continue

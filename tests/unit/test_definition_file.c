@@ -250,7 +250,7 @@ static const struct wrong wrongs[] = {
 	{ BASE "metrics:\n"
 	       "  - {name: m, value: previos(won), windows: [7d]}\n",
 		"k.yaml:6:22: the functions of formulas are p50 p90 percentile samples previous "
-		"opening full over abs max min (offset comes with a later version); the nearest is "
+		"opening full over offset abs max min; the nearest is "
 		"«previous»\n"
 		"    - {name: m, value: previos(won), windows: [7d]}\n"
 		"                       ^~~~~~~\n" },

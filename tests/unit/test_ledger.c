@@ -96,6 +96,7 @@ static void book(struct model *m, struct model_fact *f)
 	bool keeps = m->plan->measures[cell_at(m->groups, f->cell)->measure].keeps_history;
 	int64_t floor_ms = ledger_floor(m->ledger);
 
+	assert_true(ledger_past(m->ledger) >= floor_ms);
 	f->is_waiting = f->at_ms >= ledger_clock(m->ledger);
 	if (!f->is_waiting)
 		assert_int_equal(ledger_add(m->ledger, f->cell, f->at_ms, f->sum, f->count),

@@ -53,7 +53,7 @@ static int input(void *ctx, struct slice measure, enum input_read read, uint16_t
 {
 	struct world *w = ctx;
 
-	assert_true((over_ms != 0) == (read == INPUT_OVER));
+	assert_true((over_ms != 0) == (read == INPUT_OVER || read == INPUT_OFFSET));
 
 	for (int m = 0; m < MEASURE_COUNT; m++) {
 		if (!slice_is(measure, measures[m].name))
@@ -92,7 +92,7 @@ static bool param(void *ctx, struct slice name, i128 *ret)
 
 static int compile(struct world *w, const char *text)
 {
-	struct metric_resolve resolve = { w, input, nearest, param };
+	struct metric_resolve resolve = { w, input, nearest, param, NULL };
 	struct expr_node *tree;
 
 	memset(w, 0, sizeof(*w));
@@ -346,6 +346,14 @@ static const struct {
 	{ "samples(revenue)", VALUE_INT, true, 20000 },
 	{ "opening(won) + won", VALUE_INT, true, 130000 },
 	{ "won + full(won)", VALUE_INT, true, 100000 },
+	{ "max(won, lost)", VALUE_INT, true, 40000 },
+	{ "min(won, lost)", VALUE_INT, true, 30000 },
+	{ "max(won - lost, 0)", VALUE_INT, true, 0 },
+	{ "max(revenue - cost, 0)", VALUE_MONEY, true, 75000 },
+	{ "max(0, cost - revenue)", VALUE_MONEY, true, 0 },
+	{ "max(score, won)", VALUE_DECIMAL, true, 30000 },
+	{ "min(won * score, 2)", VALUE_DECIMAL, false, 20000 },
+	{ "max(won / lost, 0.5)", VALUE_DECIMAL, false, 7500 },
 };
 
 static void test_formulas(void **state)
@@ -419,8 +427,13 @@ static const struct {
 	{ "over(won, lost)", 0, 15, "a time from 1m to 1100d" },
 	{ "over(spread, 7d)", 5, 6, "it wants a measure without `until`" },
 	{ "over(won / lost, 7d)", 5, 10, "name of a measure" },
-	{ "offset(won)", 0, 6, "later version" },
-	{ "offset(won, 30d)", 0, 6, "later version" },
+	{ "offset(won)", 0, 11, "whole days, at most 400d" },
+	{ "offset(won, 36h)", 0, 16, "whole days, at most 400d" },
+	{ "offset(won, 401d)", 0, 17, "whole days, at most 400d" },
+	{ "offset(won, lag)", 0, 16, "a param that is such a duration" },
+	{ "offset(spread, 7d)", 7, 6, "it wants a measure without `until`" },
+	{ "max(won)", 0, 8, "two arguments" },
+	{ "min(revenue, won)", 0, 17, "a money and a int" },
 	{ "ovr(won, 30d)", 0, 3, "the nearest is «over»" },
 	{ "abs(won, 2)", 0, 11, "one argument" },
 	{ "full(won, 2)", 0, 12, "one argument" },

@@ -1,5 +1,5 @@
 /*
- * over(m, 90d) from end to end: deals won in the last two months, changed, moved, lost, deleted, in any order, with restarts, while the
+ * over(m, 90d) and offset(m, 30d) from end to end: deals won in the last two months, changed, moved, lost, deleted, in any order, with restarts, while the
  * clock goes on by instants and by weeks; the model is the list of them, and what lies in the trailing time behind the window's end.
  */
 #include <setjmp.h>
@@ -32,6 +32,8 @@
 		 "  - {name: both, value: 'over(money, 30d) - over(money, 1d)', windows: " \
 		 "[today]}\n"                                                              \
 		 "  - {name: buyers, value: 'over(buyers, 10d)', windows: [today]}\n"      \
+		 "  - {name: lagged, value: 'offset(money, 10d)', windows: [today, 24h, "   \
+		 "month_to_date, all], group_by: [[], [rep]]}\n"                           \
 		 "  - {name: ripe, value: 'over(wins, 30d)', basis: COHORT, mature: 2d, "  \
 		 "windows: [24h]}\n"
 
@@ -169,6 +171,48 @@ static void expect(const struct model *m, const char *key, int64_t value)
 			r->record.value.value, (long long)value);
 }
 
+/* Start of the local day, or month, in Jakarta, which has no summer time. */
+static int64_t day_start(int64_t t_ms)
+{
+	const int64_t jakarta_ms = 7 * 3600000;
+
+	return t_ms - (t_ms + jakarta_ms) % DAY;
+}
+
+static int64_t month_start(int64_t t_ms)
+{
+	const int64_t jakarta_ms = 7 * 3600000;
+	char text[TIME_TEXT_MAX];
+	int64_t day_ms = day_start(t_ms);
+
+	/* «2026-01-06T…»: back to the first, day by day. */
+	while (time_format(day_ms + jakarta_ms, text), strncmp(text + 8, "01", 2) != 0)
+		day_ms -= DAY;
+	return day_ms;
+}
+
+/* offset(money, 10d) of each window. */
+static void check_lagged(struct model *m)
+{
+	const int64_t now = m->clock_ms, end = before(now, QUARTER, 10);
+	const struct {
+		const char *window;
+		int64_t from, to;
+	} cases[] = { { "today", day_start(now) - 10 * DAY, end },
+		{ "month_to_date", month_start(now) - 10 * DAY, end },
+		{ "24h", before(now, MINUTE, 11), before(now, MINUTE, 10) },
+		{ "all", INT64_MIN, end } };
+
+	for (size_t c = 0; c < sizeof(cases) / sizeof(cases[0]); c++)
+		for (int rep = -1; rep < REPS; rep++) {
+			char key[80];
+
+			snprintf(key, sizeof(key), "acme/lagged/%s/%s/%s/IDR", cases[c].window,
+				rep < 0 ? "" : "rep", rep < 0 ? "" : rep_names[rep]);
+			expect(m, key, sums_of(m, cases[c].from, cases[c].to, rep).money);
+		}
+}
+
 static void check(struct model *m)
 {
 	static const char *const windows[] = { "today", "1h", "month_to_date", "all" };
@@ -184,6 +228,7 @@ static void check(struct model *m)
 				rep < 0 ? "" : "rep", rep < 0 ? "" : rep_names[rep]);
 			expect(m, key, sums_of(m, month, now, rep).money);
 		}
+	check_lagged(m);
 	expect(m, "acme/both/today///IDR",
 		sums_of(m, month, now, -1).money -
 			sums_of(m, before(now, MINUTE, 1), now, -1).money);
@@ -237,8 +282,12 @@ static void what_cannot_trail(void **state)
 		{ "value: 'over(wins, 30d)', windows: [7d], compare: previous",
 			"such a metric has no comparison" },
 		{ "value: 'over(wins, 30d) - previous(wins)', windows: [7d]",
-			"beside it there is no previous()" },
-		{ "value: 'offset(wins, 30d)', windows: [7d]", "later version" },
+			"beside them there is no previous()" },
+		{ "value: 'offset(wins, 36h)', windows: [7d]", "whole days, at most 400d" },
+		{ "value: 'offset(wins, lag)', windows: [7d]", "a param that is such a duration" },
+		{ "value: 'offset(open, 30d)', windows: [now]", "a measure without `until`" },
+		{ "value: 'offset(wins, 30d)', windows: [7d], compare: previous_year",
+			"such a metric has no comparison" },
 	};
 
 	(void)state;
