@@ -380,19 +380,33 @@ static void refresh(struct collecting *c)
 	}
 }
 
+/* Memory that was kept while somebody else may have had the shard: what it has never said itself may have been said. */
+static void doubt_slots(struct collecting *c, uint32_t group)
+{
+	struct snapshots *s = c->s;
+	uint32_t count = s->groupings[group_at(c->view->groups, group)->grouping].slot_count;
+	struct published *slots = snapshot_slots(s, c->view->groups, group);
+
+	for (uint32_t i = 0; i < count; i++)
+		slots[i].content |= CONTENT_AGAIN;
+}
+
 static void touch_all(struct collecting *c)
 {
 	struct snapshots *s = c->s;
+	bool is_in_doubt = snapshots_is_in_doubt(s);
 
 	s->must_touch_all = false;
 	s->unknown_below = s->groups_seen;
 	for (uint32_t i = 0; i < s->groups_seen; i++) {
 		snapshot_forget_slots(s, c->view->groups, i, false);
 		snapshot_forget_slots(s, c->view->groups, i, true);
+		if (is_in_doubt)
+			doubt_slots(c, i);
 		snapshot_touch(c->view, i);
 	}
 	for (uint32_t i = 0; i < s->foreign_count; i++)
-		if (s->foreign[i].published.content != CONTENT_NEVER)
+		if (is_in_doubt || s->foreign[i].published.content != CONTENT_NEVER)
 			s->foreign[i].published.content |= CONTENT_AGAIN;
 	for (uint32_t i = 0; i < s->board_count; i++)
 		s->boards[i].dirty = UINT64_MAX;
