@@ -70,7 +70,8 @@ static void fill_deal(struct arena *arena, struct event *event, struct rng *rng,
 				 *const accounts[] = { "A1", "A2", "A3" };
 
 	event_set_all(event, "status", PICK(rng, statuses), "amount", PICK(rng, amounts),
-		"currency", "IDR", "owner_id", PICK(rng, owners), NULL);
+		"currency", event->source_version % 3 ? "IDR" : "USD", "owner_id",
+		PICK(rng, owners), NULL);
 	if (rng_below(rng, 4) > 0)
 		event_set(event, "account_id", PICK(rng, accounts));
 	if (rng_below(rng, 8) > 0)
@@ -97,6 +98,25 @@ static void fill_opportunity(struct event *event, struct rng *rng, int64_t wall_
 			rng_below(rng, 2) ? event->occurred_at_ms : any_time(rng, wall_ms));
 }
 
+/* One of the opportunities is a rate of exchange instead, at any time, and for a wrong pair at times (S16): drawn of what it would have been. */
+static struct event *as_rate(struct arena *arena, const struct event *of)
+{
+	struct event *event = event_make_op(arena, ENTITY_FX_RATE, of->op,
+		of->source_version % 2 ? "R1" : "R2", of->source_version, NULL);
+	const struct event_value
+		*from = &of->fields[model_field_find(ENTITY_OPPORTUNITY, SLICE_LIT("created_at"))],
+		*rate = &of->fields[model_field_find(ENTITY_OPPORTUNITY, SLICE_LIT("amount"))];
+
+	event->tenant_id = of->tenant_id;
+	event->occurred_at_ms = event->ingested_at_ms = of->occurred_at_ms;
+	if (of->op != EVENT_UPDATE)
+		return event;
+	event_set_all(event, "base", "USD", "quote", from->i % 5 ? "IDR" : "EUR", NULL);
+	event_set_time(event, "valid_from", from->i);
+	*event_field(event, "rate") = (struct event_value){ .i = rate->i * 12345 };
+	return event;
+}
+
 struct event *sim_event(struct arena *arena, struct rng *rng, int64_t wall_ms)
 {
 	enum entity_type type = rng_below(rng, 3) ? ENTITY_DEAL : ENTITY_OPPORTUNITY;
@@ -112,10 +132,10 @@ struct event *sim_event(struct arena *arena, struct rng *rng, int64_t wall_ms)
 	event->tenant_id = rng_below(rng, 4) ? SLICE_LIT("acme") : SLICE_LIT("beta");
 	event->occurred_at_ms = event->ingested_at_ms = any_time(rng, wall_ms);
 	if (op != EVENT_UPDATE)
-		return event;
+		return type == ENTITY_OPPORTUNITY && id[1] == '5' ? as_rate(arena, event) : event;
 	if (type == ENTITY_DEAL)
 		fill_deal(arena, event, rng, wall_ms);
 	else
 		fill_opportunity(event, rng, wall_ms);
-	return event;
+	return type == ENTITY_OPPORTUNITY && id[1] == '5' ? as_rate(arena, event) : event;
 }

@@ -99,10 +99,10 @@ static bool has_committed(struct sim *sim, int n, int32_t s)
 {
 	struct source *source = sim->rig.nodes[n].source;
 	struct source_position positions[] = { { .topic = RIG_OPPORTUNITY, .partition = s },
-		{ .topic = RIG_DEAL, .partition = s } };
+		{ .topic = RIG_DEAL, .partition = s }, { .topic = RIG_RATE, .partition = s } };
 	char metadata[128];
 
-	return source->ops->committed(source, s, positions, 2, metadata, sizeof(metadata)) == 0;
+	return source->ops->committed(source, s, positions, 3, metadata, sizeof(metadata)) == 0;
 }
 
 /* What must hold of a shard after every turn. */
@@ -397,12 +397,15 @@ static void wake(struct sim *sim, int z, const bool *was_its)
 static void step_zombie(struct sim *sim)
 {
 	int z = any_node(sim);
+	uint32_t life = sim->nodes[z].life;
 	bool was_its[SIM_SHARDS_MAX] = { false };
 
 	say(sim, "      node %d\n", z);
 	sim->nodes[z].is_paused = true;
 	settle(sim, z);
 	turn_all(sim, 4, 8000);
+	if (sim->nodes[z].life != life)
+		return; /* the other was refused, and both begun anew */
 	for (int32_t s = 0; s < sim->rig.partition_count; s++)
 		if (sim->owner[s] == z) {
 			was_its[s] = true;
@@ -410,6 +413,8 @@ static void step_zombie(struct sim *sim)
 			rig_assign(&sim->rig, 1 - z, s);
 		}
 	turn_all(sim, 2 + (int)rng_below(sim->rng, 30), 250);
+	if (sim->nodes[z].life != life)
+		return;
 	wake(sim, z, was_its);
 	for (int32_t s = 0; s < sim->rig.partition_count; s++)
 		if (was_its[s])

@@ -31,8 +31,8 @@ static const char DEFINITIONS[] =
 	"  - {name: wins, value: wins, windows: [1h, today], group_by: [[]]}\n"
 	"  - {name: open, value: open, group_by: [[]]}\n";
 
-static const char *const topics[] = { "crm.opportunity", "crm.deal" };
-static const enum entity_type topic_types[] = { ENTITY_OPPORTUNITY, ENTITY_DEAL };
+static const char *const topics[] = { "crm.opportunity", "crm.deal", "fin.fx_rate" };
+static const enum entity_type topic_types[] = { ENTITY_OPPORTUNITY, ENTITY_DEAL, ENTITY_FX_RATE };
 
 void rig_init(struct rig *rig, int32_t partition_count)
 {
@@ -46,7 +46,7 @@ void rig_init(struct rig *rig, int32_t partition_count)
 	};
 	rig->schemas = schema_store_new(NULL);
 	rig->partition_count = partition_count;
-	rig->log = memory_log_new(2, partition_count);
+	rig->log = memory_log_new(3, partition_count);
 	rig->wall = (struct wall){ &wall_manual, ms_of("2026-03-02T03:00:00Z"), 1000000 };
 	rig->storage_seconds = rig->wall.manual_now_ms / 1000;
 	rig->storage = storage_memory_new(&rig->storage_seconds);
@@ -191,7 +191,10 @@ void rig_append(struct rig *rig, const struct event *event)
 	_cleanup_buffer_ struct buffer bytes = { 0 };
 
 	codec_encode_event(event, &bytes);
-	memory_log_append(rig->log, event->type == ENTITY_DEAL ? RIG_DEAL : RIG_OPPORTUNITY,
+	memory_log_append(rig->log,
+		event->type == ENTITY_DEAL	? RIG_DEAL
+		: event->type == ENTITY_FX_RATE ? RIG_RATE
+						: RIG_OPPORTUNITY,
 		kafka_partition_of(event->tenant_id, rig->partition_count), event->tenant_id,
 		buffer_slice(&bytes));
 }

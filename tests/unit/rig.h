@@ -15,7 +15,7 @@
 #include "edge/storage_memory.h"
 #include "pipeline.h"
 
-enum { RIG_NODES = 2, RIG_OPPORTUNITY = 0, RIG_DEAL = 1 };
+enum { RIG_NODES = 2, RIG_OPPORTUNITY = 0, RIG_DEAL = 1, RIG_RATE = 2 };
 
 struct rig_node {
 	struct source *source;
