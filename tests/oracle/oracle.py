@@ -550,6 +550,8 @@ class Facts:
                     self.add(tenant, measure, entered, **where)
             if left is not None:
                 self.add(tenant, "stage_left", left, **where)
+                if how in ("ADVANCED", "WON"):
+                    self.add(tenant, "stage_left_forward", left, **where)
                 self.add(tenant, "stage_time", left, (left - entered) * SECOND, **where)
         if o["status"] == "OPEN" or closed is not None:
             begin = created if created is not None else -(1 << 60)
@@ -823,6 +825,7 @@ class Metric:
         self.empty = options.get("empty")
         self.min_share = options.get("min_share")
         self.with_year = options.get("with_year")  # compared with the year before, or 52 weeks
+        self.sample = options.get("sample")  # of which a formula wants min_sample facts in the trailing time
         self.floor = options.get("floor")  # the numerator is at least 0
         self.trails = options.get("trails")  # … whose second argument is of so many days behind now
         self.formula = options.get("formula")  # of what ratios of sums do not say: from totals to a Fraction, None where it divides by zero
@@ -851,6 +854,12 @@ def velocity(open_now, of):
     purchase = divided(of("won_amount") - of("refunded_amount"), of("won_deals"))
     days = divided(of("cycle_time"), of("cycle_deals"), 86400)
     return None if rate is None or purchase is None else divided(open_now("open_opportunities") * rate * purchase, days)
+
+
+def slowdown(total, usual):
+    """How far the share that goes on is below the usual one."""
+    now, before = divided(total("stage_left_forward"), total("stage_left")), divided(usual("stage_left_forward"), usual("stage_left"))
+    return None if now is None or before is None else before - now
 
 
 def predicted(total, year):
@@ -919,6 +928,8 @@ METRICS = [
     Metric("opp_deal_mismatch", "count", plus("mismatches"), None, ["7d", "30d", "month_to_date", "all"], [C, T, R], "deal"),
     Metric("stage_conversion", "percent", plus("stage_forward"), less("stage_entries", "stage_still_in"), COHORT, [G, GR], "opportunity",
            cohort=0),
+    Metric("stage_slowdown", "percent", plus("stage_left_forward", "stage_left"), None, ["7d", "30d"], [G], "opportunity", min_sample=20,
+           sample="stage_left", formula=slowdown, trails=90),
     Metric("stage_back_rate", "percent", plus("stage_back"), less("stage_entries", "stage_still_in"), COHORT, [G, GR], "opportunity",
            cohort=0),
     Metric("stage_days", "days", plus("stage_time"), plus("stage_left"), COHORT, [G, GR], "opportunity"),
@@ -987,7 +998,7 @@ METRICS = [
            cohort=CALL_EFFECT),
 ]
 BY_NAME = {m.name: m for m in METRICS}
-RANKS = {"rep_rank": "rep_revenue", "upsell_rank": "upsell_rate", "cross_sell_rank": "cross_sell_rate"}
+RANKS = {"rep_rank": "rep_revenue", "bottleneck": "stage_slowdown", "upsell_rank": "upsell_rate", "cross_sell_rank": "cross_sell_rate"}
 NOT_COMPUTED = {"heartbeat", "target_projection"}
 GROUPS_OF = collections.defaultdict(set)
 for _metric in METRICS:
@@ -1189,14 +1200,14 @@ class Oracle:
         stock = self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ())
         return sum(amount for begin, end, amount in stock if begin < clock <= end)
 
-    def formula(self, metric, tenant, currency, group, key, clock):
+    def formula(self, metric, tenant, currency, group, key, clock, span):
         """Of what stands now or ever was, and of what trails behind now."""
         trailing = (clock // 900_000 * 900_000 - metric.trails * 86_400_000, clock)
 
         def total(measure):
             if measure in self.stands:
                 return self.stand(tenant, measure, currency, group, key, clock)
-            return self.total(tenant, measure, currency, group, key, (None, clock), clock)[0]
+            return self.total(tenant, measure, currency, group, key, span, clock)[0]
 
         def behind(measure):
             return self.total(tenant, measure, currency, group, key, trailing, clock)[0]
@@ -1205,7 +1216,9 @@ class Oracle:
         value = metric.formula(total, behind)
         if value is None:
             return "ZERO_DENOMINATOR", None, None, None, None
-        up = UNIT if metric.kind == "ratio" else 1
+        if metric.sample and self.total(tenant, metric.sample, currency, group, key, trailing, clock)[1] < metric.min_sample:
+            return "LOW_SAMPLE", None, None, None, None
+        up = {"ratio": UNIT, "percent": UNIT * 100}.get(metric.kind, 1)
         return "OK", half_even(value.numerator * up, value.denominator), None, None, None
 
     def value(self, metric, tenant, window, group, key, clock, currency=""):
@@ -1225,7 +1238,8 @@ class Oracle:
         if not set(metric.streams) <= self.world.streams[tenant]:
             return "NO_DATA", None, None, None, None
         if metric.formula:
-            return self.formula(metric, tenant, currency, group, key, clock)
+            span = (None, clock) if window == "now" else self.edges(tenant, window, clock, 0)[0]
+            return self.formula(metric, tenant, currency, group, key, clock, span)
         if window == "now":
             return "OK", self.stand(tenant, metric.num[0][1], currency, group, key, clock), None, None, None
         mature, self.unit = metric.cohort or 0, TO_DATE.get(window)
