@@ -157,7 +157,7 @@ $(BUILD)/salespulse: $(BUILD)/obj/salespulse
 
 # ---- targets --------------------------------------------------------------------------------------
 
-.PHONY: all demo test unit one scenario sim system storms zombie years golden docs symbols check-asan check-ubsan check-tsan check-clang \
+.PHONY: all demo test unit one scenario sim system storms zombie years million golden docs symbols check-asan check-ubsan check-tsan check-clang \
 	mutants check-valgrind analyze \
 	fuzz bench tidy format cover install deps kafka clean help force
 force:
@@ -192,6 +192,9 @@ system: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) $(BENCHES:tests/bench/%.c=$(
 
 zombie: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## an instance that is stopped past its session and goes on, on the real broker (long)
 	$(Q)tests/system.sh tests/system/long_zombie.sh
+
+million: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## a million events through the real broker, left alone and with three kill -9, against the oracle
+	$(Q)MILLION=full tests/system.sh tests/system/test_million.sh
 
 storms: $(BUILD)/salespulse $(KAFKA_LIBS) $(PYTHON) ## a million events, ten kill -9, a minute without Redis and one without the broker
 	$(Q)STORMS=full tests/system.sh tests/system/test_storms.sh
