@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -15,6 +14,7 @@
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
+#include "edge/wall.h"
 
 enum {
 	COMMITTED_TIMEOUT_MS = 5000,
@@ -245,14 +245,6 @@ static void on_rebalance(rd_kafka_t *client, rd_kafka_resp_err_t code,
 	}
 }
 
-static int64_t monotone_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /*
  * A commit that was under way when the group threw us out names the member that we were: the coordinator takes it for a twin's, and
  * the library's client is finished. That is not a twin, and a new client joins as after a new start. Two processes with one
@@ -260,7 +252,8 @@ static int64_t monotone_ms(void)
  */
 static bool is_twin(struct source_kafka *kafka)
 {
-	int64_t now_ms = monotone_ms(),
+	struct wall wall = { .ops = &wall_real };
+	int64_t now_ms = wall_monotone_ms(&wall),
 		*oldest_ms = &kafka->fenced_ms[kafka->fenced_count % FENCED_MAX];
 	bool is_often = kafka->fenced_count >= FENCED_MAX &&
 			now_ms - *oldest_ms < FENCED_SESSIONS * kafka->session_ms;
@@ -535,8 +528,7 @@ static int join_anew(struct source_kafka *kafka)
 	rd_kafka_destroy_flags(kafka->client, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	kafka->client = NULL;
 	kafka->is_fenced = kafka->is_revoking = false;
-	int code = open_client(kafka);
-	return code != 0 ? err_pass(code) : 0;
+	return open_client(kafka);
 }
 
 /* ---- poll ------------------------------------------------------------------------------------------------- */
@@ -559,6 +551,7 @@ static int kafka_poll(
 
 	arena_reset(&kafka->arena);
 	kafka->message_count = 0;
+	/* The settings were good for the client before: no mistake of theirs. */
 	if (kafka->is_fenced && !is_any_leaving(kafka) && join_anew(kafka) != 0)
 		return err_pass(-EIO);
 	tell_due_ends(kafka);

@@ -2,12 +2,12 @@
 #include <librdkafka/rdkafka.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/err.h"
 #include "base/xalloc.h"
 #include "edge/kafka_config.h"
 #include "edge/top.h"
+#include "edge/wall.h"
 
 enum { RETRY_MS = 500, METADATA_TIMEOUT_MS = 1000, PARTITIONS_MAX = 10000, PARTITIONS_SHARED = 16 };
 
@@ -155,17 +155,10 @@ static void take(
 		(struct slice){ message->payload, message->len }, now_ms);
 }
 
-static int64_t monotone_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void top_feed_poll(struct top_feed *feed, struct top *top, int timeout_ms, int64_t now_ms)
 {
-	int64_t begin_ms = monotone_ms(), left_ms = timeout_ms;
+	struct wall wall = { .ops = &wall_real };
+	int64_t begin_ms = wall_monotone_ms(&wall), left_ms = timeout_ms;
 
 	if (feed->partition_count == 0)
 		look_for_topic(feed, now_ms);
@@ -175,7 +168,7 @@ void top_feed_poll(struct top_feed *feed, struct top *top, int timeout_ms, int64
 			take(feed, top, message, now_ms);
 			rd_kafka_message_destroy(message);
 		}
-		left_ms = timeout_ms - (monotone_ms() - begin_ms);
+		left_ms = timeout_ms - (wall_monotone_ms(&wall) - begin_ms);
 	} while (left_ms > 0);
 }
 
