@@ -31,6 +31,7 @@ struct ledger {
 	int64_t *positions;                  /* [edge_count]: where each edge stands */
 	int64_t *due_ms;                     /* [edge_count]: first clock at which it may move */
 	int64_t bounds[TIER_COUNT];          /* a tier holds what is at or after its own bound and before the finer one's */
+	int64_t past_ms;                     /* ledger_past */
 	struct ledger_node **nodes;          /* sorted by start */
 	uint32_t count, capacity;
 	struct ledger_node opening;

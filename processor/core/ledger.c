@@ -123,6 +123,7 @@ struct ledger *ledger_new(
 		l->positions[e] = INT64_MIN;
 	for (int tier = 0; tier < TIER_COUNT; tier++)
 		l->bounds[tier] = INT64_MIN;
+	l->past_ms = INT64_MIN;
 	return l;
 }
 
@@ -198,9 +199,9 @@ static int64_t day_bound(
 
 /*
  * A time may be rolled up into a tier only when every edge of a finer tier has passed it: no edge ever stops inside a bucket.
- * The floor is a day's start, behind every edge and behind the horizon of closed periods.
+ * The floor is a day's start, behind every edge and behind the horizon of closed periods; what is past is noted beside it.
  */
-static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER_COUNT])
+static void bounds_of(struct ledger *l, int64_t clock_ms, int64_t ret[TIER_COUNT])
 {
 	int64_t least = clock_ms;
 
@@ -220,12 +221,12 @@ static void bounds_of(const struct ledger *l, int64_t clock_ms, int64_t ret[TIER
 		ret[tier] = least;
 	}
 	ret[TIER_DAY] = day_bound(l, least, clock_ms, UINT16_MAX);
+	l->past_ms = day_bound(l, least, clock_ms, l->plan->kept_edge);
 }
 
 int64_t ledger_past(const struct ledger *l)
 {
-	return day_bound(
-		l, l->bounds[TIER_QUARTER_HOUR], l->clock_ms, l->plan->kept_edge);
+	return l->past_ms;
 }
 
 void ledger_stand_at(struct ledger *l, int64_t clock_ms)
