@@ -185,6 +185,35 @@ static bool is_number(enum value_type type)
 	return type == VALUE_INT || type == VALUE_DECIMAL;
 }
 
+static enum value_type type_of(int op, enum value_type a, enum value_type b)
+{
+	enum value_type number = a == VALUE_INT && b == VALUE_INT ? VALUE_INT : VALUE_DECIMAL;
+
+	switch (op) {
+	case NODE_MULTIPLY:
+		return is_number(a) ? is_number(b) ? number : b : is_number(b) ? a : VALUE_NULL;
+	case NODE_DIVIDE:
+		if (is_number(b))
+			return is_number(a) ? VALUE_DECIMAL : a;
+		return a == b ? VALUE_DECIMAL : VALUE_NULL;
+	default:
+		if (is_number(a) && is_number(b))
+			return number;
+		return a == b ? a : VALUE_NULL;
+	}
+}
+
+/* Two that no operation brings together. */
+static struct metric_node *refuse_pair(struct building *b, const struct expr_node *e,
+	const struct metric_node *left, const struct metric_node *right)
+{
+	refuse(b, e, "");
+	snprintf(b->error->message, sizeof(b->error->message),
+		"a %s and a %s do not go together here", value_type_name(left->type),
+		value_type_name(right->type));
+	return NULL;
+}
+
 static bool is_zero(const struct metric_node *n)
 {
 	return n->op == NODE_CONSTANT && n->constant == 0;
@@ -202,18 +231,11 @@ static struct metric_node *build_choice(struct building *b, const struct expr_no
 	right = left ? build(b, e->children[1]) : NULL;
 	if (!right)
 		return NULL;
-	if (left->type != right->type && !is_zero(left) && !is_zero(right) &&
-		!(is_number(left->type) && is_number(right->type))) {
-		refuse(b, e, "");
-		snprintf(b->error->message, sizeof(b->error->message),
-			"a %s and a %s do not go together here", value_type_name(left->type),
-			value_type_name(right->type));
-		return NULL;
-	}
-	type = is_zero(left)		     ? right->type
-	       : is_zero(right)		     ? left->type
-	       : left->type == right->type ? left->type
-						     : VALUE_DECIMAL;
+	type = is_zero(left)    ? right->type
+	       : is_zero(right) ? left->type
+				: type_of(op, left->type, right->type);
+	if (type == VALUE_NULL)
+		return refuse_pair(b, e, left, right);
 	node = node_of(b, op, type, left->is_exact && right->is_exact);
 	node->left = left;
 	node->right = right;
@@ -269,24 +291,6 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 	return node;
 }
 
-static enum value_type type_of(int op, enum value_type a, enum value_type b)
-{
-	enum value_type number = a == VALUE_INT && b == VALUE_INT ? VALUE_INT : VALUE_DECIMAL;
-
-	switch (op) {
-	case NODE_MULTIPLY:
-		return is_number(a) ? is_number(b) ? number : b : is_number(b) ? a : VALUE_NULL;
-	case NODE_DIVIDE:
-		if (is_number(b))
-			return is_number(a) ? VALUE_DECIMAL : a;
-		return a == b ? VALUE_DECIMAL : VALUE_NULL;
-	default:
-		if (is_number(a) && is_number(b))
-			return number;
-		return a == b ? a : VALUE_NULL;
-	}
-}
-
 static struct metric_node *build_binary(struct building *b, const struct expr_node *e)
 {
 	struct metric_node *left, *right, *node;
@@ -316,13 +320,8 @@ static struct metric_node *build_binary(struct building *b, const struct expr_no
 	if (!right)
 		return NULL;
 	type = type_of(op, left->type, right->type);
-	if (type == VALUE_NULL) {
-		refuse(b, e, "");
-		snprintf(b->error->message, sizeof(b->error->message),
-			"a %s and a %s do not go together here", value_type_name(left->type),
-			value_type_name(right->type));
-		return NULL;
-	}
+	if (type == VALUE_NULL)
+		return refuse_pair(b, e, left, right);
 	node = node_of(b, op, type, left->is_exact && right->is_exact && op != NODE_DIVIDE);
 	if (op == NODE_MULTIPLY && left->op != NODE_CONSTANT && right->op != NODE_CONSTANT)
 		node->is_exact = false; /* the product of two totals may pass 128 bits */

@@ -90,41 +90,36 @@ static const char *measure_nearest(void *ctx, struct slice name)
 	return plan_nearest(name, names, count);
 }
 
+/* The constant that a param stands for; NULL: there is no such param, or it is no constant. */
+static const struct value *param_constant(const struct compiler *c, struct slice name)
+{
+	for (uint32_t i = 0; i < c->named_count; i++)
+		if (!c->named[i].entity.len && slice_equal(c->named[i].name, name) &&
+			c->named[i].tree->kind == EXPR_LITERAL)
+			return &c->named[i].tree->literal;
+	return NULL;
+}
+
 static bool param_number(void *ctx, struct slice name, i128 *ret)
 {
 	const struct building *b = ctx;
+	const struct value *constant = param_constant(b->c, name);
 
-	for (uint32_t i = 0; i < b->c->named_count; i++) {
-		const struct plan_named *n = &b->c->named[i];
-
-		if (n->entity.len || !slice_equal(n->name, name) || n->tree->kind != EXPR_LITERAL)
-			continue;
-		if (n->tree->literal.type == VALUE_INT)
-			*ret = (i128)n->tree->literal.i * DECIMAL_SCALE;
-		else if (n->tree->literal.type == VALUE_DECIMAL)
-			*ret = n->tree->literal.i;
-		else
-			return false;
-		return true;
-	}
-	return false;
+	if (!constant || (constant->type != VALUE_INT && constant->type != VALUE_DECIMAL))
+		return false;
+	*ret = constant->type == VALUE_INT ? (i128)constant->i * DECIMAL_SCALE : constant->i;
+	return true;
 }
 
 static bool param_duration(void *ctx, struct slice name, int64_t *ret_ms)
 {
 	const struct building *b = ctx;
+	const struct value *constant = param_constant(b->c, name);
 
-	for (uint32_t i = 0; i < b->c->named_count; i++) {
-		const struct plan_named *n = &b->c->named[i];
-
-		if (n->entity.len || !slice_equal(n->name, name) ||
-			n->tree->kind != EXPR_LITERAL ||
-			n->tree->literal.type != VALUE_DURATION)
-			continue;
-		*ret_ms = n->tree->literal.i;
-		return true;
-	}
-	return false;
+	if (!constant || constant->type != VALUE_DURATION)
+		return false;
+	*ret_ms = constant->i;
+	return true;
 }
 
 const char *const plan_unit_names[PLAN_UNITS] = { "count", "percent", "currency", "seconds", "days",
@@ -278,19 +273,10 @@ static int compile_options(struct building *b)
 		return plan_fail(b->c, &d->mature,
 			"this param differs by tenant; when a cohort is ripe must be the same for "
 			"all");
-	if (d->mature.text.at) {
-		const struct expr_node *tree = NULL;
-
-		for (uint32_t k = 0; k < b->c->named_count; k++)
-			if (!b->c->named[k].entity.len &&
-				slice_equal(b->c->named[k].name, d->mature.text))
-				tree = b->c->named[k].tree;
-		if (tree && tree->kind == EXPR_LITERAL && tree->literal.type == VALUE_DURATION)
-			m->mature_ms = tree->literal.i;
-		else if (!plan_duration(d->mature.text, &m->mature_ms))
-			return plan_fail(b->c, &d->mature,
-				"`mature` wants a duration, or a param that is one");
-	}
+	if (d->mature.text.at && !param_duration(b, d->mature.text, &m->mature_ms) &&
+		!plan_duration(d->mature.text, &m->mature_ms))
+		return plan_fail(
+			b->c, &d->mature, "`mature` wants a duration, or a param that is one");
 	/* What is now has a before only if it is asked for; what trails behind another time than now is not at hand. */
 	b->compare = (m->basis != BASIS_STOCK && !m->reads_over) || d->compare.text.at;
 	if (d->compare.text.at && slice_is(d->compare.text, "none"))
@@ -316,16 +302,6 @@ static int compile_options(struct building *b)
 }
 
 /* ---- min_share ------------------------------------------------------------------------------------------ */
-
-/* The constant that a param stands for; NULL: there is no such param, or it is no constant. */
-static const struct value *param_constant(const struct compiler *c, struct slice name)
-{
-	for (uint32_t i = 0; i < c->named_count; i++)
-		if (!c->named[i].entity.len && slice_equal(c->named[i].name, name) &&
-			c->named[i].tree->kind == EXPR_LITERAL)
-			return &c->named[i].tree->literal;
-	return NULL;
-}
 
 static bool is_share(const struct value *v)
 {
@@ -569,10 +545,10 @@ static int32_t periods_back(const struct building *b, enum calendar_unit unit)
 	return b->with_year ? of_a_year[unit] : 1;
 }
 
-static struct interval previous_of(
-	const struct building *b, const struct plan_window *w, struct interval main)
+static struct interval previous_of(const struct building *b, const struct plan_window *w)
 {
 	const int64_t year_ms = INT64_C(364) * 86400000;
+	int64_t away_ms = b->with_year ? year_ms : w->length_ms;
 	struct compiler *c = b->c;
 	struct interval i;
 
@@ -588,14 +564,11 @@ static struct interval previous_of(
 				   .res_ms = 900000 });
 		return i;
 	}
-	i.b = main.a;
-	if (b->with_year)
-		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
-					       .shift_ms = year_ms + w->shift_ms,
-					       .res_ms = w->res_ms });
+	i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
+				       .shift_ms = away_ms + w->shift_ms,
+				       .res_ms = w->res_ms });
 	i.a = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
-				       .shift_ms = (b->with_year ? year_ms : w->length_ms) +
-						   w->length_ms + w->shift_ms,
+				       .shift_ms = away_ms + w->length_ms + w->shift_ms,
 				       .res_ms = w->res_ms });
 	return i;
 }
@@ -685,22 +658,21 @@ static int16_t *places_of(
 
 	for (uint16_t k = 0; k < b->m->input_count; k++) {
 		enum input_read read = b->inputs[k].read;
-		uint16_t from = i.a, to = i.b;
+		struct interval at = i;
 
 		if (read == INPUT_OPENING)
-			from = 0, to = i.a;
+			at = (struct interval){ 0, i.a };
 		else if (read == INPUT_FULL)
-			to = i.a == mw->main_a ? mw->main_b : mw->main_a;
+			at.b = i.a == mw->main_a ? mw->main_b : mw->main_a;
 		else if (read == INPUT_OVER)
-			from = trailing_edge(c, i.b, b->inputs[k].over_ms);
+			at.a = trailing_edge(c, i.b, b->inputs[k].over_ms);
 		else if (read == INPUT_OFFSET)
-			from = shifted(c, i, b->inputs[k].over_ms).a,
-			to = shifted(c, i, b->inputs[k].over_ms).b;
+			at = shifted(c, i, b->inputs[k].over_ms);
 		else if (read == INPUT_TOTAL && c->plan->measures[mw->measures[k]].stock)
-			from = 0;
-		places[k] = from == to ? -1
-				       : plan_measure_span(
-						 c, mw->measures[k], plan_span_get(c, from, to));
+			at.a = 0;
+		places[k] = at.a == at.b ? -1
+					 : plan_measure_span(c, mw->measures[k],
+						   plan_span_get(c, at.a, at.b));
 	}
 	return places;
 }
@@ -733,7 +705,7 @@ static int compile_windows(struct building *b)
 		struct plan_metric_window *mw = &b->m->windows[i];
 		int window = plan_window_get(b->c, name->text, b->m->mature_ms, name);
 		const struct plan_window *w;
-		struct interval main;
+		struct interval main, previous;
 
 		if (window < 0)
 			return 1;
@@ -757,10 +729,10 @@ static int compile_windows(struct building *b)
 			continue;
 		}
 		mw->cur = places_of(b, mw, current_of(b->c, w, main));
-		main = previous_of(b, w, main);
-		mw->prev_a = main.a;
-		mw->prev_b = main.b;
-		mw->prev = places_of(b, mw, main);
+		previous = previous_of(b, w);
+		mw->prev_a = previous.a;
+		mw->prev_b = previous.b;
+		mw->prev = places_of(b, mw, previous);
 		keep_years(b, w);
 	}
 	if (plan->edge_count == PLAN_EDGES_MAX || plan->span_count == PLAN_SPANS_MAX)
@@ -787,7 +759,6 @@ static int compile_rank(
 	}
 	ranked = &c->plan->metrics[of];
 	m->rank_of = (int16_t)of;
-	m->reads_over = ranked->reads_over;
 	m->is_never_closed = ranked->is_never_closed;
 	m->unit = UNIT_COUNT;
 	m->basis = ranked->basis;
