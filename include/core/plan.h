@@ -213,6 +213,7 @@ enum input_read {
 	INPUT_OVER,       /* the total over the trailing `over_ms` that ends where the window ends */
 	INPUT_OFFSET,     /* the total in the window that lies `over_ms` earlier */
 };
+enum { INPUT_READS = INPUT_OFFSET + 1 };
 
 struct plan_input {
 	uint16_t measure;       /* as the formula names it; what is read is the window's (plan_metric_window.measures) */

@@ -105,8 +105,15 @@ bool shard_book(struct shard *, const struct fact *);
 void shard_book_all(struct shard *, const struct store *, struct fact_maker *);
 /* The group of a fact in the measure's n-th grouping. GROUP_NONE: the limit. */
 uint32_t shard_group_of(struct shard *, const struct fact *, uint8_t n);
+/* The same, made by nobody: GROUP_NONE if it is not there. */
+uint32_t shard_group_known(const struct shard *, const struct fact *, uint8_t n);
 /* Whether the fact enters the measure's n-th grouping. */
 bool shard_is_in_scope(const struct shard *, const struct fact *, uint8_t n);
+/* What is read of a measure, as an explanation says it: before its name to people, and by a name of its own to programs. */
+struct explain_read {
+	const char *before, *name;
+};
+extern const struct explain_read explain_reads[INPUT_READS];
 /* What the snapshots read. */
 struct snapshot_view shard_view(const struct shard *);
 /* Ledgers, groups and pending facts made anew, empty; the clock stays. */

@@ -198,15 +198,31 @@ bool shard_is_in_scope(const struct shard *s, const struct fact *fact, uint8_t n
 	return !fact->scope || s->plan->groupings[measure->groupings[n]].scope_id == fact->scope;
 }
 
+/* Answers the grouping. */
+static uint16_t group_dims(
+	const struct shard *s, const struct fact *fact, uint8_t n, uint32_t dims[PLAN_GROUP_DIMS_MAX])
+{
+	uint16_t grouping = s->plan->measures[fact->measure].groupings[n];
+
+	for (uint8_t k = 0; k < s->plan->groupings[grouping].dim_count; k++)
+		dims[k] = fact->dims[s->routes[fact->measure].dims[n][k]];
+	return grouping;
+}
+
 uint32_t shard_group_of(struct shard *s, const struct fact *fact, uint8_t n)
 {
-	const struct plan_measure *measure = &s->plan->measures[fact->measure];
-	const struct plan_grouping *grouping = &s->plan->groupings[measure->groupings[n]];
 	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
+	uint16_t grouping = group_dims(s, fact, n, dims);
 
-	for (uint8_t k = 0; k < grouping->dim_count; k++)
-		dims[k] = fact->dims[s->routes[fact->measure].dims[n][k]];
-	return group_get(s->groups, fact->tenant, measure->groupings[n], dims);
+	return group_get(s->groups, fact->tenant, grouping, dims);
+}
+
+uint32_t shard_group_known(const struct shard *s, const struct fact *fact, uint8_t n)
+{
+	uint32_t dims[PLAN_GROUP_DIMS_MAX] = { 0 };
+	uint16_t grouping = group_dims(s, fact, n, dims);
+
+	return group_find(s->groups, fact->tenant, grouping, dims);
 }
 
 /* The day that is open here may have been closed by whoever had the shard before. */

@@ -178,20 +178,6 @@ static bool begin_part(
 	return true;
 }
 
-/* Nothing is looked up that might be made: a group of what lies below the floor need not be there. */
-static bool is_of_group(const struct shard *s, uint32_t group, const struct fact *f, uint8_t n)
-{
-	const struct group *g = group_at(s->groups, group);
-	const struct plan_measure *m = &s->plan->measures[f->measure];
-
-	if (m->groupings[n] != g->grouping || f->tenant != g->tenant)
-		return false;
-	for (uint8_t k = 0; k < s->plan->groupings[g->grouping].dim_count; k++)
-		if (f->dims[s->routes[f->measure].dims[n][k]] != g->dims[k])
-			return false;
-	return true;
-}
-
 /* But for its currency. */
 static bool is_in_place(struct shard *s, const struct asked *asked, const struct explain_part *part,
 	const struct fact *f)
@@ -206,7 +192,7 @@ static bool is_in_place(struct shard *s, const struct asked *asked, const struct
 		return false;
 	for (uint8_t n = 0; n < m->grouping_count; n++)
 		if (m->groupings[n] == grouping)
-			return shard_is_in_scope(s, f, n) && is_of_group(s, asked->group, f, n);
+			return shard_is_in_scope(s, f, n) && shard_group_known(s, f, n) == asked->group;
 	return false;
 }
 
@@ -453,16 +439,16 @@ static void put_head(struct shard *s, const struct calendar *calendar,
 		buffer_printf(out, "  %s\n", x->metric->description_en);
 }
 
-static const char *read_name(enum input_read read)
-{
-	return read == INPUT_PREVIOUS  ? "previous "
-	       : read == INPUT_OPENING ? "before "
-	       : read == INPUT_SAMPLES ? "samples of "
-	       : read == INPUT_FULL    ? "whole "
-	       : read == INPUT_OVER    ? "trailing "
-	       : read == INPUT_OFFSET  ? "earlier "
-				       : "";
-}
+const struct explain_read explain_reads[INPUT_READS] = {
+	[INPUT_TOTAL] = { "", "value" },
+	[INPUT_QUANTILE] = { "", "value" },
+	[INPUT_PREVIOUS] = { "previous ", "previous" },
+	[INPUT_OPENING] = { "before ", "opening" },
+	[INPUT_SAMPLES] = { "samples of ", "samples" },
+	[INPUT_FULL] = { "whole ", "full" },
+	[INPUT_OVER] = { "trailing ", "over" },
+	[INPUT_OFFSET] = { "earlier ", "offset" },
+};
 
 /* «152000 = 9.5 USD x 16000» */
 static void put_foreign(const struct shard *s, const struct explain_item *item, struct buffer *out)
@@ -486,7 +472,7 @@ static void put_part(struct shard *s, const struct calendar *calendar,
 {
 	bool has_amounts = part->measure->agg == AGG_SUM || part->measure->agg == AGG_COUNT;
 
-	buffer_printf(out, "\n  %s%s", read_name(part->read), part->measure->name);
+	buffer_printf(out, "\n  %s%s", explain_reads[part->read].before, part->measure->name);
 	if (part->measure->agg != AGG_PERCENTILE) {
 		buffer_put_text(out, " = ");
 		put_units(out, part->total);

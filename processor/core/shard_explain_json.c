@@ -27,17 +27,6 @@ static void put_units(struct json *j, const char *key, i128 units)
 	json_put_decimal(j, units, 0);
 }
 
-static const char *read_name(enum input_read read)
-{
-	return read == INPUT_PREVIOUS  ? "previous"
-	       : read == INPUT_OPENING ? "opening"
-	       : read == INPUT_SAMPLES ? "samples"
-	       : read == INPUT_FULL    ? "full"
-	       : read == INPUT_OVER    ? "over"
-	       : read == INPUT_OFFSET  ? "offset"
-				       : "value";
-}
-
 static void put_item(struct json *j, const struct shard *s, const struct explain_part *part,
 	const struct explain_item *item)
 {
@@ -71,7 +60,7 @@ static void put_part(
 {
 	json_begin_object(j);
 	put_text(j, "measure", slice_of(part->measure->name));
-	put_text(j, "read", slice_of(read_name(part->read)));
+	put_text(j, "read", slice_of(explain_reads[part->read].name));
 	put_time(j, "from", part->start_ms);
 	put_time(j, "to", part->end_ms);
 	if (part->measure->agg != AGG_PERCENTILE)
