@@ -173,7 +173,10 @@ static bool is_over(const struct snapshots *s, const struct closing *closing,
 				   closer->mature_ms;
 }
 
-/* As far back as the ledger can reach: growth of the last closed year reads the year before it. What has closed before the first clock has no final; a fact in it makes its key due. */
+/*
+ * As far back as the ledger can reach: growth of the last closed year reads the year before it. What has closed before the first clock has no
+ * final; a fact in it makes its key due.
+ */
 static void begin_closing(struct snapshots *s, const struct snapshot_view *view, uint32_t class,
 	uint32_t index, int64_t clock_ms)
 {

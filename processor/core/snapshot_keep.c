@@ -399,10 +399,12 @@ static void touch_all(struct collecting *c)
 	s->must_touch_all = false;
 	s->unknown_below = s->groups_seen;
 	for (uint32_t i = 0; i < s->groups_seen; i++) {
-		snapshot_forget_slots(s, c->view->groups, i, false);
-		snapshot_forget_slots(s, c->view->groups, i, true);
-		if (is_in_doubt)
+		if (is_in_doubt) {
 			doubt_slots(c, i);
+		} else {
+			snapshot_forget_slots(s, c->view->groups, i, false);
+			snapshot_forget_slots(s, c->view->groups, i, true);
+		}
 		snapshot_touch(c->view, i);
 	}
 	for (uint32_t i = 0; i < s->foreign_count; i++)

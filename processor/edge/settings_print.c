@@ -264,6 +264,15 @@ static void print_calendar_changes(const struct settings *s, struct buffer *out)
 		&s->tenants.calendars[s->tenants.fallback.calendar], &kept->timelines[0], out);
 }
 
+/* "": every day. */
+static const char *workdays_path(const struct settings_kept *kept, const struct workdays *workdays)
+{
+	for (size_t i = 0; i < kept->workdays_count; i++)
+		if (kept->workdays[i] == workdays)
+			return kept->workday_paths[i];
+	return "";
+}
+
 static void print_tenant(const struct settings *s, uint32_t index, struct buffer *out)
 {
 	const struct tenant_settings *tenant = &s->tenants.tenants[index];
@@ -276,13 +285,11 @@ static void print_tenant(const struct settings *s, uint32_t index, struct buffer
 	settings_print_value(&as_text, &line->base.zone, out);
 	buffer_printf(out, ", currency: %s, week_start: %d, fiscal_start: %d", tenant->currency,
 		(int)line->base.week_start, (int)line->base.fiscal_start);
-	if (!tenant->workdays && s->tenants.fallback.workdays)
-		buffer_put_text(out, ", workdays: \"\"");
-	for (size_t i = 0; tenant->workdays && i < kept->workdays_count; i++) {
-		if (kept->workdays[i] != tenant->workdays)
-			continue;
+	if (tenant->workdays || s->tenants.fallback.workdays) {
+		const char *path = workdays_path(kept, tenant->workdays);
+
 		buffer_put_text(out, ", workdays: ");
-		settings_print_value(&as_text, &kept->workday_paths[i], out);
+		settings_print_value(&as_text, &path, out);
 	}
 	if (line->count) {
 		buffer_put_text(out, ", ");

@@ -2,8 +2,6 @@
 #include "edge/explain_request.h"
 #include "sim.h"
 
-#define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
-
 static void set(struct explain_request *request, const char *name, const char *value)
 {
 	char message[EXPLAIN_MESSAGE_MAX];

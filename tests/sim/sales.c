@@ -42,8 +42,6 @@ static const char DEFINITIONS[] =
 	"  - {name: whole, value: full(credit), windows: [today, month_to_date], group_by: [[], "
 	"[rep]]}\n";
 
-#define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
-
 struct plan *sim_plan(void)
 {
 	return plan_of(DEFINITIONS);

@@ -18,6 +18,9 @@
 
 enum { SIM_STEPS_MAX = 80, SIM_SHARDS_MAX = 2, SIM_MESSAGE_BYTES = 600 };
 
+/* One of an array's. */
+#define PICK(rng, of) (of)[rng_below((rng), sizeof(of) / sizeof((of)[0]))]
+
 /* Shared by the process that runs and the one that watches it. */
 struct sim_report {
 	uint64_t position;	      /* in the list of seeds */
