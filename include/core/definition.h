@@ -48,7 +48,7 @@ struct definition_override {         /* tenants: {acme: {channel: {…}, answer_
 
 struct definition_derive {           /* "lead.first_won_at": {min: …, over: …, where: …} or {value: …} (a named expression) */
 	struct definition_text name;
-	struct definition_text kind;     /* "min" "max" "sum" "count" "first" "next" "value" */
+	struct definition_text kind;     /* "min" "max" "sum" "count" "first" "next" "previous" "value" */
 	struct definition_text value, over, where, by, key;
 };
 

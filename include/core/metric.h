@@ -43,11 +43,12 @@ struct metric_value {
  */
 struct metric_resolve {
 	void *ctx;
-	/* quantile_bp: of INPUT_QUANTILE; over_ms: of INPUT_OVER and INPUT_OFFSET. VALUE_NULL in *ret_type: the measure is not for this. */
-	int (*input)(void *ctx, struct slice measure, enum input_read read, uint16_t quantile_bp, int64_t over_ms,
-		enum value_type *ret_type);
+	/* wanted: how it is read; its measure is not looked at. VALUE_NULL in *ret_type: the measure is not for this. */
+	int (*input)(void *ctx, struct slice measure, const struct plan_input *wanted, enum value_type *ret_type);
 	const char *(*nearest)(void *ctx, struct slice measure);
 	bool (*param)(void *ctx, struct slice name, i128 *ret);
+	/* The formula of a metric that is defined above, or NULL. */
+	const struct expr_node *(*metric)(void *ctx, struct slice name);
 	/* A param that is a duration. */
 	bool (*duration)(void *ctx, struct slice name, int64_t *ret_ms);
 };
@@ -66,8 +67,9 @@ struct metric_value metric_run(const struct metric_program *, const struct metri
 void metric_withhold(struct metric_value *);
 
 /*
- * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) over(m, 90d) offset(m, 30d)
- * abs(x) max(x, y) min(x, y), and + - * / .
+ * Functions of formulas: p50(m) p90(m) percentile(m, 0.9) samples(m) previous(m) opening(m) full(m) over(m, 90d) over(m, 180d, 30d)
+ * offset(m, 30d) abs(x) ceil(x) max(x, y) min(x, y), and + - * / .
+ * ceil(x): the least whole number that is not below x; what is above one by less than a part in 10^15 is that one.
  * samples(m): how many facts m has; for money, in the currency that is looked at.
  */
 

@@ -70,7 +70,7 @@ struct plan_load {
 
 /* ---- derived values ----------------------------------------------------------------------------------- */
 
-enum derive_kind { DERIVE_MIN, DERIVE_MAX, DERIVE_SUM, DERIVE_COUNT, DERIVE_FIRST, DERIVE_NEXT };
+enum derive_kind { DERIVE_MIN, DERIVE_MAX, DERIVE_SUM, DERIVE_COUNT, DERIVE_FIRST, DERIVE_NEXT, DERIVE_PREVIOUS };
 
 /* A parent's value from its live children, stored in the parent's slot `slot` (attribute.h: slots after the built-in ones). */
 struct plan_derived {
@@ -84,9 +84,15 @@ struct plan_derived {
 	struct expr_program *value;    /* over the child's own slots only; NULL for count */
 	struct expr_program *where;    /* may be NULL */
 	struct expr_program *by;       /* DERIVE_FIRST: the order; else NULL */
-	struct expr_program *key;      /* DERIVE_NEXT: records of one key follow each other; parent and child are one type, without a relation */
+	struct expr_program *key;      /* of neighbours: what those that follow each other have in common */
 	uint64_t print;                /* fingerprint of its own: a remembered minimum is one of these definitions (S26) */
 };
+
+/* The record before or behind among those of one key: parent and child are one type, without a relation. */
+static inline bool plan_derived_is_neighbour(const struct plan_derived *d)
+{
+	return d->kind == DERIVE_NEXT || d->kind == DERIVE_PREVIOUS;
+}
 
 /* Which facts to look at again when slots of an entity of type `of` change (compiled from the programs' paths). */
 struct plan_dependent {
@@ -210,7 +216,7 @@ enum input_read {
 	INPUT_OPENING,    /* the total of all before the window's start */
 	INPUT_SAMPLES,    /* how many facts */
 	INPUT_FULL,       /* the total of the window's whole period, what is booked ahead of the clock included */
-	INPUT_OVER,       /* the total over the trailing `over_ms` that ends where the window ends */
+	INPUT_OVER,       /* the total over the trailing `over_ms` that ends where the window ends, or `lag_ms` before */
 	INPUT_OFFSET,     /* the total in the window that lies `over_ms` earlier */
 };
 enum { INPUT_READS = INPUT_OFFSET + 1 };
@@ -221,6 +227,7 @@ struct plan_input {
 	uint16_t quantile_bp;   /* 1/10,000: 5000 = median */
 	bool empty_is_null;     /* `empty: {m: null}`: a total of nothing is null, not 0 */
 	int64_t over_ms;        /* INPUT_OVER, INPUT_OFFSET (whole days); else 0 */
+	int64_t lag_ms;         /* INPUT_OVER: whole days; else 0 */
 };
 
 /* The places (indexes in the measure's totals, -1 = none) of one metric's inputs in one of its windows. */

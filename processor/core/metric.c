@@ -1,5 +1,6 @@
 #include "core/metric.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ struct metric_node {
 		NODE_NEGATE,
 		NODE_ABS,
 		NODE_MAX,
-		NODE_MIN
+		NODE_MIN,
+		NODE_CEIL
 	} op;
 	enum value_type type;
 	bool is_exact;
@@ -49,6 +51,8 @@ const char *metric_state_name(enum metric_state state)
 	return state_names[state];
 }
 
+enum { NODES_MAX = 1000 };
+
 /* ---- compiling ------------------------------------------------------------------------------------------ */
 
 struct building {
@@ -56,6 +60,7 @@ struct building {
 	const struct metric_resolve *resolve;
 	struct expr_error *error;
 	bool compares;
+	uint32_t node_count;
 };
 
 static struct metric_node *refuse(
@@ -71,6 +76,7 @@ static struct metric_node *node_of(struct building *b, int op, enum value_type t
 {
 	struct metric_node *node = arena_alloc(b->arena, sizeof(*node));
 
+	b->node_count++;
 	memset(node, 0, sizeof(*node));
 	node->op = (__typeof__(node->op))op; /* clang minds the sign */
 	node->type = type;
@@ -80,8 +86,8 @@ static struct metric_node *node_of(struct building *b, int op, enum value_type t
 
 static struct metric_node *build(struct building *b, const struct expr_node *e);
 
-static struct metric_node *build_input(struct building *b, const struct expr_node *e,
-	enum input_read read, uint16_t quantile, int64_t over_ms)
+static struct metric_node *build_input(
+	struct building *b, const struct expr_node *e, struct plan_input wanted)
 {
 	struct metric_node *node;
 	enum value_type type = VALUE_INT;
@@ -89,7 +95,7 @@ static struct metric_node *build_input(struct building *b, const struct expr_nod
 
 	if (e->kind != EXPR_PATH || e->path_count != 1)
 		return refuse(b, e, "here the name of a measure is wanted");
-	input = b->resolve->input(b->resolve->ctx, e->path[0], read, quantile, over_ms, &type);
+	input = b->resolve->input(b->resolve->ctx, e->path[0], &wanted, &type);
 	if (input < 0) {
 		const char *near = b->resolve->nearest
 					   ? b->resolve->nearest(b->resolve->ctx, e->path[0])
@@ -103,15 +109,15 @@ static struct metric_node *build_input(struct building *b, const struct expr_nod
 	}
 	if (type == VALUE_NULL)
 		return refuse(b, e,
-			read == INPUT_QUANTILE
+			wanted.read == INPUT_QUANTILE
 				? "a percentile wants a measure with `agg: percentile`"
-			: read == INPUT_FULL
+			: wanted.read == INPUT_FULL
 				? "full() adds up what happens in a period: it wants a measure "
 				  "without `until`, with `agg: count`, sum or distinct"
-			: read == INPUT_OFFSET
+			: wanted.read == INPUT_OFFSET
 				? "offset() adds up what happened in an earlier window: it wants a "
 				  "measure without `until`, with `agg: count`, sum or distinct"
-			: read == INPUT_OVER
+			: wanted.read == INPUT_OVER
 				? "over() adds up what happened in a trailing time: it wants a "
 				  "measure without `until`, with `agg: count`, sum or distinct"
 				: "a measure with `agg: percentile` is read by p50(), p90() or "
@@ -161,21 +167,37 @@ static struct metric_node *build_offset(struct building *b, const struct expr_no
 		return refuse(b, e,
 			"offset wants a measure and whole days, at most 400d, or a param that is "
 			"such a duration: offset(m, 30d)");
-	return build_input(
-		b, e->children[0], away_ms > 0 ? INPUT_OFFSET : INPUT_TOTAL, 0, away_ms);
+	return build_input(b, e->children[0],
+		(struct plan_input){
+			.read = away_ms > 0 ? INPUT_OFFSET : INPUT_TOTAL, .over_ms = away_ms });
+}
+
+/* The third argument says how long before the window's end the trailing time ends: until what began in it is ripe. */
+static struct metric_node *build_over(struct building *b, const struct expr_node *e)
+{
+	struct plan_input wanted = { .read = INPUT_OVER };
+
+	if (e->child_count < 2 || e->child_count > 3 || !is_trailing(e->children[1]) ||
+		(e->child_count == 3 && !days_of(b, e->children[2], &wanted.lag_ms)))
+		return refuse(b, e,
+			"over wants a measure and a time from 1m to 1100d, and may have a third "
+			"argument, how many whole days earlier it ends, at most 400d: "
+			"over(m, 90d), over(m, 180d, 30d)");
+	wanted.over_ms = e->children[1]->literal.i;
+	return build_input(b, e->children[0], wanted);
 }
 
 static struct metric_node *refuse_function(struct building *b, const struct expr_node *e)
 {
 	static const char *const names[] = { "p50", "p90", "percentile", "samples", "previous",
-		"opening", "full", "over", "offset", "abs", "max", "min" };
+		"opening", "full", "over", "offset", "abs", "ceil", "max", "min" };
 	const char *near = nearest_name(e->text, names, sizeof(names) / sizeof(names[0]));
 
 	refuse(b, e, "");
 	b->error->len = e->text.len;
 	snprintf(b->error->message, sizeof(b->error->message),
 		"the functions of formulas are p50 p90 percentile samples previous opening full "
-		"over offset abs max min%s%s%s",
+		"over offset abs ceil max min%s%s%s",
 		near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	return NULL;
 }
@@ -231,7 +253,7 @@ static struct metric_node *build_choice(struct building *b, const struct expr_no
 	right = left ? build(b, e->children[1]) : NULL;
 	if (!right)
 		return NULL;
-	type = is_zero(left)    ? right->type
+	type = is_zero(left)	? right->type
 	       : is_zero(right) ? left->type
 				: type_of(op, left->type, right->type);
 	if (type == VALUE_NULL)
@@ -239,6 +261,22 @@ static struct metric_node *build_choice(struct building *b, const struct expr_no
 	node = node_of(b, op, type, left->is_exact && right->is_exact);
 	node->left = left;
 	node->right = right;
+	return node;
+}
+
+/* A whole number of what is published; of money and times it depends on their unit, and is for showing only. */
+static struct metric_node *build_single(struct building *b, const struct expr_node *e)
+{
+	bool is_ceil = slice_is(e->text, "ceil");
+	struct metric_node *inner = build(b, e->children[0]), *node;
+
+	if (!inner)
+		return NULL;
+	if (is_ceil && !is_number(inner->type))
+		return refuse(b, e, "ceil() wants a number, not money or a time");
+	node = is_ceil ? node_of(b, NODE_CEIL, inner->type, false)
+		       : node_of(b, NODE_ABS, inner->type, inner->is_exact);
+	node->left = inner;
 	return node;
 }
 
@@ -251,7 +289,6 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 	} reads[] = { { "p50", INPUT_QUANTILE, 5000 }, { "p90", INPUT_QUANTILE, 9000 },
 		{ "previous", INPUT_PREVIOUS, 0 }, { "opening", INPUT_OPENING, 0 },
 		{ "samples", INPUT_SAMPLES, 0 }, { "full", INPUT_FULL, 0 } };
-	struct metric_node *node, *inner;
 	uint16_t quantile;
 	size_t known = 0;
 
@@ -260,14 +297,11 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 			return refuse(b, e,
 				"percentile wants a measure and a share between 0 and 1: "
 				"percentile(m, 0.95)");
-		return build_input(b, e->children[0], INPUT_QUANTILE, quantile, 0);
+		return build_input(b, e->children[0],
+			(struct plan_input){ .read = INPUT_QUANTILE, .quantile_bp = quantile });
 	}
-	if (slice_is(e->text, "over")) {
-		if (e->child_count != 2 || !is_trailing(e->children[1]))
-			return refuse(b, e,
-				"over wants a measure and a time from 1m to 1100d: over(m, 90d)");
-		return build_input(b, e->children[0], INPUT_OVER, 0, e->children[1]->literal.i);
-	}
+	if (slice_is(e->text, "over"))
+		return build_over(b, e);
 	if (slice_is(e->text, "offset"))
 		return build_offset(b, e);
 	if (slice_is(e->text, "max") || slice_is(e->text, "min"))
@@ -275,20 +309,18 @@ static struct metric_node *build_call(struct building *b, const struct expr_node
 	/* Whether there is such a function comes before how many arguments it has. */
 	while (known < sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, reads[known].name))
 		known++;
-	if (known == sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, "abs"))
+	if (known == sizeof(reads) / sizeof(reads[0]) && !slice_is(e->text, "abs") &&
+		!slice_is(e->text, "ceil"))
 		return refuse_function(b, e);
 	if (e->child_count != 1)
 		return refuse(b, e, "it takes one argument");
 	if (known < sizeof(reads) / sizeof(reads[0])) {
 		b->compares |= reads[known].read == INPUT_PREVIOUS;
-		return build_input(b, e->children[0], reads[known].read, reads[known].quantile, 0);
+		return build_input(b, e->children[0],
+			(struct plan_input){
+				.read = reads[known].read, .quantile_bp = reads[known].quantile });
 	}
-	inner = build(b, e->children[0]);
-	if (!inner)
-		return NULL;
-	node = node_of(b, NODE_ABS, inner->type, inner->is_exact);
-	node->left = inner;
-	return node;
+	return build_single(b, e);
 }
 
 static struct metric_node *build_binary(struct building *b, const struct expr_node *e)
@@ -352,16 +384,23 @@ static struct metric_node *build_literal(struct building *b, const struct expr_n
 
 static struct metric_node *build_path(struct building *b, const struct expr_node *e)
 {
+	const struct expr_node *other = e->path_count == 1 && b->resolve->metric
+						? b->resolve->metric(b->resolve->ctx, e->path[0])
+						: NULL;
 	struct metric_node *node;
 	i128 value;
 
+	if (b->node_count > NODES_MAX)
+		return refuse(b, e, "with the formulas that it names it is too long");
+	if (other)
+		return build(b, other);
 	if (e->path_count == 1 && b->resolve->param &&
 		b->resolve->param(b->resolve->ctx, e->path[0], &value)) {
 		node = node_of(b, NODE_CONSTANT, VALUE_DECIMAL, true);
 		node->constant = value;
 		return node;
 	}
-	return build_input(b, e, INPUT_TOTAL, 0, 0);
+	return build_input(b, e, (struct plan_input){ .read = INPUT_TOTAL });
 }
 
 static struct metric_node *build(struct building *b, const struct expr_node *e)
@@ -501,6 +540,14 @@ struct inexact {
 	bool is_null, by_zero;
 };
 
+/* What divisions have made a hair too much is not a whole one more. */
+static long double ceil_of(long double value)
+{
+	long double hair = 1e-15L * (value < 0 ? -value : value);
+
+	return ceill(value - hair);
+}
+
 static struct inexact run_inexact(const struct metric_node *n, const struct metric_input *inputs)
 {
 	struct inexact a, b = { 0 }, r = { 0 };
@@ -527,6 +574,9 @@ static struct inexact run_inexact(const struct metric_node *n, const struct metr
 		break;
 	case NODE_ABS:
 		r.value = a.value < 0 ? -a.value : a.value;
+		break;
+	case NODE_CEIL:
+		r.value = ceil_of(a.value);
 		break;
 	case NODE_MULTIPLY:
 		r.value = a.value * b.value;

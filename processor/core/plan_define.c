@@ -178,7 +178,8 @@ static int relation_of(struct compiler *c, const struct definition_derive *d,
 
 static int kind_of(struct compiler *c, const struct definition_derive *d, enum derive_kind *ret)
 {
-	static const char *const kinds[] = { "min", "max", "sum", "count", "first", "next" };
+	static const char *const kinds[] = { "min", "max", "sum", "count", "first", "next",
+		"previous" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (slice_is(d->kind.text, kinds[i])) {
@@ -186,7 +187,7 @@ static int kind_of(struct compiler *c, const struct definition_derive *d, enum d
 			return 0;
 		}
 	return plan_fail(c, &d->kind,
-		"a derived value is one of min, max, sum, count, first, next or value");
+		"a derived value is one of min, max, sum, count, first, next, previous or value");
 }
 
 /* References and lists are numbers of this run only: nothing that is kept may depend on their order. */
@@ -196,7 +197,7 @@ static bool is_fit_for(enum derive_kind kind, enum value_type type)
 			 type == VALUE_DURATION;
 
 	return is_amount || (kind != DERIVE_SUM && type == VALUE_TIME) ||
-	       (kind != DERIVE_SUM && kind != DERIVE_NEXT && type == VALUE_STRING);
+	       (kind < DERIVE_SUM && type == VALUE_STRING);
 }
 
 static int derive_programs(
@@ -225,7 +226,8 @@ static int derive_programs(
 	if (p->kind == DERIVE_FIRST && !p->by)
 		return plan_fail(
 			c, &d->name, "`first` wants `by`: the value that orders the children");
-	if (p->kind == DERIVE_NEXT && plan_compile_text(&scope, &d->key, VALUE_STRING, &p->key))
+	if (plan_derived_is_neighbour(p) &&
+		plan_compile_text(&scope, &d->key, VALUE_STRING, &p->key))
 		return 1;
 	if (p->by && !is_fit_for(DERIVE_MIN, expr_type(p->by)))
 		return plan_fail(c, &d->by, "a %s has no order", value_type_name(expr_type(p->by)));
@@ -233,16 +235,19 @@ static int derive_programs(
 }
 
 /* Records of one type follow each other: there is no way from child to parent. */
-static int next_of(struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
+static int neighbour_of(
+	struct compiler *c, const struct definition_derive *d, struct plan_derived *p)
 {
 	p->relation = RELATION_COUNT;
 	if (d->over.text.at)
 		return plan_fail(c, &d->over,
-			"`next` goes over the records of one `key`, not over a reference");
+			"`" SLICE_FMT "` goes over the records of one `key`, not over a reference",
+			SLICE_ARG(d->kind.text));
 	if (!d->key.text.at)
 		return plan_fail(c, &d->name,
-			"`next` wants `key`: the field that those which follow each other have in "
-			"common");
+			"`" SLICE_FMT "` wants `key`: the field that those which follow each other "
+			"have in common",
+			SLICE_ARG(d->kind.text));
 	return 0;
 }
 
@@ -261,9 +266,10 @@ static int add_derived(struct compiler *c, const struct definition_derive *d,
 	p->parent = parent;
 	if (kind_of(c, d, &p->kind))
 		return 1;
-	if (p->kind == DERIVE_NEXT ? next_of(c, d, p) : relation_of(c, d, parent, &p->relation))
+	if (plan_derived_is_neighbour(p) ? neighbour_of(c, d, p)
+					 : relation_of(c, d, parent, &p->relation))
 		return 1;
-	p->child = p->kind == DERIVE_NEXT ? parent : relation_table[p->relation].child;
+	p->child = plan_derived_is_neighbour(p) ? parent : relation_table[p->relation].child;
 	if (derive_programs(c, d, p))
 		return 1;
 	p->slot = plan->slot_count[parent]++;

@@ -163,13 +163,13 @@ static void put_program(struct printing *p, enum entity_type on, const struct ex
 static void put_derived(struct printing *p, const struct plan_derived *d)
 {
 	put_number(p, d->parent);
-	put_text(p, d->kind == DERIVE_NEXT ? "next" : relation_table[d->relation].name);
+	put_text(p, plan_derived_is_neighbour(d) ? "next" : relation_table[d->relation].name);
 	put_number(p, d->kind);
 	put_number(p, d->type);
 	put_program(p, d->child, d->value);
 	put_program(p, d->child, d->where);
 	put_program(p, d->child, d->by);
-	if (d->kind == DERIVE_NEXT)
+	if (plan_derived_is_neighbour(d))
 		put_program(p, d->child, d->key);
 }
 
@@ -235,6 +235,8 @@ static void put_metric(struct printing *p, const struct plan_metric *m)
 		put_number(p, m->inputs[i].empty_is_null);
 		if (m->inputs[i].over_ms)
 			put_number(p, m->inputs[i].over_ms);
+		if (m->inputs[i].lag_ms)
+			put_number(p, m->inputs[i].lag_ms);
 	}
 	for (uint16_t i = 0; i < m->window_count; i++) {
 		put_text(p, p->plan->windows[m->windows[i].window].name);

@@ -156,7 +156,7 @@ static void link_relations(struct plan *plan)
 		read_program(plan, d->where, d->child);
 		read_program(plan, d->by, d->child);
 		read_program(plan, d->key, d->child);
-		if (d->kind == DERIVE_NEXT)
+		if (plan_derived_is_neighbour(d))
 			continue;
 		if (d->relation < RELATION_STORED_COUNT) {
 			use(plan, d->relation);
@@ -231,7 +231,7 @@ static void link_measures(struct compiler *c)
 
 /*
  * A minimum or maximum can be remembered without its children; what adds up or leads to a child can't be. Of those that follow each
- * other the first goes first, and nobody has it as its successor.
+ * other the first goes first: nobody has it as its successor, but the second has it as the one before.
  */
 static bool can_be_remembered(const struct plan_derived *d)
 {

@@ -49,9 +49,16 @@ static enum entity_type stream_of(const struct plan *plan, const struct plan_mea
 
 /* ---- the formula ---------------------------------------------------------------------------------------- */
 
-static int input_get(void *ctx, struct slice name, enum input_read read, uint16_t quantile_bp,
-	int64_t over_ms, enum value_type *ret_type)
+static bool is_read_alike(const struct plan_input *a, const struct plan_input *b)
 {
+	return a->read == b->read && a->quantile_bp == b->quantile_bp && a->over_ms == b->over_ms &&
+	       a->lag_ms == b->lag_ms;
+}
+
+static int input_get(
+	void *ctx, struct slice name, const struct plan_input *wanted, enum value_type *ret_type)
+{
+	enum input_read read = wanted->read;
 	struct building *b = ctx;
 	int measure = plan_measure_find(b->c->plan, name);
 	const struct plan_measure *m;
@@ -69,11 +76,10 @@ static int input_get(void *ctx, struct slice name, enum input_read read, uint16_
 	b->m->money |= *ret_type == VALUE_MONEY;
 	b->m->streams |= (uint64_t)1 << stream_of(b->c->plan, m);
 	for (uint16_t i = 0; i < b->m->input_count; i++)
-		if (b->inputs[i].measure == measure && b->inputs[i].read == read &&
-			b->inputs[i].quantile_bp == quantile_bp && b->inputs[i].over_ms == over_ms)
+		if (b->inputs[i].measure == measure && is_read_alike(&b->inputs[i], wanted))
 			return i;
-	b->inputs[b->m->input_count] =
-		(struct plan_input){ (uint16_t)measure, read, quantile_bp, false, over_ms };
+	b->inputs[b->m->input_count] = *wanted;
+	b->inputs[b->m->input_count].measure = (uint16_t)measure;
 	return b->m->input_count++;
 }
 
@@ -122,6 +128,20 @@ static bool param_duration(void *ctx, struct slice name, int64_t *ret_ms)
 	return true;
 }
 
+/* A measure of the name comes first: most metrics that show one are called like it. */
+static const struct expr_node *metric_formula(void *ctx, struct slice name)
+{
+	const struct building *b = ctx;
+	struct expr_node *tree;
+	int metric = plan_metric_find(b->c->plan, name);
+
+	if (plan_measure_find(b->c->plan, name) >= 0 || metric < 0 ||
+		b->c->plan->metrics[metric].rank_of >= 0 ||
+		plan_parse(b->c, &b->c->definitions->metrics[metric].value, &tree))
+		return NULL;
+	return tree;
+}
+
 const char *const plan_unit_names[PLAN_UNITS] = { "count", "percent", "currency", "seconds", "days",
 	"ratio" };
 
@@ -164,7 +184,7 @@ static int unit_of(struct building *b, enum value_type type)
 static int compile_formula(struct building *b)
 {
 	struct metric_resolve resolve = { b, input_get, measure_nearest, param_number,
-		param_duration };
+		metric_formula, param_duration };
 	struct buffer _cleanup_buffer_ text;
 	struct compiler *c = b->c;
 	struct expr_error error;
@@ -285,11 +305,11 @@ static int compile_options(struct building *b)
 		b->with_year = true;
 	else if (d->compare.text.at && !slice_is(d->compare.text, "previous") &&
 		 !slice_is(d->compare.text, "previous_period"))
-		return plan_fail(
-			b->c, &d->compare, "`compare` is previous, previous_year or none");
+		return plan_fail(b->c, &d->compare, "`compare` is previous, previous_year or none");
 	if (b->compare && m->reads_over)
 		return plan_fail(b->c, &d->compare,
-			"over() and offset() read another time than the window's: such a metric has "
+			"over() and offset() read another time than the window's: such a metric "
+			"has "
 			"no comparison");
 	m->is_never_closed = m->reads_over || b->with_year;
 	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||
@@ -557,11 +577,10 @@ static struct interval previous_of(const struct building *b, const struct plan_w
 
 		i.a = plan_edge_get(c,
 			(struct plan_edge){ .kind = EDGE_PERIOD, .unit = w->unit, .back = back });
-		i.b = plan_edge_get(
-			c, (struct plan_edge){ .kind = EDGE_LIKE,
-				   .unit = w->unit,
-				   .back = back,
-				   .res_ms = 900000 });
+		i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_LIKE,
+					       .unit = w->unit,
+					       .back = back,
+					       .res_ms = 900000 });
 		return i;
 	}
 	i.b = plan_edge_get(c, (struct plan_edge){ .kind = EDGE_ROLL,
@@ -620,6 +639,22 @@ static uint16_t trailing_edge(struct compiler *c, uint16_t end, int64_t over_ms)
 										: res_ms });
 }
 
+/* Where the trailing time of an over() ends. */
+static uint16_t lagged_edge(struct compiler *c, uint16_t end, const struct plan_input *input)
+{
+	struct plan_edge b = c->plan->edges[end];
+
+	if (!input->lag_ms)
+		return end;
+	if (b.kind == EDGE_ROLL)
+		b.shift_ms += input->lag_ms;
+	else
+		b = (struct plan_edge){ .kind = EDGE_ROLL,
+			.shift_ms = input->lag_ms,
+			.res_ms = plan_rolling_res(input->over_ms) };
+	return plan_edge_get(c, b);
+}
+
 /*
  * The interval so many days earlier: of rolling windows by the hours of as many days; of a period to date by local days, to the same local
  * time, so that its end is never before its start.
@@ -664,9 +699,10 @@ static int16_t *places_of(
 			at = (struct interval){ 0, i.a };
 		else if (read == INPUT_FULL)
 			at.b = i.a == mw->main_a ? mw->main_b : mw->main_a;
-		else if (read == INPUT_OVER)
-			at.a = trailing_edge(c, i.b, b->inputs[k].over_ms);
-		else if (read == INPUT_OFFSET)
+		else if (read == INPUT_OVER) {
+			at.b = lagged_edge(c, i.b, &b->inputs[k]);
+			at.a = trailing_edge(c, at.b, b->inputs[k].over_ms);
+		} else if (read == INPUT_OFFSET)
 			at = shifted(c, i, b->inputs[k].over_ms);
 		else if (read == INPUT_TOTAL && c->plan->measures[mw->measures[k]].stock)
 			at.a = 0;
@@ -685,8 +721,9 @@ static void keep_years(struct building *b, const struct plan_window *w)
 {
 	if (b->m->reads_previous && !b->m->is_never_closed && w->kind == WINDOW_TO_DATE &&
 		w->unit == CALENDAR_YEAR)
-		b->c->plan->kept_edge = plan_edge_get(b->c, (struct plan_edge){
-					    .kind = EDGE_PERIOD, .unit = CALENDAR_YEAR, .back = 2 });
+		b->c->plan->kept_edge = plan_edge_get(
+			b->c, (struct plan_edge){
+				      .kind = EDGE_PERIOD, .unit = CALENDAR_YEAR, .back = 2 });
 }
 
 static int compile_windows(struct building *b)

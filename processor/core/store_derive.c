@@ -52,7 +52,7 @@ void store_derive_init(struct store *s)
 		add_read(s, &s->reads[i], d->where);
 		add_read(s, &s->reads[i], d->by);
 		add_read(s, &s->reads[i], d->key);
-		if (d->kind == DERIVE_NEXT)
+		if (plan_derived_is_neighbour(d))
 			continue;
 		slot = relation_table[d->relation].slot;
 		assert(d->kind != DERIVE_FIRST ||
@@ -474,7 +474,7 @@ static void derive_remembered(
 static void derive_one(struct store *s, uint32_t derived)
 {
 	const struct plan_derived *d = &s->plan->derived[derived];
-	bool is_next = d->kind == DERIVE_NEXT;
+	bool is_next = plan_derived_is_neighbour(d);
 	bool is_union = !is_next && d->relation >= RELATION_STORED_COUNT;
 	uint32_t mark = store_new_mark(s);
 

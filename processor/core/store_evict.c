@@ -116,7 +116,7 @@ static void remember_all(struct store *s, uint32_t index)
 		uint32_t parent;
 		struct value value;
 
-		if (d->child != node->entity.type || d->kind == DERIVE_NEXT)
+		if (d->child != node->entity.type || plan_derived_is_neighbour(d))
 			continue;
 		parent = node_links(s, node)[s->link_place[d->relation]].target;
 		if (parent != ENTITY_NONE && store_derive_gives(s, i, index, &value))

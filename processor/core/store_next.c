@@ -2,7 +2,8 @@
  * `next`: for each live record its successor among those of the same key, by a value of theirs (call.next_at: the next inbound call of the
  * same customer). Per derived value and key a list sorted by (value, id); those for which `where` does not hold stand in it too, as they
  * have a successor, but are none. A change takes the record's old place away and gives it its new one; whoever stands before
- * either place, back to the nearest that is a successor itself, has its value set anew within the same event (S4).
+ * either place, back to the nearest that is a successor itself, has its value set anew within the same event (S4). `previous` is the same
+ * with the list the other way round.
  */
 #include <assert.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@ struct next_entry {
 
 struct next_list {
 	uint32_t tenant, key; /* intern id */
+	bool is_backwards;    /* DERIVE_PREVIOUS: the latest first */
 	uint32_t count, capacity;
 	struct next_entry *entries; /* owned; sorted by (value, id) */
 };
@@ -69,8 +71,10 @@ static bool is_list(const void *ctx, const void *wanted, uint32_t value)
 	return list->tenant == key->tenant && list->key == key->key;
 }
 
-static struct next_list *list_of(struct store_next *next, uint32_t tenant, uint32_t key)
+static struct next_list *list_of(
+	const struct store *s, uint32_t derived, uint32_t tenant, uint32_t key)
 {
+	struct store_next *next = &s->nexts[derived];
 	const struct list_key wanted = { tenant, key };
 	uint64_t hash = hash_u64((uint64_t)tenant << 32 | key);
 	uint32_t place;
@@ -78,16 +82,21 @@ static struct next_list *list_of(struct store_next *next, uint32_t tenant, uint3
 	if (index_find(&next->index, hash, is_list, &wanted, next, &place))
 		return &next->lists[place];
 	X_GROW(next->lists, next->count, next->capacity);
-	next->lists[next->count] = (struct next_list){ .tenant = tenant, .key = key };
+	next->lists[next->count] = (struct next_list){ .tenant = tenant,
+		.key = key,
+		.is_backwards = s->plan->derived[derived].kind == DERIVE_PREVIOUS };
 	index_insert(&next->index, hash, next->count);
 	return &next->lists[next->count++];
 }
 
-static int compare(const struct store *s, const struct next_entry *a, const struct next_entry *b)
+static int compare(const struct store *s, const struct next_list *list, const struct next_entry *a,
+	const struct next_entry *b)
 {
-	if (a->value != b->value)
-		return a->value < b->value ? -1 : 1;
-	return a->node == b->node ? 0 : store_compare_ids(s, a->node, b->node);
+	int order = a->value != b->value ? a->value < b->value ? -1 : 1
+		    : a->node == b->node ? 0
+					 : store_compare_ids(s, a->node, b->node);
+
+	return list->is_backwards ? -order : order;
 }
 
 /* The first place that is not before the entry. */
@@ -99,7 +108,7 @@ static uint32_t lower(
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 
-		if (compare(s, &list->entries[middle], entry) < 0)
+		if (compare(s, list, &list->entries[middle], entry) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -163,7 +172,7 @@ static void set_before(
 static void take_place(struct store *s, uint32_t derived, const struct next_entry *entry,
 	uint32_t tenant, uint32_t key)
 {
-	struct next_list *list = list_of(&s->nexts[derived], tenant, key);
+	struct next_list *list = list_of(s, derived, tenant, key);
 	uint32_t place = lower(s, list, entry);
 
 	assert(place < list->count && list->entries[place].node == entry->node);
@@ -177,7 +186,7 @@ static void take_place(struct store *s, uint32_t derived, const struct next_entr
 static void give_place(struct store *s, uint32_t derived, const struct next_entry *entry,
 	uint32_t tenant, uint32_t key)
 {
-	struct next_list *list = list_of(&s->nexts[derived], tenant, key);
+	struct next_list *list = list_of(s, derived, tenant, key);
 	uint32_t place = lower(s, list, entry);
 
 	put(s, list, place, entry);
@@ -220,7 +229,7 @@ static bool place_of(const struct store *s, uint32_t derived, uint32_t node, str
 		s->plan->derived[derived].child != e->type ||
 		!entry_of(s, &s->plan->derived[derived], e, node, ret, &key))
 		return false;
-	*ret_list = list_of(&s->nexts[derived], e->tenant, key);
+	*ret_list = list_of(s, derived, e->tenant, key);
 	return true;
 }
 
@@ -256,9 +265,16 @@ void store_next_leave(struct store *s, uint32_t node)
 
 /* ---- from scratch --------------------------------------------------------------------------------------- */
 
-static int by_place(const void *a, const void *b, void *s)
+struct sorting {
+	const struct store *store;
+	const struct next_list *list;
+};
+
+static int by_place(const void *a, const void *b, void *sorting)
 {
-	return compare(s, a, b);
+	const struct sorting *of = sorting;
+
+	return compare(of->store, of->list, a, b);
 }
 
 void store_next_recompute(struct store *s, uint32_t derived)
@@ -279,13 +295,14 @@ void store_next_recompute(struct store *s, uint32_t derived)
 			store_set(s, i, d->slot, false, 0);
 			continue;
 		}
-		list = list_of(next, e->tenant, key);
+		list = list_of(s, derived, e->tenant, key);
 		put(s, list, list->count, &entry);
 	}
 	for (uint32_t i = 0; i < next->count; i++) {
 		struct next_list *list = &next->lists[i];
+		struct sorting of = { s, list };
 
-		qsort_r(list->entries, list->count, sizeof(*list->entries), by_place, s);
+		qsort_r(list->entries, list->count, sizeof(*list->entries), by_place, &of);
 		for (uint32_t place = list->count; place > 0; place--)
 			if (place == list->count || list->entries[place].counts)
 				set_before(s, derived, list, place);

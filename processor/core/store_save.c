@@ -384,7 +384,7 @@ void store_recompute(struct store *s)
 	}
 	restore_choices(s);
 	for (uint32_t derived = 0; derived < s->plan->derived_count; derived++) {
-		if (s->plan->derived[derived].kind == DERIVE_NEXT) {
+		if (plan_derived_is_neighbour(&s->plan->derived[derived])) {
 			store_next_recompute(s, derived);
 			continue;
 		}

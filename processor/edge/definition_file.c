@@ -292,10 +292,12 @@ static int read_metrics(struct loader *l, struct fy_node *node)
 static int read_derive(
 	struct loader *l, struct fy_node *key, struct fy_node *node, struct definition_derive *d)
 {
-	static const char *const names[] = { "min", "max", "sum", "count", "first", "next", "value",
-		"over", "where", "by", "key" };
+	static const char *const names[] = { "min", "max", "sum", "count", "first", "next",
+		"previous", "value", "over", "where", "by", "key" };
 	struct definition_text *const places[] = { &d->value, &d->value, &d->value, &d->value,
-		&d->value, &d->value, &d->value, &d->over, &d->where, &d->by, &d->key };
+		&d->value, &d->value, &d->value, &d->value, &d->over, &d->where, &d->by, &d->key };
+
+	enum { KINDS = 8 }; /* those before `over` */
 
 	d->name = text_of(l, key);
 	for (int i = 0; fy_node_is_mapping(node) && i < fy_node_mapping_item_count(node); i++) {
@@ -309,11 +311,11 @@ static int read_derive(
 			return unknown_key(l, fy_node_pair_key(pair), names, COUNT_OF(names));
 		if (is_missing(fy_node_pair_value(pair)))
 			return refuse(l, fy_node_pair_key(pair), "a value is missing behind this");
-		if (k <= 6 && d->kind.text.at)
+		if (k < KINDS && d->kind.text.at)
 			return refuse(l, fy_node_pair_key(pair),
-				"a derived value is one of min, max, sum, count, first and value, "
-				"not two");
-		if (k <= 6)
+				"a derived value is one of min, max, sum, count, first, next, "
+				"previous and value, not two");
+		if (k < KINDS)
 			d->kind = text_of(l, fy_node_pair_key(pair));
 		if (read_text(l, fy_node_pair_value(pair), places[k]))
 			return 1;

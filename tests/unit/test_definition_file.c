@@ -250,7 +250,7 @@ static const struct wrong wrongs[] = {
 	{ BASE "metrics:\n"
 	       "  - {name: m, value: previos(won), windows: [7d]}\n",
 		"k.yaml:6:22: the functions of formulas are p50 p90 percentile samples previous "
-		"opening full over offset abs max min; the nearest is "
+		"opening full over offset abs ceil max min; the nearest is "
 		"«previous»\n"
 		"    - {name: m, value: previos(won), windows: [7d]}\n"
 		"                       ^~~~~~~\n" },
@@ -459,7 +459,7 @@ static const struct wrong wrongs[] = {
 		"    ^~~~~~~~~~~\n" },
 	{ "derive:\n"
 	  "  lead.first_won: {min: deal.won_at, max: deal.won_at, over: deal.lead}\n",
-		"k.yaml:2:38: a derived value is one of min, max, sum, count, first and value, not "
+		"k.yaml:2:38: a derived value is one of min, max, sum, count, first, next, previous and value, not "
 		"two\n"
 		"    lead.first_won: {min: deal.won_at, max: deal.won_at, over: deal.lead}\n"
 		"                                       ^~~\n" },

@@ -48,12 +48,15 @@ static const struct {
 };
 enum { MEASURE_COUNT = sizeof(measures) / sizeof(measures[0]) };
 
-static int input(void *ctx, struct slice measure, enum input_read read, uint16_t quantile,
-	int64_t over_ms, enum value_type *ret_type)
+static int input(
+	void *ctx, struct slice measure, const struct plan_input *wanted, enum value_type *ret_type)
 {
 	struct world *w = ctx;
+	enum input_read read = wanted->read;
+	uint16_t quantile = wanted->quantile_bp;
 
-	assert_true((over_ms != 0) == (read == INPUT_OVER || read == INPUT_OFFSET));
+	assert_true((wanted->over_ms != 0) == (read == INPUT_OVER || read == INPUT_OFFSET));
+	assert_true(wanted->lag_ms == 0 || read == INPUT_OVER);
 
 	for (int m = 0; m < MEASURE_COUNT; m++) {
 		if (!slice_is(measure, measures[m].name))
@@ -92,7 +95,7 @@ static bool param(void *ctx, struct slice name, i128 *ret)
 
 static int compile(struct world *w, const char *text)
 {
-	struct metric_resolve resolve = { w, input, nearest, param, NULL };
+	struct metric_resolve resolve = { w, input, nearest, param, NULL, NULL };
 	struct expr_node *tree;
 
 	memset(w, 0, sizeof(*w));
@@ -354,6 +357,13 @@ static const struct {
 	{ "max(score, won)", VALUE_DECIMAL, true, 30000 },
 	{ "min(won * score, 2)", VALUE_DECIMAL, false, 20000 },
 	{ "max(won / lost, 0.5)", VALUE_DECIMAL, false, 7500 },
+	{ "ceil(won / lost)", VALUE_DECIMAL, false, 10000 },
+	{ "ceil(lost / won)", VALUE_DECIMAL, false, 20000 },
+	{ "ceil(-(won / lost))", VALUE_DECIMAL, false, 0 },
+	{ "ceil(won / lost / (won / lost))", VALUE_DECIMAL, false, 10000 },
+	{ "ceil(10 / (won / (won * 10)))", VALUE_DECIMAL, false, 1000000 },
+	{ "ceil(won)", VALUE_INT, false, 30000 },
+	{ "over(won, 90d, 0d)", VALUE_INT, true, 30000 },
 };
 
 static void test_formulas(void **state)
@@ -425,6 +435,12 @@ static const struct {
 	{ "over(won, 30s)", 0, 14, "a time from 1m to 1100d" },
 	{ "over(won, 1101d)", 0, 16, "a time from 1m to 1100d" },
 	{ "over(won, lost)", 0, 15, "a time from 1m to 1100d" },
+	{ "over(won, 90d, 36h)", 0, 19, "how many whole days earlier it ends" },
+	{ "over(won, 90d, lag)", 0, 19, "over(m, 180d, 30d)" },
+	{ "over(won, 90d, 1d, 1d)", 0, 22, "over(m, 180d, 30d)" },
+	{ "ceil(revenue)", 0, 13, "a number, not money" },
+	{ "cel(won)", 0, 3, "the nearest is «ceil»" },
+	{ "ceil(won, 2)", 0, 12, "one argument" },
 	{ "over(spread, 7d)", 5, 6, "it wants a measure without `until`" },
 	{ "over(won / lost, 7d)", 5, 10, "name of a measure" },
 	{ "offset(won)", 0, 11, "whole days, at most 400d" },

@@ -25,17 +25,21 @@
 	"agg: count}\n"                                                                \
 	"  - {name: buyers, extends: wins, agg: distinct, value: deal.account_id}\n"   \
 	"  - {name: open, on: deal, at: deal.created_at, until: deal.won_at, agg: count}\n"
-#define DEFINITIONS                                                                        \
-	MEASURES "metrics:\n"                                                              \
-		 "  - {name: month, value: 'over(money, 30d)', windows: [today, 1h, "      \
-		 "month_to_date, all], group_by: [[], [rep]]}\n"                           \
-		 "  - {name: both, value: 'over(money, 30d) - over(money, 1d)', windows: " \
-		 "[today]}\n"                                                              \
-		 "  - {name: buyers, value: 'over(buyers, 10d)', windows: [today]}\n"      \
+#define DEFINITIONS                                                                         \
+	MEASURES "metrics:\n"                                                               \
+		 "  - {name: month, value: 'over(money, 30d)', windows: [today, 1h, "       \
+		 "month_to_date, all], group_by: [[], [rep]]}\n"                            \
+		 "  - {name: before, value: 'over(money, 30d, 10d)', windows: [today, 1h, " \
+		 "month_to_date, all], group_by: [[], [rep]]}\n"                            \
+		 "  - {name: both, value: 'over(money, 30d) - over(money, 1d)', windows: "  \
+		 "[today]}\n"                                                               \
+		 "  - {name: buyers, value: 'over(buyers, 10d)', windows: [today]}\n"       \
 		 "  - {name: lagged, value: 'offset(money, 10d)', windows: [today, 24h, "   \
-		 "month_to_date, all], group_by: [[], [rep]]}\n"                           \
-		 "  - {name: ripe, value: 'over(wins, 30d)', basis: COHORT, mature: 2d, "  \
-		 "windows: [24h]}\n"
+		 "month_to_date, all], group_by: [[], [rep]]}\n"                            \
+		 "  - {name: ripe, value: 'over(wins, 30d)', basis: COHORT, mature: 2d, "   \
+		 "windows: [24h]}\n"                                                        \
+		 "  - {name: riper, value: 'over(wins, 30d, 5d)', basis: COHORT, mature: "  \
+		 "2d, windows: [24h]}\n"
 
 enum { DEALS = 14, REPS = 3, ACCOUNTS = 4, SEEDS = 12, STEPS = 100 };
 
@@ -217,6 +221,8 @@ static void check(struct model *m)
 {
 	static const char *const windows[] = { "today", "1h", "month_to_date", "all" };
 	int64_t now = m->clock_ms, month = before(now, QUARTER, 30);
+	int64_t earlier = before(now, QUARTER, 40), ten_days_ago = before(now, QUARTER, 10);
+	int64_t riper = sums_of(m, before(now, QUARTER, 37), before(now, MINUTE, 7), -1).wins;
 	int64_t ripe = sums_of(m, before(now, QUARTER, 32), before(now, MINUTE, 2), -1).wins;
 
 	floor_settle(&m->floor);
@@ -227,6 +233,9 @@ static void check(struct model *m)
 			snprintf(key, sizeof(key), "acme/month/%s/%s/%s/IDR", windows[w],
 				rep < 0 ? "" : "rep", rep < 0 ? "" : rep_names[rep]);
 			expect(m, key, sums_of(m, month, now, rep).money);
+			snprintf(key, sizeof(key), "acme/before/%s/%s/%s/IDR", windows[w],
+				rep < 0 ? "" : "rep", rep < 0 ? "" : rep_names[rep]);
+			expect(m, key, sums_of(m, earlier, ten_days_ago, rep).money);
 		}
 	check_lagged(m);
 	expect(m, "acme/both/today///IDR",
@@ -234,6 +243,7 @@ static void check(struct model *m)
 			sums_of(m, before(now, MINUTE, 1), now, -1).money);
 	expect(m, "acme/buyers/today///", sums_of(m, before(now, QUARTER, 10), now, -1).buyers);
 	expect(m, "acme/ripe/24h///", ripe);
+	expect(m, "acme/riper/24h///", riper);
 	shard_check(m->floor.shard);
 	assert_int_equal(shard_audit(m->floor.shard, NULL, NULL), 0);
 }
@@ -283,6 +293,7 @@ static void what_cannot_trail(void **state)
 			"such a metric has no comparison" },
 		{ "value: 'over(wins, 30d) - previous(wins)', windows: [7d]",
 			"beside them there is no previous()" },
+		{ "value: 'over(wins, 30d, 36h)', windows: [7d]", "whole days earlier" },
 		{ "value: 'offset(wins, 36h)', windows: [7d]", "whole days, at most 400d" },
 		{ "value: 'offset(wins, lag)', windows: [7d]", "a param that is such a duration" },
 		{ "value: 'offset(open, 30d)', windows: [now]", "a measure without `until`" },

@@ -1,4 +1,4 @@
-/* `next`: each record's successor of the same key, against one that looks through all of them; also after a restore. */
+/* `next` and `previous`: each record's neighbours of the same key, against one that looks through all of them; also after a restore. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,11 +17,14 @@
 	"derive:\n"                                                                                                             \
 	"  call.next_at: {next: call.initiated_at, key: call.customer_key, where: 'call.direction == \"INBOUND\"'}\n"           \
 	"  call.any_at: {next: call.initiated_at, key: call.queue_id}\n"                                                        \
+	"  call.before_at: {previous: call.initiated_at, key: call.customer_key, where: 'call.direction == \"INBOUND\"'}\n"    \
 	"measures:\n"                                                                                                           \
 	"- {name: again, on: call, at: call.next_at, by: {rep: call.rep_id}}\n"                                                 \
+	"- {name: before, on: call, at: call.initiated_at, where: call.before_at == null, by: {rep: call.rep_id}}\n"            \
 	"- {name: gap, on: call, at: call.any_at, agg: sum, value: call.any_at - call.initiated_at, by: {rep: call.rep_id}}\n"  \
 	"metrics:\n"                                                                                                            \
 	"- {name: again, value: again, windows: [today]}\n"                                                                     \
+	"- {name: before, value: before, windows: [today]}\n"                                                                   \
 	"- {name: gap, value: gap, windows: [today]}\n"
 
 enum { CALLS = 24, STEPS = 400 };
@@ -65,7 +68,7 @@ static bool value_is(const struct world *w, const struct entity *e, const char *
 }
 
 /* Whether b stands behind a, under the same key. */
-static bool follows(const struct world *w, const struct entity *a, const struct entity *b, const char *key)
+static bool is_behind(const struct world *w, const struct entity *a, const struct entity *b, const char *key)
 {
 	int64_t at[2], keys[2];
 
@@ -76,6 +79,11 @@ static bool follows(const struct world *w, const struct entity *a, const struct 
 	return at[1] > at[0] || (at[1] == at[0] && slice_compare(intern_text(&w->strings, b->id), intern_text(&w->strings, a->id)) > 0);
 }
 
+static bool follows(const struct world *w, const struct entity *a, const struct entity *b, const char *key, bool backwards)
+{
+	return backwards ? is_behind(w, b, a, key) : is_behind(w, a, b, key);
+}
+
 static bool is_inbound(const struct world *w, const struct entity *e)
 {
 	int64_t direction;
@@ -83,7 +91,7 @@ static bool is_inbound(const struct world *w, const struct entity *e)
 	return value_is(w, e, "direction", &direction) && slice_is(intern_text(&w->strings, (uint32_t)direction), "INBOUND");
 }
 
-static int64_t naive(const struct world *w, const struct entity *e, const char *key, bool inbound_only)
+static int64_t naive(const struct world *w, const struct entity *e, const char *key, bool inbound_only, bool backwards)
 {
 	int64_t best = INT64_MAX, at;
 
@@ -92,12 +100,12 @@ static int64_t naive(const struct world *w, const struct entity *e, const char *
 	for (uint32_t i = 0; i < store_count(w->store); i++) {
 		const struct entity *other = store_entity(w->store, i);
 
-		if (other == e || other->type != ENTITY_CALL || !entity_is_live(other) || !follows(w, e, other, key))
+		if (other == e || other->type != ENTITY_CALL || !entity_is_live(other) || !follows(w, e, other, key, backwards))
 			continue;
 		if (inbound_only && !is_inbound(w, other))
 			continue;
 		value_is(w, other, "initiated_at", &at);
-		best = at < best ? at : best;
+		best = best == INT64_MAX || (backwards ? at > best : at < best) ? at : best;
 	}
 	return best;
 }
@@ -119,8 +127,9 @@ static void check_all(const struct world *w)
 
 		if (e->type != ENTITY_CALL)
 			continue;
-		check_one(w, e, 0, naive(w, e, "customer_key", true));
-		check_one(w, e, 1, naive(w, e, "queue_id", false));
+		check_one(w, e, 0, naive(w, e, "customer_key", true, false));
+		check_one(w, e, 1, naive(w, e, "queue_id", false, false));
+		check_one(w, e, 2, naive(w, e, "customer_key", true, true));
 	}
 }
 
@@ -143,7 +152,7 @@ static void check_restored(struct world *w)
 	buffer_deinit(&bytes);
 }
 
-static void any_history_has_the_same_successors(void **state)
+static void any_history_has_the_same_neighbours(void **state)
 {
 	(void)state;
 	for (uint64_t seed = 1; seed <= 4; seed++) {
@@ -167,7 +176,7 @@ static void any_history_has_the_same_successors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(any_history_has_the_same_successors),
+		cmocka_unit_test(any_history_has_the_same_neighbours),
 	};
 
 	return cmocka_run_group_tests_name("store_next", tests, NULL, NULL);
