@@ -11,6 +11,7 @@ import calendar as months
 import collections
 import datetime as dt
 import fractions
+import math
 import zoneinfo
 
 UTC = dt.timezone.utc
@@ -18,7 +19,7 @@ DAY = 86_400_000
 UNIT = 10_000
 MINUTE = 60_000
 MATURITY, QUALIFIED_MATURITY, FCR, CALL_EFFECT = 30 * DAY, 90 * DAY, 7 * DAY, 7 * DAY
-CONTACT_WITHIN, ANSWER_WITHIN = 5 * MINUTE, 20_000
+CONTACT_WITHIN, ANSWER_WITHIN, STAGE_AGE = 5 * MINUTE, 20_000, 30 * DAY
 SECOND = UNIT // 1000  # a millisecond, of which a second is a unit
 NONE = "(none)"
 
@@ -29,7 +30,8 @@ TO_DATE = {"today": "day", "week_to_date": "week", "month_to_date": "month", "qu
 # ---- the last image of each record ------------------------------------------------------------------------
 
 RANK = {"DELETE": 1, "UNDELETE": 2}
-PERSONAL = {"lead": {"disqualify_reason": None}, "call": {"customer_key": None}}  # of what is read here: ERASE takes it
+PERSONAL = {"lead": {"disqualify_reason": None}, "call": {"customer_key": None},
+            "interaction": {"conversation_id": None}}  # of what is read here: ERASE takes it
 
 
 def order(event):
@@ -338,11 +340,12 @@ class Facts:
         self.lead_paid, self.first_touch, self.first_inbound, self.first_talk = {}, {}, {}, {}
         self.requests = collections.defaultdict(list)  # (tenant, customer's key) -> (initiated_at, id) of inbound root calls
         self.derive()
-        for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket", "spend", "target"):
+        for kind in ("deal", "opportunity", "lead", "rep", "call", "interaction", "visit", "ticket", "spend", "target", "agent_state"):
             for key, record in world.live(kind):
                 getattr(self, kind)(key, record)
         self.unknown_leads()
         self.customers()
+        self.first_replies()
 
     def add(self, tenant, measure, at, amount=UNIT, currency="", rep=None, team=None, source=None, stage=None, reason=None, queue=None,
             channel=None, rate_at=None):
@@ -548,6 +551,10 @@ class Facts:
             for measure, exits in (("stage_forward", ("ADVANCED", "WON")), ("stage_back", ("BACK",)), ("stage_still_in", ("OPEN",))):
                 if how in exits:
                     self.add(tenant, measure, entered, **where)
+            if left is None or left > entered:
+                self.lasts(tenant, "stage_now", entered, left, **where)
+            if left is None or left > entered + STAGE_AGE:
+                self.lasts(tenant, "stage_stuck", entered + STAGE_AGE, left, **where)
             if left is not None:
                 self.add(tenant, "stage_left", left, **where)
                 if how in ("ADVANCED", "WON"):
@@ -676,6 +683,8 @@ class Facts:
             self.add(tenant, "outbound_calls", at, **mine)
             if call["disposition"] == "CONNECTED":
                 self.add(tenant, "outbound_connected", at, **mine)
+        if call["direction"] == "OUTBOUND" or call["answered_at"] is not None:
+            self.add(tenant, "calls_worked", at, **mine)
         if call["answered_at"] is not None:
             talk = call["talk_ms"] or 0
             self.add(tenant, "handled_calls", at, **mine)
@@ -724,6 +733,9 @@ class Facts:
         dims = (t["scope_id"] or NONE, t["scope_id"] or NONE, NONE, NONE, NONE, NONE, NONE,
                 {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere"))
         working = [day for day in days if self.works(day)]
+        for day in days if record.versions else ():
+            self.facts.append(Fact(tenant, "target_dates", zone.start(day), UNIT, "", *dims))
+            self.facts.append(Fact(tenant, "target_dates_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
         for day in working if record.versions else ():
             self.facts.append(Fact(tenant, "target_days", zone.start(day), UNIT, "", *dims))
             self.facts.append(Fact(tenant, "target_days_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
@@ -753,6 +765,28 @@ class Facts:
                 self.add(tenant, "promises_kept", at, **mine)
         if i["is_follow_up"] and i["due_at"] is not None and (at is None or at > i["due_at"]):
             self.lasts(tenant, "promises_overdue", i["due_at"], at, rep=i["rep_id"], team=self.team(tenant, None, i["rep_id"], None))
+
+    def first_replies(self):
+        """Of each conversation: from the customer's first message to the first one of a person after it."""
+        asked, replies = {}, collections.defaultdict(list)
+        for key, record in self.w.live("interaction"):
+            i = record.image
+            if i["conversation_id"] is None or i["completed_at"] is None:
+                continue
+            place, message = (key[0], i["conversation_id"]), (i["completed_at"], key[2], i["channel"])
+            if i["direction"] == "INBOUND":
+                asked[place] = min(asked.get(place, message), message)
+            elif i["direction"] == "OUTBOUND" and not i["automated"]:
+                replies[place].append(message)
+        for place, (at, name, channel) in asked.items():
+            after = [reply for reply, other, _ in replies[place] if (reply, other) > (at, name)]
+            if after:
+                self.add(place[0], "first_replies", min(after), (min(after) - at) * SECOND, channel=channel)
+
+    def agent_state(self, key, record):
+        a, tenant = record.image, key[0]
+        if a["state"] in ("AVAILABLE", "ON_CALL", "WRAP") and a["to"] is not None and a["to"] > a["from"]:
+            self.add(tenant, "shift_time", a["to"], (a["to"] - a["from"]) * SECOND, rep=a["rep_id"], team=self.team(tenant, None, a["rep_id"], a["to"]))
 
     def visit(self, key, record):
         v, tenant = record.image, key[0]
@@ -871,6 +905,33 @@ def predicted(total, year):
     return None if None in (stays, brings, margin) else stays * brings * margin
 
 
+def deals_needed(total, behind):
+    missing = max(total("full:target_revenue") - total("won_revenue") + total("refunds"), 0)
+    return divided(missing, divided(behind("won_amount") - behind("refunded_amount"), behind("won_deals")), UNIT)
+
+
+def whole(value):
+    return None if value is None else math.ceil(value) * UNIT
+
+
+def leads_needed(total, behind):
+    conversion = divided(behind("leads_created_won", 180, 30), behind("leads_created", 180, 30))
+    return whole(divided(deals_needed(total, behind), conversion))
+
+
+def activities_needed(measure):
+    def needed(total, behind):
+        deals, each = deals_needed(total, behind), divided(behind(measure), behind("won_deals"))
+        return None if deals is None or each is None else whole(deals * each)
+    return needed
+
+
+def days_left_for_leads(total, behind):
+    cycle = divided(behind("cycle_time"), behind("cycle_deals"), 86400)
+    return None if cycle is None else total("full:target_dates") - total("target_dates_over") - cycle * UNIT
+
+
+NEEDED = ["full:target_revenue", "won_revenue", "refunds", "won_amount", "refunded_amount", "won_deals"]
 PERIODS = ["today", "week_to_date", "month_to_date", "quarter_to_date", "year_to_date"]
 NET, NEW = less("won_revenue", "refunds"), less("new_won_revenue", "new_refunds")
 EXISTING = NET + [(-sign, m) for sign, m in NEW]
@@ -935,6 +996,8 @@ METRICS = [
     Metric("stage_days", "days", plus("stage_time"), plus("stage_left"), COHORT, [G, GR], "opportunity"),
     Metric("stage_days_p50", "days", plus("stage_time"), None, COHORT, [G], "opportunity", quantile=0.5),
     Metric("stage_days_p90", "days", plus("stage_time"), None, COHORT, [G], "opportunity", quantile=0.9),
+    Metric("stage_aging", "percent", plus("stage_stuck", "stage_now"), None, ["now"], [G, GR], "opportunity", trails=0,
+           formula=lambda total, _: divided(total("stage_stuck"), total("stage_now"))),
     Metric("leads_new", "count", plus("leads_created"), None, SALES, [C, T, R, S], "lead"),
     Metric("good_leads", "count", plus("good_leads"), None, USUAL, [C, T, R, S], "lead"),
     Metric("bad_leads", "count", plus("bad_leads"), None, USUAL, [C, T, R, S, WHY], "lead"),
@@ -977,6 +1040,18 @@ METRICS = [
     Metric("required_per_day", "money", plus("full:target_revenue", "refunds") + [(-1, "won_revenue")],
            plus("full:target_days") + [(-1, "target_days_over")], PERIODS[1:], [C, T, R], "deal target", floor=True),
     Metric("target_pace", "percent", NET, plus("target_revenue"), PERIODS[1:], [C, T, R], "deal target", min_share=20),
+    Metric("deals_needed", "ratio", plus(*NEEDED), None, PERIODS[2:4], [C, T, R], "deal target", formula=deals_needed, trails=90,
+           empty="full:target_revenue"),
+    Metric("leads_needed", "count", plus(*NEEDED, "leads_created_won", "leads_created"), None, PERIODS[2:4], [C, T, R], "deal target lead",
+           formula=leads_needed, trails=90, empty="full:target_revenue"),
+    Metric("days_left_for_leads", "days", plus("full:target_dates", "target_dates_over", "cycle_time", "cycle_deals"), None, PERIODS[2:4],
+           [C, T, R], "deal target", formula=days_left_for_leads, trails=90),
+    Metric("dials_needed", "count", plus(*NEEDED, "outbound_calls"), None, PERIODS[2:4], [C, T, R], "deal target call",
+           formula=activities_needed("outbound_calls"), trails=90, empty="full:target_revenue"),
+    Metric("connects_needed", "count", plus(*NEEDED, "outbound_connected"), None, PERIODS[2:4], [C, T, R], "deal target call",
+           formula=activities_needed("outbound_connected"), trails=90, empty="full:target_revenue"),
+    Metric("visits_needed", "count", plus(*NEEDED, "field_visits"), None, PERIODS[2:4], [C, T, R], "deal target visit",
+           formula=activities_needed("field_visits"), trails=90, empty="full:target_revenue"),
     Metric("marketing_spend", "money", plus("acquisition_spend"), None, USUAL, [C, H], "spend"),
     Metric("cac", "money", plus("acquisition_spend"), plus("first_wins"), USUAL, [C], "spend deal", empty="acquisition_spend"),
     Metric("interactions", "count", plus("messages"), None, DAYS, [C, T, R, H], "interaction"),
@@ -990,6 +1065,9 @@ METRICS = [
     Metric("reopen_rate", "percent", plus("tickets_reopened"), plus("resolved_tickets"), DAYS, [C, T], "ticket"),
     Metric("sla_met", "percent", plus("tickets_in_time"), plus("tickets_promised"), DAYS, [C, T], "ticket"),
     Metric("csat", "ratio", plus("satisfaction"), plus("answered_surveys"), DAYS, [C, T], "ticket"),
+    Metric("calls_per_rep_hour", "per hour", plus("calls_worked"), plus("shift_time"), CALLS, [C, T, R], "call agent_state"),
+    Metric("first_response_p50", "seconds", plus("first_replies"), None, DAYS, [C, H], "interaction", quantile=0.5),
+    Metric("first_response_p90", "seconds", plus("first_replies"), None, ["30d", "month_to_date"], [C, H], "interaction", quantile=0.9),
     Metric("asa", "seconds", plus("wait_time"), plus("answered_calls"), CALLS, [C, T, Q], "call"),
     Metric("service_level", "percent", plus("answered_in_time"), plus("answered_calls", "ABANDONED"), CALLS, [C, T, Q], "call"),
     Metric("abandonment", "percent", plus("ABANDONED"), less("offered_calls", "SHORT_ABANDON"), CALLS, [C, T, Q], "call"),
@@ -1138,7 +1216,7 @@ class Oracle:
         behind = []
         if metric.formula:
             items = []
-            metric.formula(lambda m: items.append(m) or fractions.Fraction(1), lambda m: behind.append(m) or fractions.Fraction(1))
+            metric.formula(lambda m: items.append(m) or fractions.Fraction(1), lambda m, *_: behind.append(m) or fractions.Fraction(1))
         trailing = (clock // 900_000 * 900_000 - (metric.trails or 0) * 86_400_000, clock)
         for other in self.currencies[tenant] - {own} if currency == own else [currency]:
             if any(m in MONEY and self.total(tenant, m, other, group, key, trailing, clock) != (0, 0) for m in behind):
@@ -1169,7 +1247,7 @@ class Oracle:
 
     def finish(self, metric, *place):
         """state, value, numerator, denominator in 1/10,000 of the unit."""
-        up = {"percent": 100}.get(metric.kind, 1)
+        up = {"percent": 100, "per hour": 3600}.get(metric.kind, 1)
         down = {"days": 86400}.get(metric.kind, 1)
         if metric.quantile:
             return self.quantile(metric, down, *place)
@@ -1184,7 +1262,7 @@ class Oracle:
             return "ZERO_DENOMINATOR", None, shown, 0
         if count < metric.min_sample:
             return "LOW_SAMPLE", None, shown, den
-        return "OK", half_even(num * UNIT * up, den * down), shown, den
+        return "OK", half_even(num * UNIT * up, den * down), None if metric.kind == "per hour" else shown, den
 
     def quantile(self, metric, down, tenant, currency, group, key, span, clock):
         """The nearest rank: the value of rank ceil(q n)."""
@@ -1202,16 +1280,19 @@ class Oracle:
 
     def formula(self, metric, tenant, currency, group, key, clock, span):
         """Of what stands now or ever was, and of what trails behind now."""
-        trailing = (clock // 900_000 * 900_000 - metric.trails * 86_400_000, clock)
+        edge = clock // 900_000 * 900_000
+        trailing = (edge - metric.trails * DAY, clock)
 
         def total(measure):
             if measure in self.stands:
                 return self.stand(tenant, measure, currency, group, key, clock)
             return self.total(tenant, measure, currency, group, key, span, clock)[0]
 
-        def behind(measure):
-            return self.total(tenant, measure, currency, group, key, trailing, clock)[0]
-        if metric.empty and not self.total(tenant, metric.empty, currency, group, key, trailing, clock)[1]:
+        def behind(measure, days=metric.trails, lag=0):
+            span = (edge - (days + lag) * DAY, edge - lag * DAY if lag else clock)
+            return self.total(tenant, measure, currency, group, key, span, clock)[0]
+        around = span if metric.empty and metric.empty.startswith("full:") else trailing
+        if metric.empty and not self.total(tenant, metric.empty, currency, group, key, around, clock)[1]:
             return "NO_DATA", None, None, None, None
         value = metric.formula(total, behind)
         if value is None:
@@ -1238,6 +1319,7 @@ class Oracle:
         if not set(metric.streams) <= self.world.streams[tenant]:
             return "NO_DATA", None, None, None, None
         if metric.formula:
+            self.unit = TO_DATE.get(window)
             span = (None, clock) if window == "now" else self.edges(tenant, window, clock, 0)[0]
             return self.formula(metric, tenant, currency, group, key, clock, span)
         if window == "now":
