@@ -169,6 +169,7 @@ struct plan_measure {
 	bool is_whole;                /* made for full(m) (plan_whole.c): the facts of whole_of, each at the start of the period that it lies in */
 	uint16_t whole_of;
 	enum calendar_unit whole_unit;
+	int16_t gate;                 /* index in plan->gates, or -1; of those that are in measures_on */
 	uint16_t whole_count;         /* measures that are this one's wholes */
 	uint16_t wholes[CALENDAR_UNIT_COUNT];
 	bool keeps_history;           /* stock, or used by a span that starts at NEG_INF: folds into the opening balance */
@@ -187,6 +188,12 @@ struct plan_measure {
 	uint8_t groupings[PLAN_GROUPINGS_MAX];            /* indexes in plan->groupings where it has cells */
 	uint16_t span_count;          /* one running total per span and cell, in this order */
 	uint16_t *spans;              /* indexes in plan->spans */
+};
+
+/* A condition that measures of one type have in common: where it does not hold of a record, it has no fact of any of them. */
+struct plan_gate {
+	struct expr_program *where;   /* BOOL, of the record alone */
+	uint16_t after;               /* place in measures_on behind the last of them */
 };
 
 struct plan_grouping {
@@ -303,7 +310,8 @@ struct plan {
 	struct plan_measure *measures; uint32_t measure_count;
 	struct plan_grouping groupings[PLAN_GROUPINGS_MAX]; uint32_t grouping_count; /* [0] is the company */
 	struct plan_metric *metrics; uint32_t metric_count;
-	uint16_t *measures_on[ENTITY_TYPE_COUNT]; uint16_t measures_on_count[ENTITY_TYPE_COUNT];
+	uint16_t *measures_on[ENTITY_TYPE_COUNT]; uint16_t measures_on_count[ENTITY_TYPE_COUNT]; /* those of one gate side by side */
+	struct plan_gate *gates; uint32_t gate_count;
 	bool passes[ENTITY_TYPE_COUNT];        /* S26: entities of this type go when all about them is below the floor */
 	const char *kept_by[ENTITY_TYPE_COUNT]; /* the derived value for which they must stay though the type could go; or NULL */
 	struct plan_effects *effects; /* [edge_count * measure_count], row per edge */

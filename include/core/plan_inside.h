@@ -26,6 +26,14 @@ struct plan_named {                  /* a name that stands for a tree: scalar an
 	const struct expr_node *tree;
 };
 
+/* A part of a measure's `where` that all of it wants to hold, and that is asked of the record, not of an element. */
+struct plan_condition {
+	uint16_t measure;
+	enum entity_type on;
+	const struct expr_node *tree;
+	struct slice text;           /* canonical */
+};
+
 struct compiler {
 	const struct definitions *definitions;
 	struct plan *plan;
@@ -38,6 +46,9 @@ struct compiler {
 	struct expr_function *functions; /* in plan->arena: programs keep pointers to them */
 	uint32_t function_count;
 	uint32_t load_capacity, dependent_capacity;
+	struct plan_condition *conditions; /* owned */
+	uint32_t condition_count, condition_capacity;
+	const struct plan_condition **gate_conditions; /* [plan->gate_count] */
 	/* Measures' demands, collected from the metrics: which spans and groupings each needs. */
 	uint64_t measure_groupings[PLAN_MEASURES_MAX];
 };
@@ -74,6 +85,9 @@ void plan_add_named(struct compiler *, struct slice entity, struct slice name, c
 int plan_compile_params(struct compiler *);
 int plan_compile_derives(struct compiler *);
 int plan_compile_measures(struct compiler *);
+/* Notes the parts of the `where` of the measure that is compiled now; then, when all are there, puts measures behind gates. 0, or 1. */
+void plan_gate_note(struct compiler *, const struct plan_scope *, const struct expr_node *where);
+int plan_gates_choose(struct compiler *);
 int plan_compile_metrics(struct compiler *);
 /* After the metrics: groupings' tables, effects, dependents, the horizon. */
 void plan_link(struct compiler *);

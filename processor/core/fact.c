@@ -589,6 +589,37 @@ static void make(struct making *k)
 		make_stock(k);
 }
 
+/* What is lost in it is counted where the measures ask. */
+static bool is_open(struct making *k, int16_t gate)
+{
+	struct value value = { .i = 1 };
+
+	if (gate >= 0)
+		value = expr_run(k->m->plan->gates[gate].where, &k->expr);
+	return !value.is_null && value.i;
+}
+
+static void make_all(struct making *k, enum entity_type type)
+{
+	const struct plan *plan = k->m->plan;
+	int16_t gate = -1;
+
+	for (uint16_t i = 0; i < plan->measures_on_count[type];) {
+		k->measure = &plan->measures[plan->measures_on[type][i]];
+		if (k->measure->gate != gate) {
+			gate = k->measure->gate;
+			if (!is_open(k, gate)) {
+				i = plan->gates[gate].after;
+				continue;
+			}
+		}
+		make(k);
+		if (k->m->foreign.count)
+			settle_foreign(k);
+		i++;
+	}
+}
+
 void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *out)
 {
 	const struct entity *e = store_entity(m->store, entity);
@@ -608,12 +639,7 @@ void fact_maker_entity(struct fact_maker *m, uint32_t entity, struct fact_set *o
 	k.expr.ctx = &k.frame;
 	k.expr.load = store_frame_load;
 	k.expr.strings = m->strings;
-	for (uint16_t i = 0; i < m->plan->measures_on_count[e->type]; i++) {
-		k.measure = &m->plan->measures[m->plan->measures_on[e->type][i]];
-		make(&k);
-		if (m->foreign.count)
-			settle_foreign(&k);
-	}
+	make_all(&k, e->type);
 }
 
 /* Of an open opportunity also what it was before is worth something. */

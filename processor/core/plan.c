@@ -131,6 +131,7 @@ int plan_compile(const struct definitions *definitions, struct plan **ret_plan,
 	arena_init(&c.scratch, 0);
 	intern_init(&c.plan->strings, 0, 0);
 	r = compile_all(&c);
+	free(c.conditions);
 	arena_deinit(&c.scratch);
 	if (r) {
 		plan_free(c.plan);

@@ -203,19 +203,37 @@ static void link_program(
 	}
 }
 
-static void link_measures(struct compiler *c)
+/* Those behind one gate side by side, in front of them those behind none. */
+static void line_up(struct plan *plan, int16_t gate)
 {
-	struct plan *plan = c->plan;
-
 	for (uint32_t i = 0; i < plan->measure_count; i++) {
 		const struct plan_measure *m = &plan->measures[i];
 
-		if (m->is_whole) /* its facts are made with those that it is made of */
+		if (m->is_whole ||
+			m->gate !=
+				gate) /* a whole's facts are made with those that it is made of */
 			continue;
 		if (!plan->measures_on[m->on])
 			plan->measures_on[m->on] =
 				arena_alloc(&plan->arena, plan->measure_count * sizeof(uint16_t));
 		plan->measures_on[m->on][plan->measures_on_count[m->on]++] = m->index;
+		if (gate >= 0)
+			plan->gates[gate].after = plan->measures_on_count[m->on];
+	}
+}
+
+static void link_measures(struct compiler *c)
+{
+	struct plan *plan = c->plan;
+
+	for (int16_t gate = -1; gate < (int)plan->gate_count; gate++)
+		line_up(plan, gate);
+
+	for (uint32_t i = 0; i < plan->measure_count; i++) {
+		const struct plan_measure *m = &plan->measures[i];
+
+		if (m->is_whole)
+			continue;
 		read_slot(plan, m->on, m->each_slot);
 		if (m->stock && m->on == ENTITY_OPPORTUNITY)
 			read_slot(plan, m->on, (int)attribute_slot(m->on, "versions"));

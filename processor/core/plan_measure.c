@@ -91,6 +91,7 @@ static int compile_where(
 		if (plan_parse(c, e->wheres[i], &tree) ||
 			plan_compile_tree(scope, e->wheres[i], tree, VALUE_BOOL, &alone))
 			return 1;
+		plan_gate_note(c, scope, tree);
 		if (!both) {
 			both = tree;
 			*ret = alone;
@@ -338,5 +339,5 @@ int plan_compile_measures(struct compiler *c)
 			return 1;
 		plan->measure_count++;
 	}
-	return 0;
+	return plan_gates_choose(c);
 }

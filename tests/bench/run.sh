@@ -201,6 +201,18 @@ start_part() {
 
 # ---- without a network ----------------------------------------------------------------------------------------------
 
+idle_kpis() { # COUNT: the comparison job with so many KPIs more, of deals too, that its events do not touch
+	local i
+	sed '/^metrics:/,$d' "$kpis"
+	for i in $(seq "$1"); do
+		echo "  - {name: idle_$i, on: deal, at: deal.cancelled_at, where: 'deal.status == \"CANCELLED\" && deal.lead_id != \"$i\"', agg: sum, value: deal.amount, by: {team: deal.win_team_id, rep: deal.win_owner_id}}"
+	done
+	sed -n '/^metrics:/,$p' "$kpis"
+	for i in $(seq "$1"); do
+		echo "  - {name: idle_$i, value: idle_$i, windows: [1h, 24h, today], group_by: [[], [team], [rep]], compare: none}"
+	done
+}
+
 core() { # TITLE EVENTS TENANTS TEAMS REPS STEP_MS: the figures; $ns stays for ratios
 	local title=$1 line
 	shift
@@ -210,7 +222,7 @@ core() { # TITLE EVENTS TENANTS TEAMS REPS STEP_MS: the figures; $ns stays for r
 }
 
 core_part() {
-	local few few_often many many_often count=${CORE_EVENTS:-1000000}
+	local few few_often many many_often busy idle count=${CORE_EVENTS:-1000000}
 	core "10^3 groups, clock by 10 s" "$count" 5 10 20 10000
 	few=$ns
 	core "10^3 groups, clock by 1 s" "$count" 5 10 20 1000
@@ -221,6 +233,14 @@ core_part() {
 	many_often=$ns
 	say "ratios of events/s" "$(awk -v a="$few" -v b="$few_often" -v c="$many" -v d="$many_often" \
 		'BEGIN { printf "10 s : 1 s %.2f (few groups), %.2f (many); few : many %.2f", b / a, d / c, c / a }')"
+	idle_kpis 400 >"$work/idle.yaml"
+	core "10^3 groups, the job's KPIs" "$count" 5 10 20 10000
+	busy=$ns
+	kpis=$work/idle.yaml core "and 400 that no event touches" "$count" 5 10 20 10000
+	idle=$ns
+	kpis=$root/deploy/kpis.yaml core "the shipped ones" "$((count / 3))" 5 10 20 10000
+	say "ratios of time per event" "$(awk -v a="$busy" -v b="$idle" -v c="$ns" \
+		'BEGIN { printf "400 idle KPIs more: %.2f; the shipped ones: %.1f", b / a, c / a }')"
 }
 
 memory_part() {
