@@ -472,8 +472,26 @@ static const struct expr_function *function_find(const struct expr_env *env, str
 	return NULL;
 }
 
+/* What a function of CEL is here; NULL: it is none of CEL's. */
+static const char *function_of_cel(struct slice name)
+{
+	static const char *const known[][2] = {
+		{ "double", "double() of CEL is decimal(x) here" },
+		{ "timestamp", "timestamp() of CEL is time(x) here" },
+		{ "uint", "unsigned numbers of CEL are not in this subset; int(x) is" },
+		{ "bytes", "bytes of CEL are not in this subset" },
+		{ "map", "the macro map() of CEL is not in this subset" },
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (slice_is(name, known[i][0]))
+			return known[i][1];
+	return NULL;
+}
+
 static enum value_type unknown_function(struct compiler *compiler, const struct expr_node *node)
 {
+	const char *of_cel = function_of_cel(node->text);
 	const char *names[128];
 	size_t count = 0;
 
@@ -482,9 +500,12 @@ static enum value_type unknown_function(struct compiler *compiler, const struct 
 	for (size_t i = 0; i < expr_builtin_count && count < 128; i++)
 		names[count++] = expr_builtins[i].name;
 	const char *near = nearest_name(node->text, names, count);
-	FAIL(compiler, node, "there is no function \"" SLICE_FMT "\"%s%s%s", SLICE_ARG(node->text),
-		near != NULL ? "; did you mean \"" : "", near != NULL ? near : "",
-		near != NULL ? "\"?" : "");
+	if (of_cel)
+		FAIL(compiler, node, "%s", of_cel);
+	else
+		FAIL(compiler, node, "there is no function \"" SLICE_FMT "\"%s%s%s",
+			SLICE_ARG(node->text), near != NULL ? "; did you mean \"" : "",
+			near != NULL ? near : "", near != NULL ? "\"?" : "");
 	compiler->error->len = node->text.len;
 	return VALUE_NULL;
 }

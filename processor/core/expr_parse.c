@@ -2,6 +2,7 @@
  * Text to tree: a lexer that gives one token at a time, and precedence climbing over CEL's operators. What CEL has and this
  * subset has not is refused by its name, so that nobody searches for a typing mistake.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,13 +29,21 @@ struct parser {
 	bool failed;
 };
 
+static struct expr_node *fail(struct parser *parser, size_t offset, size_t length,
+	const char *format, ...) __attribute__((format(printf, 4, 5)));
+
 static struct expr_node *fail(
-	struct parser *parser, size_t offset, size_t length, const char *message)
+	struct parser *parser, size_t offset, size_t length, const char *format, ...)
 {
+	va_list arguments;
+
 	if (!parser->failed) {
 		parser->error->offset = offset;
 		parser->error->len = length;
-		snprintf(parser->error->message, sizeof(parser->error->message), "%s", message);
+		va_start(arguments, format);
+		vsnprintf(
+			parser->error->message, sizeof(parser->error->message), format, arguments);
+		va_end(arguments);
 	}
 	parser->failed = true;
 	parser->token.kind = TOKEN_END;
@@ -82,6 +91,11 @@ static void lex_string(struct parser *parser)
 	size_t at = parser->at + 1;
 	char quote = char_at(parser, parser->at);
 
+	if (char_at(parser, at) == quote && char_at(parser, at + 1) == quote) {
+		fail(parser, parser->at, 3, "texts in three quotes of CEL are not in this subset");
+		return;
+	}
+
 	while (at < parser->text.len && parser->text.at[at] != quote)
 		at += parser->text.at[at] == '\\' ? 2 : 1;
 	if (at >= parser->text.len) {
@@ -104,6 +118,11 @@ static void lex_sign(struct parser *parser)
 	for (size_t i = 0; i < sizeof(doubles) / sizeof(doubles[0]); i++)
 		if (rest.len >= 2 && memcmp(rest.at, doubles[i], 2) == 0)
 			length = 2;
+	if (rest.len >= 2 && memcmp(rest.at, "//", 2) == 0) {
+		fail(parser, parser->at, 2,
+			"comments of CEL are not in this subset; YAML's begin with #");
+		return;
+	}
 	if (length == 1 && strchr("<>!+-*/%?:()[],.", rest.at[0]) == NULL) {
 		fail(parser, parser->at, 1,
 			rest.at[0] == '{'   ? "map literals {…} of CEL are not in this subset"
@@ -116,6 +135,20 @@ static void lex_sign(struct parser *parser)
 	parser->token.kind = TOKEN_SIGN;
 	parser->token.text = (struct slice){ rest.at, length };
 	parser->at += length;
+}
+
+/* b"…" and r'…' */
+static const char *prefix_of_text(const struct parser *parser)
+{
+	char after = char_at(parser, parser->at);
+
+	if (after != '"' && after != '\'')
+		return NULL;
+	if (slice_is(parser->token.text, "b") || slice_is(parser->token.text, "B"))
+		return "bytes of CEL are not in this subset";
+	if (slice_is(parser->token.text, "r") || slice_is(parser->token.text, "R"))
+		return "raw texts of CEL are not in this subset; escapes are \\n \\t \\\\ \\\" \\'";
+	return NULL;
 }
 
 static void next(struct parser *parser)
@@ -139,6 +172,8 @@ static void next(struct parser *parser)
 			parser->at++;
 		parser->token.kind = TOKEN_NAME;
 		parser->token.text = (struct slice){ parser->text.at + start, parser->at - start };
+		if (prefix_of_text(parser))
+			fail(parser, start, parser->at - start + 1, "%s", prefix_of_text(parser));
 	} else if (is_digit(c)) {
 		lex_number(parser);
 	} else if (c == '"' || c == '\'') {
@@ -222,6 +257,22 @@ static struct expr_node *parse_number(struct parser *parser)
 	return close_node(parser, node, token.offset + token.length);
 }
 
+/* A number with letters behind it is meant for a duration, but where CEL has another number of that look. */
+static const char *number_of_cel(struct slice text)
+{
+	size_t digits = 0;
+
+	while (digits < text.len && (is_digit(text.at[digits]) || text.at[digits] == '.'))
+		digits++;
+	if (digits == 1 && text.at[0] == '0' && text.at[1] == 'x')
+		return "hexadecimal numbers of CEL are not in this subset";
+	if (text.len == digits + 1 && (text.at[digits] == 'u' || text.at[digits] == 'U'))
+		return "unsigned numbers of CEL are not in this subset";
+	if (text.len == digits + 1 && (text.at[digits] == 'e' || text.at[digits] == 'E'))
+		return "numbers with an exponent of CEL are not in this subset";
+	return "a duration is a whole number with ms, s, m, h, d or w: 30d, 90s";
+}
+
 static struct expr_node *parse_duration(struct parser *parser)
 {
 	struct expr_node *node = node_new(parser, EXPR_LITERAL, parser->token.offset);
@@ -231,8 +282,7 @@ static struct expr_node *parse_duration(struct parser *parser)
 	if (node == NULL)
 		return NULL;
 	if (!duration_parse(token.text, &ms))
-		return fail(parser, token.offset, token.length,
-			"a duration is a whole number with ms, s, m, h, d or w: 30d, 90s");
+		return fail(parser, token.offset, token.length, "%s", number_of_cel(token.text));
 	node->literal = value_of(VALUE_DURATION, ms);
 	next(parser);
 	return close_node(parser, node, token.offset + token.length);
@@ -298,11 +348,24 @@ static bool is_macro(struct slice name)
 	return false;
 }
 
+static struct expr_node *refuse_macro(struct parser *parser, struct token name)
+{
+	bool is_has = slice_is(name.text, "has");
+
+	if (slice_is(name.text, "matches"))
+		return fail(parser, name.offset, name.length,
+			"regular expressions of CEL (matches) are not in this subset; contains() "
+			"and "
+			"startsWith() are");
+	return fail(parser, name.offset, name.length,
+		"the macro " SLICE_FMT "()%s of CEL is not in this subset", SLICE_ARG(name.text),
+		is_has ? ": x != null" : "");
+}
+
 static struct expr_node *parse_call(struct parser *parser, struct token name)
 {
 	if (is_macro(name.text))
-		return fail(parser, name.offset, name.length,
-			"this macro of CEL is not in this subset");
+		return refuse_macro(parser, name);
 	struct expr_node *node = node_new(parser, EXPR_CALL, name.offset);
 	if (node == NULL)
 		return NULL;
@@ -396,6 +459,8 @@ static struct expr_node *parse_primary(struct parser *parser)
 		struct expr_node *node = node_new(parser, EXPR_LIST, offset);
 		return node == NULL ? NULL : parse_children(parser, node, "]");
 	}
+	if (is_sign(parser, ".") && is_digit(char_at(parser, parser->at)))
+		return fail(parser, offset, 1, "a number wants a digit in front of the point: 0.5");
 	return fail(parser, offset, 1,
 		parser->token.kind == TOKEN_END ? "something is missing at the end"
 						: "a value is expected here");
@@ -516,6 +581,24 @@ static struct expr_node *parse_ternary(struct parser *parser)
 	return close_node(parser, node, no->offset + no->length);
 }
 
+/* "abc".size(): what stands behind a value that no operator joins to it. */
+static void refuse_rest(struct parser *parser)
+{
+	struct token rest = parser->token;
+
+	if (take_sign(parser, ".") && parser->token.kind == TOKEN_NAME) {
+		if (is_macro(parser->token.text) || slice_is(parser->token.text, "map"))
+			refuse_macro(parser, parser->token);
+		else
+			fail(parser, parser->token.offset, parser->token.length,
+				"methods of CEL are written as functions here: " SLICE_FMT "(x, …)",
+				SLICE_ARG(parser->token.text));
+	}
+	fail(parser, rest.offset, rest.length,
+		slice_is(rest.text, "[") ? "indexes of CEL are not in this subset"
+					 : "an operator is missing before this");
+}
+
 int expr_parse(struct arena *arena, struct slice text, struct expr_node **ret,
 	struct expr_error *ret_error)
 {
@@ -524,8 +607,7 @@ int expr_parse(struct arena *arena, struct slice text, struct expr_node **ret,
 	next(&parser);
 	struct expr_node *node = parser.failed ? NULL : parse_ternary(&parser);
 	if (node != NULL && !parser.failed && parser.token.kind != TOKEN_END)
-		fail(&parser, parser.token.offset, parser.token.length,
-			"an operator is missing before this");
+		refuse_rest(&parser);
 	if (parser.failed || node == NULL)
 		return 1;
 	*ret = node;
