@@ -158,13 +158,21 @@ static bool days_of(const struct building *b, const struct expr_node *e, int64_t
 	return is_known && *ret_ms >= 0 && *ret_ms <= most_ms && *ret_ms % day_ms == 0;
 }
 
+/* Where days_of finds none: the name, if it is one, so that whoever knows it can say what is wrong with it. */
+static const struct expr_node *place_of(const struct expr_node *call, uint32_t argument)
+{
+	return call->child_count > argument && call->children[argument]->kind == EXPR_PATH
+		       ? call->children[argument]
+		       : call;
+}
+
 /* What lies no time earlier is the window itself. */
 static struct metric_node *build_offset(struct building *b, const struct expr_node *e)
 {
 	int64_t away_ms;
 
 	if (e->child_count != 2 || !days_of(b, e->children[1], &away_ms))
-		return refuse(b, e,
+		return refuse(b, place_of(e, 1),
 			"offset wants a measure and whole days, at most 400d, or a param that is "
 			"such a duration: offset(m, 30d)");
 	return build_input(b, e->children[0],
@@ -179,7 +187,7 @@ static struct metric_node *build_over(struct building *b, const struct expr_node
 
 	if (e->child_count < 2 || e->child_count > 3 || !is_trailing(e->children[1]) ||
 		(e->child_count == 3 && !days_of(b, e->children[2], &wanted.lag_ms)))
-		return refuse(b, e,
+		return refuse(b, place_of(e, 2),
 			"over wants a measure and a time from 1m to 1100d, and may have a third "
 			"argument, how many whole days earlier it ends, at most 400d: "
 			"over(m, 90d), over(m, 180d, 30d)");

@@ -296,6 +296,8 @@ static void what_cannot_trail(void **state)
 		{ "value: 'over(wins, 30d, 36h)', windows: [7d]", "whole days earlier" },
 		{ "value: 'offset(wins, 36h)', windows: [7d]", "whole days, at most 400d" },
 		{ "value: 'offset(wins, lag)', windows: [7d]", "a param that is such a duration" },
+		{ "value: 'offset(wins, wait)', windows: [7d]", "this param differs by tenant" },
+		{ "value: 'over(wins, 30d, wait)', windows: [7d]", "this param differs by tenant" },
 		{ "value: 'offset(open, 30d)', windows: [now]", "a measure without `until`" },
 		{ "value: 'offset(wins, 30d)', windows: [7d], compare: previous_year",
 			"such a metric has no comparison" },
@@ -305,8 +307,10 @@ static void what_cannot_trail(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char yaml[1200], *mistake;
 
-		snprintf(
-			yaml, sizeof(yaml), MEASURES "metrics: [{name: g, %s}]\n", cases[i].metric);
+		snprintf(yaml, sizeof(yaml),
+			MEASURES "params: {wait: 2d}\ntenants: {acme: {wait: 3d}}\n"
+				 "metrics: [{name: g, %s}]\n",
+			cases[i].metric);
 		mistake = mistake_of(yaml);
 		if (!strstr(mistake, cases[i].says))
 			fail_msg("%s: %s", cases[i].metric, mistake);
