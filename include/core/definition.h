@@ -58,7 +58,7 @@ struct definition_measure {
 };
 
 struct definition_metric {
-	struct definition_text name, value, rank, basis, mature, compare, unit, min_sample, min_share, description;
+	struct definition_text name, value, rank, ties, basis, mature, compare, unit, min_sample, min_share, description;
 	struct definition_list windows;
 	struct definition_list *groupings;   /* group_by: [[], [team], [team, rep]] */
 	size_t grouping_count;

@@ -73,13 +73,13 @@ void metric_withhold(struct metric_value *);
  * samples(m): how many facts m has; for money, in the currency that is looked at.
  */
 
-/* Competition ranks (1, 2, 2, 4) of `count` values, greatest first; nulls last, unranked (0). order: scratch of count. */
+/* Competition ranks (1, 2, 2, 4), or dense ones (1, 2, 2, 3), of `count` values, greatest first; nulls last, unranked (0). */
 struct metric_rank_item {
 	i128 exact;
 	bool has_value;
 	uint32_t group;
 	uint32_t rank;       /* result; ties share */
 };
-void metric_rank(struct metric_rank_item *items, uint32_t count);
+void metric_rank(struct metric_rank_item *items, uint32_t count, bool is_dense);
 
 #endif

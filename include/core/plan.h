@@ -263,6 +263,7 @@ struct plan_metric {
 	int64_t mature_ms;
 	int64_t min_sample;
 	int16_t rank_of;             /* metric index that it ranks, or -1 */
+	bool is_dense;               /* of a rank: 1, 2, 2, 3 instead of 1, 2, 2, 4 */
 	uint16_t input_count;
 	struct plan_input *inputs;
 	struct metric_program *program; /* NULL for ranks */

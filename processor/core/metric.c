@@ -736,7 +736,7 @@ static int by_value(const void *a_, const void *b_)
 	return (a->group > b->group) - (a->group < b->group);
 }
 
-void metric_rank(struct metric_rank_item *items, uint32_t count)
+void metric_rank(struct metric_rank_item *items, uint32_t count, bool is_dense)
 {
 	if (count)
 		qsort(items, count, sizeof(*items), by_value);
@@ -746,6 +746,6 @@ void metric_rank(struct metric_rank_item *items, uint32_t count)
 		else if (i && items[i - 1].exact == items[i].exact)
 			items[i].rank = items[i - 1].rank;
 		else
-			items[i].rank = i + 1;
+			items[i].rank = is_dense && i ? items[i - 1].rank + 1 : i + 1;
 	}
 }

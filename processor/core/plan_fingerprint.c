@@ -220,6 +220,8 @@ static void put_shares(struct printing *p, const struct plan_metric_window *w)
 
 static void put_metric(struct printing *p, const struct plan_metric *m)
 {
+	if (m->is_dense)
+		put_text(p, "dense");
 	put_text(p, m->name);
 	put_number(p, m->basis);
 	put_number(p, m->unit);

@@ -794,6 +794,11 @@ static int compile_rank(
 		return plan_fail(c, &d->rank, "`rank` wants a metric that is defined above%s%s%s",
 			near ? "; the nearest is «" : "", near ? near : "", near ? "»" : "");
 	}
+	if (d->ties.text.at && !slice_is(d->ties.text, "dense") &&
+		!slice_is(d->ties.text, "competition"))
+		return plan_fail(
+			c, &d->ties, "`ties` is competition (1, 2, 2, 4) or dense (1, 2, 2, 3)");
+	m->is_dense = slice_is(d->ties.text, "dense");
 	ranked = &c->plan->metrics[of];
 	m->rank_of = (int16_t)of;
 	m->is_never_closed = ranked->is_never_closed;
@@ -833,6 +838,8 @@ static int compile_metric(
 				"a rank has the min_share of the metric that it ranks");
 		return compile_options(&b) || compile_rank(c, d, m);
 	}
+	if (d->ties.text.at)
+		return plan_fail(c, &d->ties, "`ties` is for metrics with `rank`");
 	if (!d->value.text.at)
 		return plan_fail(
 			c, &d->name, "metric «%s» says neither `value` nor `rank`", m->name);

@@ -133,14 +133,14 @@ static uint32_t member_of(const struct rank_board *b, uint32_t group)
 uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board *b,
 	const struct snapshot_slot *slot, uint32_t currency, const struct closed_sums *sums)
 {
-	const struct plan_metric *ranked =
-		&c->view->plan->metrics[c->view->plan->metrics[slot->metric].rank_of];
+	const struct plan_metric *rank = &c->view->plan->metrics[slot->metric];
+	const struct plan_metric *ranked = &c->view->plan->metrics[rank->rank_of];
 	const struct plan_metric_window *w = &ranked->windows[slot->place];
 	struct totals_source source = { .view = c->view, .sums = sums };
 	uint32_t count = 0;
 
 	fill_items(c, b, ranked, w, currency, &source);
-	metric_rank(c->s->items, b->count);
+	metric_rank(c->s->items, b->count, rank->is_dense);
 	for (uint32_t i = 0; i < b->count; i++) {
 		c->s->places[member_of(b, c->s->items[i].group)] =
 			(struct rank_place){ c->s->items[i].rank, 0 };
@@ -150,7 +150,7 @@ uint32_t snapshot_rank_board(const struct collecting *c, const struct rank_board
 		return count;
 	source.of_previous = true;
 	fill_items(c, b, ranked, w, currency, &source);
-	metric_rank(c->s->items, b->count);
+	metric_rank(c->s->items, b->count, rank->is_dense);
 	for (uint32_t i = 0; i < b->count; i++)
 		c->s->places[member_of(b, c->s->items[i].group)].previous = c->s->items[i].rank;
 	return count;

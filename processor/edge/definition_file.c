@@ -220,6 +220,7 @@ static const struct key metric_keys[] = {
 	METRIC(name),
 	METRIC(value),
 	METRIC(rank),
+	METRIC(ties),
 	METRIC(basis),
 	METRIC(mature),
 	METRIC(compare),

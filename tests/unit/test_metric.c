@@ -514,15 +514,15 @@ static void test_ranks(void **state)
 		0 }; /* group, rank */
 
 	(void)state;
-	metric_rank(items, 7);
+	metric_rank(items, 7, false);
 	for (int i = 0; i < 7; i++) {
 		assert_int_equal(items[i].group, want[2 * i]);
 		assert_int_equal(items[i].rank, want[2 * i + 1]);
 	}
-	metric_rank(items, 0);
+	metric_rank(items, 0, false);
 }
 
-/* 1, 2, 2, 4: one more than how many are better; those without a value are behind all, unranked. */
+/* 1, 2, 2, 4: one more than how many are better, or 1, 2, 2, 3: than how many better values there are; those without a value are behind all, unranked. */
 static void test_ranks_by_counting(void **state)
 {
 	struct metric_rank_item items[60];
@@ -532,16 +532,19 @@ static void test_ranks_by_counting(void **state)
 	rng_init(&rng, 72);
 	for (int round = 0; round < 300; round++) {
 		uint32_t count = (uint32_t)rng_below(&rng, 60);
+		bool is_dense = round % 2;
 
 		for (uint32_t i = 0; i < count; i++)
 			items[i] = (struct metric_rank_item){ (i128)rng_below(&rng, 20) - 5,
 				rng_chance(&rng, 0.8), i, 99 };
-		metric_rank(items, count);
+		metric_rank(items, count, is_dense);
 		for (uint32_t i = 0; i < count; i++) {
 			uint32_t better = 0;
 
 			for (uint32_t k = 0; k < count; k++)
-				better += items[k].has_value && items[k].exact > items[i].exact;
+				better += items[k].has_value && items[k].exact > items[i].exact &&
+					  !(is_dense && k && items[k - 1].has_value &&
+						  items[k - 1].exact == items[k].exact);
 			assert_int_equal(items[i].rank, items[i].has_value ? better + 1 : 0);
 			assert_true(i == 0 || items[i - 1].has_value || !items[i].has_value);
 		}
