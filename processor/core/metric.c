@@ -96,6 +96,8 @@ static struct metric_node *build_input(
 	if (e->kind != EXPR_PATH || e->path_count != 1)
 		return refuse(b, e, "here the name of a measure is wanted");
 	input = b->resolve->input(b->resolve->ctx, e->path[0], &wanted, &type);
+	if (input == METRIC_INPUTS_FULL)
+		return refuse(b, e, "a formula reads measures in at most 32 ways");
 	if (input < 0) {
 		const char *near = b->resolve->nearest
 					   ? b->resolve->nearest(b->resolve->ctx, e->path[0])
@@ -400,8 +402,14 @@ static struct metric_node *build_path(struct building *b, const struct expr_node
 
 	if (b->node_count > NODES_MAX)
 		return refuse(b, e, "with the formulas that it names it is too long");
-	if (other)
-		return build(b, other);
+	if (other) {
+		node = build(b, other);
+		if (!node) { /* a mistake inside is told at the name, where the reader is looking */
+			b->error->offset = e->offset;
+			b->error->len = e->length;
+		}
+		return node;
+	}
 	if (e->path_count == 1 && b->resolve->param &&
 		b->resolve->param(b->resolve->ctx, e->path[0], &value)) {
 		node = node_of(b, NODE_CONSTANT, VALUE_DECIMAL, true);

@@ -63,7 +63,7 @@ static int input_get(
 	int measure = plan_measure_find(b->c->plan, name);
 	const struct plan_measure *m;
 
-	if (measure < 0 || b->m->input_count == INPUTS_MAX)
+	if (measure < 0)
 		return -1;
 	m = &b->c->plan->measures[measure];
 	*ret_type = read == INPUT_SAMPLES ? VALUE_INT : m->value_type;
@@ -78,6 +78,8 @@ static int input_get(
 	for (uint16_t i = 0; i < b->m->input_count; i++)
 		if (b->inputs[i].measure == measure && is_read_alike(&b->inputs[i], wanted))
 			return i;
+	if (b->m->input_count == INPUTS_MAX)
+		return METRIC_INPUTS_FULL;
 	b->inputs[b->m->input_count] = *wanted;
 	b->inputs[b->m->input_count].measure = (uint16_t)measure;
 	return b->m->input_count++;

@@ -318,11 +318,36 @@ static void what_cannot_trail(void **state)
 	}
 }
 
+/* Two formulas that read a measure in 20 ways each, and a third that names both: it is told where it names the second. */
+static void test_formulas_that_read_too_much(void **state)
+{
+	char text[4000], *mistake;
+	size_t used = (size_t)snprintf(text, sizeof(text),
+		"measures:\n  - {name: won, on: deal, at: deal.won_at, agg: count}\nmetrics:\n");
+
+	(void)state;
+	for (int metric = 0; metric < 2; metric++) {
+		used += (size_t)snprintf(text + used, sizeof(text) - used,
+			"  - {name: m%d, windows: [now], value: '0", metric);
+		for (int day = 1; day <= 20; day++)
+			used += (size_t)snprintf(text + used, sizeof(text) - used,
+				" + over(won, %dd)", metric * 20 + day);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "'}\n");
+	}
+	snprintf(text + used, sizeof(text) - used,
+		"  - {name: both, windows: [now], value: m0 + m1}\n");
+	mistake = mistake_of(text);
+	assert_non_null(strstr(mistake, ":46: a formula reads measures in at most 32 ways\n"));
+	assert_non_null(strstr(mistake, "^~\n"));
+	free(mistake);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_trails_is_what_lies_in_it),
 		cmocka_unit_test(what_cannot_trail),
+		cmocka_unit_test(test_formulas_that_read_too_much),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
