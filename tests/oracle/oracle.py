@@ -1257,12 +1257,12 @@ class Oracle:
             return "NO_DATA", None, None, None
         if den is None:
             return "OK", half_even(num * up, down), None, None
-        shown = half_even(num, down)
+        shown = None if metric.kind == "per hour" else half_even(num, down)  # a quotient inside a quotient has no parts
         if den == 0:
             return "ZERO_DENOMINATOR", None, shown, 0
         if count < metric.min_sample:
             return "LOW_SAMPLE", None, shown, den
-        return "OK", half_even(num * UNIT * up, den * down), None if metric.kind == "per hour" else shown, den
+        return "OK", half_even(num * UNIT * up, den * down), shown, den
 
     def quantile(self, metric, down, tenant, currency, group, key, span, clock):
         """The nearest rank: the value of rank ceil(q n)."""
