@@ -697,7 +697,7 @@ static void run_general(
 		v->value = (double)value;
 		if (value < 1e30L && value > -1e30L) {
 			v->has_exact = true;
-			v->exact = (i128)(value * DECIMAL_SCALE + (value < 0 ? -0.5L : 0.5L));
+			v->exact = (i128)rintl(value * DECIMAL_SCALE); /* half to even, as everywhere */
 		}
 	}
 }

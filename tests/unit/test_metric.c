@@ -363,6 +363,7 @@ static const struct {
 	{ "ceil(won / lost / (won / lost))", VALUE_DECIMAL, false, 10000 },
 	{ "ceil(10 / (won / (won * 10)))", VALUE_DECIMAL, false, 1000000 },
 	{ "ceil(won)", VALUE_INT, false, 30000 },
+	{ "(won - 2) / lost / 8", VALUE_DECIMAL, false, 312 }, /* 312.5, half to even */
 	{ "over(won, 90d, 0d)", VALUE_INT, true, 30000 },
 };
 
