@@ -17,202 +17,7 @@
 #include "base/timefmt.h"
 #include "core/expr.h"
 #include "core/expr_program.h"
-
-/* ---- an environment: a few names -------------------------------------------------------------------------- */
-
-struct variable {
-	const char *name;
-	enum value_type type;
-	struct value value;
-};
-
-static struct variable variables[] = {
-	{ "i", VALUE_INT, { 0 } },
-	{ "j", VALUE_INT, { 0 } },
-	{ "d", VALUE_DECIMAL, { 0 } },
-	{ "e", VALUE_DECIMAL, { 0 } },
-	{ "m", VALUE_MONEY, { 0 } },
-	{ "n", VALUE_MONEY, { 0 } },
-	{ "t", VALUE_TIME, { 0 } },
-	{ "u", VALUE_DURATION, { 0 } },
-	{ "w", VALUE_DURATION, { 0 } },
-	{ "s", VALUE_STRING, { 0 } },
-	{ "z", VALUE_STRING, { 0 } },
-	{ "b", VALUE_BOOL, { 0 } },
-	{ "c", VALUE_BOOL, { 0 } },
-	{ "r", VALUE_REF, { 0 } },
-	{ "l", VALUE_LIST, { 0 } },
-	{ "deal.amount", VALUE_MONEY, { 0 } },
-	{ "deal.won_at", VALUE_TIME, { 0 } },
-};
-enum { VARIABLE_COUNT = sizeof(variables) / sizeof(variables[0]) };
-
-static struct intern strings;
-static struct arena arena;
-static const struct expr_node *named_tree; /* what the name `twice` stands for */
-
-static void join(const struct slice *path, size_t count, char *buf, size_t cap)
-{
-	size_t used = 0;
-
-	for (size_t i = 0; i < count && used < cap; i++)
-		used += (size_t)snprintf(
-			buf + used, cap - used, "%s" SLICE_FMT, i ? "." : "", SLICE_ARG(path[i]));
-}
-
-static int resolve(void *ctx, const struct slice *path, size_t count, struct expr_ref *ret)
-{
-	char name[128];
-
-	(void)ctx;
-	join(path, count, name, sizeof(name));
-	for (uint32_t i = 0; i < VARIABLE_COUNT; i++)
-		if (!strcmp(variables[i].name, name)) {
-			*ret = (struct expr_ref){ variables[i].type, 0, i };
-			return 0;
-		}
-	return 1;
-}
-
-static const char *suggest(void *ctx, const struct slice *path, size_t count, size_t *ret_bad)
-{
-	static const char *const fields[] = { "amount", "won_at" };
-	static const char *const entities[] = { "deal" };
-
-	(void)ctx;
-	*ret_bad = count > 1 && slice_is(path[0], "deal");
-	return *ret_bad ? nearest_name(path[1], fields, 2) : nearest_name(path[0], entities, 1);
-}
-
-static const struct expr_node *expand(void *ctx, const struct slice *path, size_t count)
-{
-	(void)ctx;
-	return count == 1 && slice_is(path[0], "twice") ? named_tree : NULL;
-}
-
-static struct value load(void *ctx, uint32_t code)
-{
-	(void)ctx;
-	return variables[code].value;
-}
-
-static struct expr_env env_of(void)
-{
-	return (struct expr_env){
-		.resolve = resolve, .suggest = suggest, .expand = expand, .strings = &strings
-	};
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	intern_init(&strings, 1, 0);
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	intern_deinit(&strings);
-	arena_deinit(&arena);
-	named_tree = NULL;
-	return 0;
-}
-
-/* 0, or 1 with *ret_error. */
-static int compile(const char *text, enum value_type wanted, struct expr_program **ret,
-	struct expr_error *ret_error)
-{
-	struct expr_env env = env_of();
-	struct expr_node *tree;
-
-	return expr_parse(&arena, slice_of(text), &tree, ret_error) ||
-	       expr_compile(&arena, tree, &env, wanted, ret, ret_error);
-}
-
-static struct value run(const struct expr_program *program, uint64_t *ret_overflows)
-{
-	struct expr_frame frame = { .load = load, .strings = &strings };
-	struct value value = expr_run(program, &frame);
-
-	*ret_overflows = frame.overflow_count;
-	return value;
-}
-
-static void show(const struct expr_program *program, struct value value, char *buf, size_t cap)
-{
-	char text[DECIMAL_TEXT_MAX + TIME_TEXT_MAX];
-
-	if (value.is_null) {
-		snprintf(buf, cap, "null");
-		return;
-	}
-	switch (expr_type(program)) {
-	case VALUE_BOOL:
-		snprintf(buf, cap, "%s", value.i ? "true" : "false");
-		break;
-	case VALUE_INT:
-		snprintf(buf, cap, "%lld", (long long)value.i);
-		break;
-	case VALUE_DECIMAL:
-	case VALUE_MONEY:
-		decimal_format(value.i, 1, text, sizeof(text));
-		if (value.currency)
-			snprintf(buf, cap, "%s " SLICE_FMT, text,
-				SLICE_ARG(intern_text(&strings, value.currency)));
-		else
-			snprintf(buf, cap, "%s", text);
-		break;
-	case VALUE_TIME:
-		snprintf(buf, cap, "%s", time_format(value.i, text));
-		break;
-	case VALUE_DURATION:
-		snprintf(buf, cap, "%s", duration_format(value.i, text));
-		break;
-	case VALUE_STRING:
-		snprintf(buf, cap, "'" SLICE_FMT "'",
-			SLICE_ARG(intern_text(&strings, (uint32_t)value.i)));
-		break;
-	default:
-		snprintf(buf, cap, "?");
-		break;
-	}
-}
-
-static void set(const char *name, bool is_null, int64_t i, const char *currency)
-{
-	for (uint32_t k = 0; k < VARIABLE_COUNT; k++)
-		if (!strcmp(variables[k].name, name)) {
-			variables[k].value = (struct value){
-				.i = i, .type = (uint8_t)variables[k].type, .is_null = is_null
-			};
-			if (currency)
-				variables[k].value.currency =
-					intern_add(&strings, slice_of(currency));
-		}
-}
-
-static void set_table_values(void)
-{
-	set("i", false, 7, NULL);
-	set("j", true, 0, NULL);
-	set("d", false, 25000, NULL);
-	set("e", true, 0, NULL);
-	set("m", false, 1000000, "IDR");
-	set("n", false, 20000, "USD");
-	set("t", false, 1774700000000, NULL);
-	set("u", false, 90000, NULL);
-	set("w", true, 0, NULL);
-	set("s", false, intern_add(&strings, SLICE_LIT("Jaya É")), NULL);
-	set("z", true, 0, NULL);
-	set("b", false, 1, NULL);
-	set("c", true, 0, NULL);
-	set("r", true, 0, NULL);
-	set("l", true, 0, NULL);
-	set("deal.amount", false, 500000, "IDR");
-	set("deal.won_at", true, 0, NULL);
-}
+#include "terms.h"
 
 /* ---- what it says ------------------------------------------------------------------------------------------ */
 
@@ -401,17 +206,17 @@ static const struct {
 static void test_table(void **state)
 {
 	(void)state;
-	set_table_values();
+	terms_set();
 	for (size_t k = 0; k < sizeof(table) / sizeof(table[0]); k++) {
 		struct expr_program *program;
 		struct expr_error error;
 		uint64_t overflows;
 		char shown[256];
 
-		if (compile(table[k].text, VALUE_ANY, &program, &error))
+		if (terms_compile(table[k].text, VALUE_ANY, &program, &error))
 			fail_msg("%s: %zu+%zu: %s", table[k].text, error.offset, error.len,
 				error.message);
-		show(program, run(program, &overflows), shown, sizeof(shown));
+		terms_show(program, terms_run(program, &overflows), shown, sizeof(shown));
 		if (strcmp(shown, table[k].result) != 0)
 			fail_msg("%s: %s, not %s", table[k].text, shown, table[k].result);
 	}
@@ -428,14 +233,14 @@ static void test_overflows_are_counted(void **state)
 		{ "922337203685477 + 0.9", 1 }, { "922337203685477 * 100 + 0.5", 1 } };
 
 	(void)state;
-	set_table_values();
+	terms_set();
 	for (size_t k = 0; k < sizeof(cases) / sizeof(cases[0]); k++) {
 		struct expr_program *program;
 		struct expr_error error;
 		uint64_t overflows;
 
-		assert_int_equal(compile(cases[k].text, VALUE_ANY, &program, &error), 0);
-		run(program, &overflows);
+		assert_int_equal(terms_compile(cases[k].text, VALUE_ANY, &program, &error), 0);
+		terms_run(program, &overflows);
 		if (overflows != cases[k].count)
 			fail_msg("%s: %u overflows", cases[k].text, (unsigned)overflows);
 	}
@@ -516,7 +321,7 @@ static void test_refusals(void **state)
 		struct expr_program *program;
 		struct expr_error error;
 
-		if (!compile(refusals[k].text, VALUE_ANY, &program, &error))
+		if (!terms_compile(refusals[k].text, VALUE_ANY, &program, &error))
 			fail_msg("%s: taken", refusals[k].text);
 		if (!strstr(error.message, refusals[k].says))
 			fail_msg("%s: «%s», not «%s»", refusals[k].text, error.message,
@@ -534,15 +339,15 @@ static void test_wanted_type(void **state)
 	uint64_t overflows;
 
 	(void)state;
-	set_table_values();
-	assert_int_equal(compile("i", VALUE_TIME, &program, &error), 1);
+	terms_set();
+	assert_int_equal(terms_compile("i", VALUE_TIME, &program, &error), 1);
 	assert_non_null(strstr(error.message, "a time is wanted here, this is a int"));
-	assert_int_equal(compile("i", VALUE_DECIMAL, &program, &error), 0);
+	assert_int_equal(terms_compile("i", VALUE_DECIMAL, &program, &error), 0);
 	assert_int_equal(expr_type(program), VALUE_DECIMAL);
-	assert_int_equal(run(program, &overflows).i, 70000);
-	assert_int_equal(compile("null", VALUE_TIME, &program, &error), 0);
+	assert_int_equal(terms_run(program, &overflows).i, 70000);
+	assert_int_equal(terms_compile("null", VALUE_TIME, &program, &error), 0);
 	assert_int_equal(expr_type(program), VALUE_TIME);
-	assert_true(run(program, &overflows).is_null);
+	assert_true(terms_run(program, &overflows).is_null);
 }
 
 /* What is nested or long beyond all reason is refused, whatever the form: no stack and no memory runs out. */
@@ -560,19 +365,19 @@ static void test_depth(void **state)
 		text[0] = '\0';
 		for (size_t i = 0, used = 0; used + 20 < sizeof(text); i++)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", forms[f]);
-		assert_int_equal(compile(text, VALUE_ANY, &program, &error), 1);
+		assert_int_equal(terms_compile(text, VALUE_ANY, &program, &error), 1);
 		assert_non_null(strstr(error.message, "too deeply"));
 	}
 	for (size_t f = 0; f < sizeof(links) / sizeof(links[0]); f++) {
 		snprintf(text, sizeof(text), "1");
 		for (size_t used = 1; used + 20 < sizeof(text);)
 			used += (size_t)snprintf(text + used, sizeof(text) - used, "%s", links[f]);
-		assert_int_equal(compile(text, VALUE_ANY, &program, &error), 1);
+		assert_int_equal(terms_compile(text, VALUE_ANY, &program, &error), 1);
 	}
 	snprintf(text, sizeof(text), "1");
 	for (size_t used = 1, i = 0; i < 40; i++)
 		used += (size_t)snprintf(text + used, sizeof(text) - used, " + 1");
-	assert_int_equal(compile(text, VALUE_ANY, &program, &error), 0);
+	assert_int_equal(terms_compile(text, VALUE_ANY, &program, &error), 0);
 }
 
 /* A name for an expression: computed in place; one that stands for itself ends; one that doubles is refused before it is huge. */
@@ -584,18 +389,18 @@ static void test_names_for_expressions(void **state)
 	uint64_t overflows;
 
 	(void)state;
-	set_table_values();
-	assert_int_equal(expr_parse(&arena, SLICE_LIT("i + i"), &tree, &error), 0);
-	named_tree = tree;
-	assert_int_equal(compile("twice * 2", VALUE_ANY, &program, &error), 0);
-	assert_int_equal(run(program, &overflows).i, 28);
-	assert_int_equal(expr_parse(&arena, SLICE_LIT("[1, 14]"), &tree, &error), 0);
-	named_tree = tree;
-	assert_int_equal(compile("i + i in twice", VALUE_ANY, &program, &error), 0);
-	assert_int_equal(run(program, &overflows).i, 1);
-	assert_int_equal(expr_parse(&arena, SLICE_LIT("twice + twice"), &tree, &error), 0);
-	named_tree = tree;
-	assert_int_equal(compile("1 + twice", VALUE_ANY, &program, &error), 1);
+	terms_set();
+	assert_int_equal(expr_parse(&terms_arena, SLICE_LIT("i + i"), &tree, &error), 0);
+	terms_named = tree;
+	assert_int_equal(terms_compile("twice * 2", VALUE_ANY, &program, &error), 0);
+	assert_int_equal(terms_run(program, &overflows).i, 28);
+	assert_int_equal(expr_parse(&terms_arena, SLICE_LIT("[1, 14]"), &tree, &error), 0);
+	terms_named = tree;
+	assert_int_equal(terms_compile("i + i in twice", VALUE_ANY, &program, &error), 0);
+	assert_int_equal(terms_run(program, &overflows).i, 1);
+	assert_int_equal(expr_parse(&terms_arena, SLICE_LIT("twice + twice"), &tree, &error), 0);
+	terms_named = tree;
+	assert_int_equal(terms_compile("1 + twice", VALUE_ANY, &program, &error), 1);
 	assert_int_equal(error.offset, 4);
 	assert_int_equal(error.len, 5);
 }
@@ -609,12 +414,12 @@ static void test_loads(void **state)
 
 	(void)state;
 	assert_int_equal(
-		compile("i + i * i > 2 ? deal.amount : m", VALUE_ANY, &program, &error), 0);
+		terms_compile("i + i * i > 2 ? deal.amount : m", VALUE_ANY, &program, &error), 0);
 	codes = expr_loads(program, &count);
 	assert_int_equal(count, 3);
-	assert_string_equal(variables[codes[0]].name, "i");
-	assert_string_equal(variables[codes[1]].name, "deal.amount");
-	assert_string_equal(variables[codes[2]].name, "m");
+	assert_string_equal(terms_variables[codes[0]].name, "i");
+	assert_string_equal(terms_variables[codes[1]].name, "deal.amount");
+	assert_string_equal(terms_variables[codes[2]].name, "m");
 }
 
 /* ---- the canonical text ------------------------------------------------------------------------------------- */
@@ -626,7 +431,7 @@ static void print(const char *text, char *buf, size_t cap)
 	struct expr_node *tree;
 
 	buffer_init(&out);
-	if (expr_parse(&arena, slice_of(text), &tree, &error))
+	if (expr_parse(&terms_arena, slice_of(text), &tree, &error))
 		fail_msg("%s: %s", text, error.message);
 	expr_print(tree, &out);
 	snprintf(buf, cap, "%s", buffer_text(&out));
@@ -723,14 +528,14 @@ static struct answer variable_answer(struct model *m, const char *name)
 	struct answer a = { 0 };
 
 	put(m, "%s", name);
-	for (uint32_t k = 0; k < VARIABLE_COUNT; k++)
-		if (!strcmp(variables[k].name, name)) {
-			a.is_null = variables[k].value.is_null;
-			a.i = variables[k].value.i;
-			a.currency = variables[k].value.currency;
-			if (variables[k].type == VALUE_STRING && !a.is_null)
+	for (uint32_t k = 0; k < TERMS_COUNT; k++)
+		if (!strcmp(terms_variables[k].name, name)) {
+			a.is_null = terms_variables[k].value.is_null;
+			a.i = terms_variables[k].value.i;
+			a.currency = terms_variables[k].value.currency;
+			if (terms_variables[k].type == VALUE_STRING && !a.is_null)
 				snprintf(a.text, sizeof(a.text), SLICE_FMT,
-					SLICE_ARG(intern_text(&strings, (uint32_t)a.i)));
+					SLICE_ARG(intern_text(&terms_strings, (uint32_t)a.i)));
 		}
 	return a;
 }
@@ -1037,24 +842,24 @@ static void random_values(struct rng *rng)
 	static const int64_t extremes[] = { INT64_MAX, INT64_MIN, 0, -1, 1, INT64_MAX / 10000,
 		4503599627370496 };
 
-	for (uint32_t k = 0; k < VARIABLE_COUNT; k++) {
-		struct value *v = &variables[k].value;
+	for (uint32_t k = 0; k < TERMS_COUNT; k++) {
+		struct value *v = &terms_variables[k].value;
 
-		*v = (struct value){ .type = (uint8_t)variables[k].type,
+		*v = (struct value){ .type = (uint8_t)terms_variables[k].type,
 			.is_null = rng_chance(rng, 0.15) };
 		v->i = (int64_t)rng_below(rng, 200000) - 50000;
 		if (rng_chance(rng, 0.1))
 			v->i = extremes[rng_below(rng, 7)];
-		if (variables[k].type == VALUE_TIME)
+		if (terms_variables[k].type == VALUE_TIME)
 			v->i = 1774700000000 + (int64_t)rng_below(rng, 1000000000);
-		if (variables[k].type == VALUE_BOOL)
+		if (terms_variables[k].type == VALUE_BOOL)
 			v->i &= 1;
-		if (variables[k].type == VALUE_MONEY)
-			v->currency = intern_add(&strings,
+		if (terms_variables[k].type == VALUE_MONEY)
+			v->currency = intern_add(&terms_strings,
 				rng_chance(rng, 0.7) ? SLICE_LIT("IDR") : SLICE_LIT("USD"));
-		if (variables[k].type == VALUE_STRING)
-			v->i = intern_add(
-				&strings, rng_chance(rng, 0.5) ? SLICE_LIT("a") : SLICE_LIT("bc"));
+		if (terms_variables[k].type == VALUE_STRING)
+			v->i = intern_add(&terms_strings,
+				rng_chance(rng, 0.5) ? SLICE_LIT("a") : SLICE_LIT("bc"));
 		if (v->is_null)
 			v->i = 0;
 		if (v->is_null)
@@ -1066,12 +871,12 @@ static void check_answer(
 	const struct model *m, const struct expr_program *program, struct answer want)
 {
 	uint64_t overflows;
-	struct value got = run(program, &overflows);
+	struct value got = terms_run(program, &overflows);
 	bool is_same = got.is_null == want.is_null;
 
 	if (is_same && !got.is_null) {
 		if (expr_type(program) == VALUE_STRING)
-			is_same = slice_is(intern_text(&strings, (uint32_t)got.i), want.text);
+			is_same = slice_is(intern_text(&terms_strings, (uint32_t)got.i), want.text);
 		else
 			is_same = got.i == want.i && got.currency == want.currency;
 	}
@@ -1096,19 +901,19 @@ static void test_model(void **state)
 		struct answer want;
 		char canonical[TEXT_CAP * 8];
 
-		arena_reset(&arena);
+		arena_reset(&terms_arena);
 		random_values(&m.rng);
 		m.length = 0;
 		m.text[0] = '\0';
 		want = make(&m, type, 1 + (int)rng_below(&m.rng, 5));
 		nulls += want.is_null;
-		if (compile(m.text, type, &program, &error))
+		if (terms_compile(m.text, type, &program, &error))
 			fail_msg("%s\nat %zu: %s", m.text, error.offset, error.message);
 		assert_int_equal(expr_type(program), type);
 		check_answer(&m, program, want);
 		/* The canonical text says the same. */
 		print(m.text, canonical, sizeof(canonical));
-		if (compile(canonical, type, &program, &error))
+		if (terms_compile(canonical, type, &program, &error))
 			fail_msg("%s\n%s", canonical, error.message);
 		check_answer(&m, program, want);
 	}
@@ -1124,7 +929,7 @@ static void test_noise(void **state)
 	struct rng rng;
 
 	(void)state;
-	set_table_values();
+	terms_set();
 	rng_init(&rng, 62);
 	for (int k = 0; k < 30000; k++) {
 		struct expr_program *program;
@@ -1132,15 +937,15 @@ static void test_noise(void **state)
 		char text[300] = "";
 		uint64_t overflows;
 
-		arena_reset(&arena);
+		arena_reset(&terms_arena);
 		for (uint64_t n = rng_below(&rng, 14), used = 0; n > 0; n--)
 			used += (uint64_t)snprintf(text + used, sizeof(text) - used, "%s",
 				pieces[rng_below(&rng, 35)]);
-		if (compile(text, VALUE_ANY, &program, &error)) {
+		if (terms_compile(text, VALUE_ANY, &program, &error)) {
 			assert_true(error.offset <= strlen(text) && error.message[0]);
 			assert_true(error.offset + error.len <= strlen(text) + 2);
 		} else {
-			run(program, &overflows);
+			terms_run(program, &overflows);
 		}
 	}
 }
@@ -1148,16 +953,18 @@ static void test_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_overflows_are_counted, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_wanted_type, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_names_for_expressions, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_loads, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_canonical_text, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_model, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_noise, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_table, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_overflows_are_counted, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_refusals, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_wanted_type, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_depth, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_names_for_expressions, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_loads, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_canonical_text, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_model, terms_setup, terms_teardown),
+		cmocka_unit_test_setup_teardown(test_noise, terms_setup, terms_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
