@@ -11,9 +11,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "base/decimal.h"
-#include "base/timefmt.h"
-#include "core/expr.h"
+#include "terms.h"
 
 #define SAME NULL
 #define REFUSED "refused: "
@@ -245,66 +243,20 @@ static const struct {
 	{ "", "error", REFUSED "", NULL },
 };
 
-static int resolve(void *ctx, const struct slice *path, size_t count, struct expr_ref *ret)
-{
-	(void)ctx;
-	(void)path;
-	(void)count;
-	(void)ret;
-	return 1;
-}
-
-static struct value load(void *ctx, uint32_t code)
-{
-	(void)ctx;
-	(void)code;
-	return (struct value){ .is_null = true };
-}
-
-static void show(enum value_type type, struct value value, const struct intern *strings, char *buf, size_t cap)
-{
-	char text[DECIMAL_TEXT_MAX + TIME_TEXT_MAX];
-
-	if (value.is_null) {
-		snprintf(buf, cap, "null");
-	} else if (type == VALUE_BOOL) {
-		snprintf(buf, cap, "%s", value.i ? "true" : "false");
-	} else if (type == VALUE_INT) {
-		snprintf(buf, cap, "%lld", (long long)value.i);
-	} else if (type == VALUE_DECIMAL) {
-		decimal_format(value.i, 1, text, sizeof(text));
-		snprintf(buf, cap, "%s", text);
-	} else if (type == VALUE_TIME) {
-		snprintf(buf, cap, "%s", time_format(value.i, text));
-	} else if (type == VALUE_DURATION) {
-		snprintf(buf, cap, "%s", duration_format(value.i, text));
-	} else {
-		snprintf(buf, cap, "'" SLICE_FMT "'", SLICE_ARG(intern_text(strings, (uint32_t)value.i)));
-	}
-}
-
 /* What an expression gives, or "refused: " and why. */
 static void outcome(const char *text, char *buf, size_t cap)
 {
-	struct intern strings;
-	struct arena arena;
-	struct expr_env env = { .resolve = resolve, .strings = &strings };
-	struct expr_frame frame = { .load = load, .strings = &strings };
 	struct expr_program *program;
 	struct expr_error error;
-	struct expr_node *tree;
+	uint64_t overflows;
 
-	intern_init(&strings, 1, 0);
-	arena_init(&arena, 0);
-	if (expr_parse(&arena, slice_of(text), &tree, &error) || expr_compile(&arena, tree, &env, VALUE_ANY, &program, &error)) {
+	if (terms_compile(text, VALUE_ANY, &program, &error)) {
 		assert_true(error.offset <= strlen(text));
 		assert_true(error.message[0] != '\0');
 		snprintf(buf, cap, REFUSED "%s", error.message);
 	} else {
-		show(expr_type(program), expr_run(program, &frame), &strings, buf, cap);
+		terms_show(program, terms_run(program, &overflows), buf, cap);
 	}
-	intern_deinit(&strings);
-	arena_deinit(&arena);
 }
 
 static bool fits(const char *wanted, const char *got)
@@ -346,7 +298,7 @@ static void test_differences_have_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sections),
+		cmocka_unit_test_setup_teardown(test_sections, terms_setup, terms_teardown),
 		cmocka_unit_test(test_differences_have_reasons),
 	};
 
