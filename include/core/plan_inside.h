@@ -48,7 +48,6 @@ struct compiler {
 	uint32_t load_capacity, dependent_capacity;
 	struct plan_condition *conditions; /* owned */
 	uint32_t condition_count, condition_capacity;
-	const struct plan_condition **gate_conditions; /* [plan->gate_count] */
 	/* Measures' demands, collected from the metrics: which spans and groupings each needs. */
 	uint64_t measure_groupings[PLAN_MEASURES_MAX];
 };

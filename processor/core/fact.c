@@ -589,26 +589,24 @@ static void make(struct making *k)
 		make_stock(k);
 }
 
-/* What is lost in it is counted where the measures ask. */
-static bool is_open(struct making *k, int16_t gate)
+/* What overflows in it is counted where the measures ask. */
+static bool is_open(struct making *k, const struct plan_gate *gate)
 {
-	struct value value = { .i = 1 };
+	struct value value = expr_run(gate->where, &k->expr);
 
-	if (gate >= 0)
-		value = expr_run(k->m->plan->gates[gate].where, &k->expr);
 	return !value.is_null && value.i;
 }
 
 static void make_all(struct making *k, enum entity_type type)
 {
 	const struct plan *plan = k->m->plan;
-	int16_t gate = -1;
+	int16_t gate = -1; /* those behind none come first */
 
 	for (uint16_t i = 0; i < plan->measures_on_count[type];) {
 		k->measure = &plan->measures[plan->measures_on[type][i]];
 		if (k->measure->gate != gate) {
 			gate = k->measure->gate;
-			if (!is_open(k, gate)) {
+			if (!is_open(k, &plan->gates[gate])) {
 				i = plan->gates[gate].after;
 				continue;
 			}

@@ -62,21 +62,20 @@ static uint32_t count_alike(const struct compiler *c, const struct plan_conditio
 	return count;
 }
 
-/* 0, or 1 with the mistake set. */
-static int gate_get(struct compiler *c, const struct plan_condition *condition, int16_t *ret)
+/* The gate of a measure before that has the same condition, or a new one. 0, or 1 with the mistake set. */
+static int gate_get(struct compiler *c, const struct plan_condition *const *best, uint32_t measure)
 {
 	static const struct definition_text nowhere = { { NULL, 0 }, 0 };
-	struct plan_scope scope = { .c = c, .on = condition->on };
+	struct plan_scope scope = { .c = c, .on = best[measure]->on };
 	struct plan *plan = c->plan;
 
-	for (uint32_t i = 0; i < plan->gate_count; i++)
-		if (is_alike(c->gate_conditions[i], condition)) {
-			*ret = (int16_t)i;
+	for (uint32_t m = 0; m < measure; m++)
+		if (best[m] && is_alike(best[m], best[measure])) {
+			plan->measures[measure].gate = plan->measures[m].gate;
 			return 0;
 		}
-	c->gate_conditions[plan->gate_count] = condition;
-	*ret = (int16_t)plan->gate_count;
-	return plan_compile_tree(&scope, &nowhere, condition->tree, VALUE_BOOL,
+	plan->measures[measure].gate = (int16_t)plan->gate_count;
+	return plan_compile_tree(&scope, &nowhere, best[measure]->tree, VALUE_BOOL,
 		&plan->gates[plan->gate_count++].where);
 }
 
@@ -96,11 +95,9 @@ int plan_gates_choose(struct compiler *c)
 		}
 	}
 	plan->gates = arena_alloc(&plan->arena, (plan->measure_count + 1) * sizeof(*plan->gates));
-	c->gate_conditions = arena_alloc(
-		&c->scratch, (plan->measure_count + 1) * sizeof(struct plan_condition *));
 	for (uint32_t m = 0; m < plan->measure_count; m++) {
 		plan->measures[m].gate = -1;
-		if (best[m] && gate_get(c, best[m], &plan->measures[m].gate))
+		if (best[m] && gate_get(c, best, m))
 			return 1;
 	}
 	return 0;

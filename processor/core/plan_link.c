@@ -203,15 +203,13 @@ static void link_program(
 	}
 }
 
-/* Those behind one gate side by side, in front of them those behind none. */
+/* Those behind one gate side by side, in front of them those behind none. A whole's facts are made with those that it is made of. */
 static void line_up(struct plan *plan, int16_t gate)
 {
 	for (uint32_t i = 0; i < plan->measure_count; i++) {
 		const struct plan_measure *m = &plan->measures[i];
 
-		if (m->is_whole ||
-			m->gate !=
-				gate) /* a whole's facts are made with those that it is made of */
+		if (m->is_whole || m->gate != gate)
 			continue;
 		if (!plan->measures_on[m->on])
 			plan->measures_on[m->on] =
@@ -228,7 +226,6 @@ static void link_measures(struct compiler *c)
 
 	for (int16_t gate = -1; gate < (int)plan->gate_count; gate++)
 		line_up(plan, gate);
-
 	for (uint32_t i = 0; i < plan->measure_count; i++) {
 		const struct plan_measure *m = &plan->measures[i];
 
