@@ -733,12 +733,10 @@ class Facts:
         dims = (t["scope_id"] or NONE, t["scope_id"] or NONE, NONE, NONE, NONE, NONE, NONE,
                 {"COMPANY": C, "TEAM": T, "REP": R}.get(t["scope_type"], "nowhere"))
         working = [day for day in days if self.works(day)]
-        for day in days if record.versions else ():
-            self.facts.append(Fact(tenant, "target_dates", zone.start(day), UNIT, "", *dims))
-            self.facts.append(Fact(tenant, "target_dates_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
-        for day in working if record.versions else ():
-            self.facts.append(Fact(tenant, "target_days", zone.start(day), UNIT, "", *dims))
-            self.facts.append(Fact(tenant, "target_days_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
+        for name, which in ("target_dates", days), ("target_days", working):
+            for day in which if record.versions else ():
+                self.facts.append(Fact(tenant, name, zone.start(day), UNIT, "", *dims))
+                self.facts.append(Fact(tenant, name + "_over", zone.start(day + 1) - 1000, UNIT, "", *dims))
         spread = working or list(days)
         if not t["currency"]:
             return
@@ -1217,7 +1215,7 @@ class Oracle:
         if metric.formula:
             items = []
             metric.formula(lambda m: items.append(m) or fractions.Fraction(1), lambda m, *_: behind.append(m) or fractions.Fraction(1))
-        trailing = (clock // 900_000 * 900_000 - (metric.trails or 0) * 86_400_000, clock)
+        trailing = self.trailing(clock, metric.trails or 0)
         for other in self.currencies[tenant] - {own} if currency == own else [currency]:
             if any(m in MONEY and self.total(tenant, m, other, group, key, trailing, clock) != (0, 0) for m in behind):
                 return True
@@ -1278,10 +1276,15 @@ class Oracle:
         stock = self.stock.get((tenant, measure, currency if measure in MONEY else "", group, key), ())
         return sum(amount for begin, end, amount in stock if begin < clock <= end)
 
+    @staticmethod
+    def trailing(clock, days, lag=0):
+        """So many days up to now, or up to `lag` days ago."""
+        edge = clock // 900_000 * 900_000 - lag * DAY
+        return edge - days * DAY, edge if lag else clock
+
     def formula(self, metric, tenant, currency, group, key, clock, span):
         """Of what stands now or ever was, and of what trails behind now."""
-        edge = clock // 900_000 * 900_000
-        trailing = (edge - metric.trails * DAY, clock)
+        trailing = self.trailing(clock, metric.trails)
 
         def total(measure):
             if measure in self.stands:
@@ -1289,8 +1292,7 @@ class Oracle:
             return self.total(tenant, measure, currency, group, key, span, clock)[0]
 
         def behind(measure, days=metric.trails, lag=0):
-            span = (edge - (days + lag) * DAY, edge - lag * DAY if lag else clock)
-            return self.total(tenant, measure, currency, group, key, span, clock)[0]
+            return self.total(tenant, measure, currency, group, key, self.trailing(clock, days, lag), clock)[0]
         around = span if metric.empty and metric.empty.startswith("full:") else trailing
         if metric.empty and not self.total(tenant, metric.empty, currency, group, key, around, clock)[1]:
             return "NO_DATA", None, None, None, None
@@ -1318,13 +1320,13 @@ class Oracle:
     def converted_value(self, metric, tenant, window, group, key, clock, currency):
         if not set(metric.streams) <= self.world.streams[tenant]:
             return "NO_DATA", None, None, None, None
+        self.unit = TO_DATE.get(window)
         if metric.formula:
-            self.unit = TO_DATE.get(window)
             span = (None, clock) if window == "now" else self.edges(tenant, window, clock, 0)[0]
             return self.formula(metric, tenant, currency, group, key, clock, span)
         if window == "now":
             return "OK", self.stand(tenant, metric.num[0][1], currency, group, key, clock), None, None, None
-        mature, self.unit = metric.cohort or 0, TO_DATE.get(window)
+        mature = metric.cohort or 0
         main, current, previous = self.edges(tenant, window, clock, mature, metric.with_year)
         if metric.growth:
             now = self.parts(metric, tenant, currency, group, key, current, clock)[0]
