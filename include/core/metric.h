@@ -41,7 +41,10 @@ struct metric_value {
  * Compiles the AST of `value:`. `resolve` turns a measure name and a read into an input index (adding it), or a negative answer.
  * A top-level a / b is a ratio. 0, or 1 with *ret_error. Checks money against money: adding money and a count is refused.
  */
-enum { METRIC_INPUTS_FULL = -2 };    /* of `input`: there is the measure, but no room for one more */
+enum {
+	METRIC_INPUTS_MAX = 32,      /* of one formula */
+	METRIC_INPUTS_FULL = -2,     /* of `input`: there is the measure, but no room for one more */
+};
 struct metric_resolve {
 	void *ctx;
 	/* -1: no such measure. wanted: how it is read; its measure is not looked at. VALUE_NULL in *ret_type: the measure is not for this. */

@@ -95,7 +95,6 @@ static void lex_string(struct parser *parser)
 		fail(parser, parser->at, 3, "texts in three quotes of CEL are not in this subset");
 		return;
 	}
-
 	while (at < parser->text.len && parser->text.at[at] != quote)
 		at += parser->text.at[at] == '\\' ? 2 : 1;
 	if (at >= parser->text.len) {
@@ -172,8 +171,9 @@ static void next(struct parser *parser)
 			parser->at++;
 		parser->token.kind = TOKEN_NAME;
 		parser->token.text = (struct slice){ parser->text.at + start, parser->at - start };
-		if (prefix_of_text(parser))
-			fail(parser, start, parser->at - start + 1, "%s", prefix_of_text(parser));
+		const char *refused = prefix_of_text(parser);
+		if (refused)
+			fail(parser, start, parser->at - start + 1, "%s", refused);
 	} else if (is_digit(c)) {
 		lex_number(parser);
 	} else if (c == '"' || c == '\'') {
@@ -350,16 +350,13 @@ static bool is_macro(struct slice name)
 
 static struct expr_node *refuse_macro(struct parser *parser, struct token name)
 {
-	bool is_has = slice_is(name.text, "has");
-
 	if (slice_is(name.text, "matches"))
 		return fail(parser, name.offset, name.length,
-			"regular expressions of CEL (matches) are not in this subset; contains() "
-			"and "
-			"startsWith() are");
+			"regular expressions of CEL (matches) are not in this subset; "
+			"contains() and startsWith() are");
 	return fail(parser, name.offset, name.length,
 		"the macro " SLICE_FMT "()%s of CEL is not in this subset", SLICE_ARG(name.text),
-		is_has ? ": x != null" : "");
+		slice_is(name.text, "has") ? ": x != null" : "");
 }
 
 static struct expr_node *parse_call(struct parser *parser, struct token name)

@@ -51,9 +51,9 @@ const char *metric_state_name(enum metric_state state)
 	return state_names[state];
 }
 
-enum { NODES_MAX = 1000 };
-
 /* ---- compiling ------------------------------------------------------------------------------------------ */
+
+enum { NODES_MAX = 1000 };
 
 struct building {
 	struct arena *arena;
@@ -96,8 +96,12 @@ static struct metric_node *build_input(
 	if (e->kind != EXPR_PATH || e->path_count != 1)
 		return refuse(b, e, "here the name of a measure is wanted");
 	input = b->resolve->input(b->resolve->ctx, e->path[0], &wanted, &type);
-	if (input == METRIC_INPUTS_FULL)
-		return refuse(b, e, "a formula reads measures in at most 32 ways");
+	if (input == METRIC_INPUTS_FULL) {
+		refuse(b, e, "");
+		snprintf(b->error->message, sizeof(b->error->message),
+			"a formula reads measures in at most %d ways", METRIC_INPUTS_MAX);
+		return NULL;
+	}
 	if (input < 0) {
 		const char *near = b->resolve->nearest
 					   ? b->resolve->nearest(b->resolve->ctx, e->path[0])
@@ -697,7 +701,8 @@ static void run_general(
 		v->value = (double)value;
 		if (value < 1e30L && value > -1e30L) {
 			v->has_exact = true;
-			v->exact = (i128)rintl(value * DECIMAL_SCALE); /* half to even, as everywhere */
+			v->exact = (i128)rintl(
+				value * DECIMAL_SCALE); /* half to even, as everywhere */
 		}
 	}
 }

@@ -197,7 +197,7 @@ static bool is_fit_for(enum derive_kind kind, enum value_type type)
 			 type == VALUE_DURATION;
 
 	return is_amount || (kind != DERIVE_SUM && type == VALUE_TIME) ||
-	       (kind < DERIVE_SUM && type == VALUE_STRING);
+	       ((kind == DERIVE_MIN || kind == DERIVE_MAX) && type == VALUE_STRING);
 }
 
 static int derive_programs(

@@ -7,13 +7,11 @@
 #include "base/nearest.h"
 #include "core/plan_inside.h"
 
-enum { INPUTS_MAX = 32 };
-
 struct building {
 	struct compiler *c;
 	const struct definition_metric *d;
 	struct plan_metric *m;
-	struct plan_input inputs[INPUTS_MAX];
+	struct plan_input inputs[METRIC_INPUTS_MAX];
 	uint64_t compare; /* windows have a comparison */
 	bool with_year;	  /* … with the year before */
 	int64_t *least;	  /* `min_share` by the tenant's row; NULL: none */
@@ -78,7 +76,7 @@ static int input_get(
 	for (uint16_t i = 0; i < b->m->input_count; i++)
 		if (b->inputs[i].measure == measure && is_read_alike(&b->inputs[i], wanted))
 			return i;
-	if (b->m->input_count == INPUTS_MAX)
+	if (b->m->input_count == METRIC_INPUTS_MAX)
 		return METRIC_INPUTS_FULL;
 	b->inputs[b->m->input_count] = *wanted;
 	b->inputs[b->m->input_count].measure = (uint16_t)measure;
@@ -310,8 +308,7 @@ static int compile_options(struct building *b)
 		return plan_fail(b->c, &d->compare, "`compare` is previous, previous_year or none");
 	if (b->compare && m->reads_over)
 		return plan_fail(b->c, &d->compare,
-			"over() and offset() read another time than the window's: such a metric "
-			"has "
+			"over() and offset() read another time than the window's: such a metric has "
 			"no comparison");
 	m->is_never_closed = m->reads_over || b->with_year;
 	if (compile_languages(b, &d->label, "label", &m->label_en, &m->label_id) ||

@@ -293,12 +293,11 @@ static int read_metrics(struct loader *l, struct fy_node *node)
 static int read_derive(
 	struct loader *l, struct fy_node *key, struct fy_node *node, struct definition_derive *d)
 {
+	enum { KINDS = 8 }; /* those before `over` */
 	static const char *const names[] = { "min", "max", "sum", "count", "first", "next",
 		"previous", "value", "over", "where", "by", "key" };
 	struct definition_text *const places[] = { &d->value, &d->value, &d->value, &d->value,
 		&d->value, &d->value, &d->value, &d->value, &d->over, &d->where, &d->by, &d->key };
-
-	enum { KINDS = 8 }; /* those before `over` */
 
 	d->name = text_of(l, key);
 	for (int i = 0; fy_node_is_mapping(node) && i < fy_node_mapping_item_count(node); i++) {

@@ -523,7 +523,10 @@ static void test_ranks(void **state)
 	metric_rank(items, 0, false);
 }
 
-/* 1, 2, 2, 4: one more than how many are better, or 1, 2, 2, 3: than how many better values there are; those without a value are behind all, unranked. */
+/*
+ * 1, 2, 2, 4: one more than how many are better, or 1, 2, 2, 3: than how many better values there are; those without a value are behind
+ * all, unranked.
+ */
 static void test_ranks_by_counting(void **state)
 {
 	struct metric_rank_item items[60];
