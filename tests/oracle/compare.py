@@ -145,8 +145,10 @@ def read_outputs(arguments, schemas, comparison, topics):
             key += (record["window_start"],)
         before = place.get(key)
         if before and record["revision"] <= before["revision"]:
-            comparison.differences.append(f"revision fell from {before['revision']} to {record['revision']}: {key}")
+            comparison.differences.append(f"revision fell from {before['revision']} (offset {before['offset']}) to {record['revision']} "
+                                          f"(offset {message.offset()} of {message.topic()} {message.partition()}): {key}")
         place[key] = record
+        record["offset"] = message.offset()
         count += 1
     print(f"compare: {count} records for {len(latest)} keys and {len(history)} closed keys, {beats} heartbeats", flush=True)
     return latest, history
